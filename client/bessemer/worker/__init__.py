@@ -1,0 +1,1 @@
+"""Generated stubs of the internal protocol between trainers and the server."""

@@ -1,0 +1,1 @@
+"""The Bessemer service. Start at `app.py`."""

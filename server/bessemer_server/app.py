@@ -1,0 +1,230 @@
+"""The composition root: builds the service from its parts, starts it, drains it, stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from bessemer.inference.v2 import inference_pb2
+from bessemer.v1 import (
+    catalog_pb2,
+    catalog_pb2_grpc,
+    datasets_pb2,
+    datasets_pb2_grpc,
+    jobs_pb2,
+    jobs_pb2_grpc,
+    models_pb2,
+    models_pb2_grpc,
+)
+from bessemer.worker.v1 import worker_pb2_grpc
+from bessemer_server import folder, logs
+from bessemer_server import settings as settings_module
+from bessemer_server.blobs.sql import SqlBlobStore
+from bessemer_server.domain import errors
+from bessemer_server.executors.forkserver import ForkServer
+from bessemer_server.executors.helper import Helper
+from bessemer_server.executors.planner import PlannerClient
+from bessemer_server.executors.predictor import PredictorClient
+from bessemer_server.executors.process import ProcessExecutor
+from bessemer_server.rpc import catalog, inference, interceptors, jobs, models, reflection, worker
+from bessemer_server.scheduling import policy
+from bessemer_server.scheduling.loop import Scheduler
+from bessemer_server.scheduling.notices import Notices
+from bessemer_server.serving.dispatcher import Dispatcher
+from bessemer_server.serving.repository import Repository
+from bessemer_server.settings import Settings
+from bessemer_server.stores.sql.store import SqlStore
+from bessemer_server.worker import entry
+
+log = structlog.get_logger(__name__)
+
+SERVER_OPTIONS = (
+    ("grpc.so_reuseport", 0),  # a port in use is an error, not a second server that steals its calls
+    ("grpc.max_receive_message_length", 256 * 1024 * 1024),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+PUBLIC_FILES = (
+    jobs_pb2.DESCRIPTOR,
+    models_pb2.DESCRIPTOR,
+    datasets_pb2.DESCRIPTOR,
+    catalog_pb2.DESCRIPTOR,
+    inference_pb2.DESCRIPTOR,
+    health_pb2.DESCRIPTOR,
+)
+PUBLIC_SERVICES = (
+    "bessemer.v1.JobService",
+    "bessemer.v1.ModelService",
+    "bessemer.v1.DatasetService",
+    "bessemer.v1.CatalogService",
+    inference.SERVICE,
+    health.SERVICE_NAME,
+)
+
+
+class CannotStart(Exception):
+    """Why, and what to do."""
+
+
+async def serve(settings: Settings) -> None:
+    """Run the service until SIGTERM, SIGINT, or the end of standard input where that was asked."""
+    logs.configure(settings.log_level)
+    stop = _catch_stop(settings)
+    try:
+        with folder.hold(settings.data_dir):
+            async with _running(settings) as service:
+                print(f"bessemer-server listening on {service.address} (data in {settings.data_dir})", flush=True)
+                await _until(stop, service.scheduling)
+                log.info("stopping: trainers save and end", grace_s=settings.grace_seconds)
+                await _drain(service, settings)
+    except (folder.FolderInUse, errors.DomainError, OSError) as error:
+        raise CannotStart(str(error)) from error
+    log.info("stopped")
+
+
+async def _until(stop: asyncio.Event, scheduling: asyncio.Task[None]) -> None:
+    """Wait for the stop. Raises what ended the scheduling, if that ends first: there is no service without it."""
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({stopping, scheduling}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if scheduling.done():
+        scheduling.result()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Service:
+    address: str
+    server: grpc.aio.Server
+    health: health.aio.HealthServicer
+    inference: inference.InferenceServicer
+    scheduler: Scheduler
+    scheduling: asyncio.Task[None]
+
+
+@contextlib.asynccontextmanager
+async def _running(settings: Settings) -> AsyncIterator[_Service]:
+    """Build everything, start it, and take it down again in the opposite order."""
+    async with contextlib.AsyncExitStack() as stack:
+        store = await SqlStore.open(settings.database_url)
+        stack.push_async_callback(store.close)
+        blobs = SqlBlobStore(store.database)
+
+        forkserver = ForkServer()
+        stack.callback(forkserver.close)
+        planner_helper = Helper("planner", forkserver, entry.run_planner)
+        stack.push_async_callback(planner_helper.close)
+        planner = PlannerClient(planner_helper)
+        device, threads = "cpu", max(1, settings_module.cpu_count() // 2)
+        predictor_helper = Helper("predictor", forkserver, entry.run_predictor, device, threads)
+        stack.push_async_callback(predictor_helper.close)
+        dispatcher = Dispatcher(PredictorClient(predictor_helper, blobs))
+        dispatcher.start()
+        stack.push_async_callback(dispatcher.close)
+
+        notices = Notices()
+        scheduler = Scheduler(store, notices, settings.lease_seconds)
+        health_servicer = health.aio.HealthServicer()
+        inference_servicer = inference.InferenceServicer(Repository(store), dispatcher)
+
+        server = grpc.aio.server(interceptors=[interceptors.ErrorInterceptor()], options=SERVER_OPTIONS)
+        jobs_pb2_grpc.add_JobServiceServicer_to_server(
+            jobs.JobServicer(store, planner, scheduler, notices), server
+        )
+        models_pb2_grpc.add_ModelServiceServicer_to_server(models.ModelServicer(store), server)
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog.CatalogServicer(planner), server)
+        datasets_pb2_grpc.add_DatasetServiceServicer_to_server(catalog.DatasetServicer(planner), server)
+        resources = worker.Resources(
+            threads=max(1, settings_module.cpu_count() // max(1, settings.slots)),
+            dataset_dir=settings.dataset_dir,
+            cache_dir=settings.cache_dir,
+            keep_checkpoints=settings.keep_checkpoints,
+        )
+        worker_pb2_grpc.add_WorkerServiceServicer_to_server(
+            worker.WorkerServicer(store, blobs, scheduler, notices, resources), server
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+        inference.register(server, inference_servicer)
+        reflection.enable(server, PUBLIC_FILES, PUBLIC_SERVICES)
+
+        address = _bind(server, settings.listen)
+        worker_address = _bind_socket(server, settings)
+        await server.start()
+        stack.push_async_callback(server.stop, None)
+        for name in ("", *PUBLIC_SERVICES):
+            await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+        executor = ProcessExecutor(forkserver, worker_address, scheduler.wake)
+        stack.push_async_callback(executor.close)
+        running = asyncio.create_task(_schedule(scheduler, executor, planner, settings))
+        stack.push_async_callback(_cancel, running)
+        yield _Service(address, server, health_servicer, inference_servicer, scheduler, running)
+
+
+async def _schedule(
+    scheduler: Scheduler, executor: ProcessExecutor, planner: PlannerClient, settings: Settings
+) -> None:
+    """Learn the devices from the planner, which knows torch, and schedule on them."""
+    devices = policy.choose_devices(settings.device, (await planner.catalog()).devices)
+    slots = policy.make_slots(devices, settings.slots or len(devices))
+    log.info("ready to train", slots=slots)
+    await scheduler.run(executor, slots)
+
+
+async def _drain(service: _Service, settings: Settings) -> None:
+    """Say that we go, let trainers save, let calls end."""
+    await service.health.enter_graceful_shutdown()
+    service.inference.is_ready = False
+    await service.scheduler.drain(settings.grace_seconds)
+    await service.server.stop(min(settings.grace_seconds, 5.0))
+
+
+def _bind(server: grpc.aio.Server, listen: str) -> str:
+    host, _, _ = listen.rpartition(":")
+    try:
+        port = server.add_insecure_port(listen)
+    except RuntimeError as error:
+        raise CannotStart(
+            f"cannot listen on {listen}: the port is in use or not allowed; choose another one with --listen, e.g. "
+            f"--listen {host}:0 for any free port"
+        ) from error
+    return f"{host}:{port}"
+
+
+def _bind_socket(server: grpc.aio.Server, settings: Settings) -> str:
+    """The socket of this folder's trainers. One that a killed server left is removed: the folder's lock is ours."""
+    path = folder.socket_path(settings.data_dir)
+    path.unlink(missing_ok=True)
+    address = f"unix:{path}"
+    server.add_insecure_port(address)
+    path.chmod(0o600)
+    return address
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _catch_stop(settings: Settings) -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if settings.stop_with_stdin:
+        loop.add_reader(sys.stdin.fileno(), _read_stdin, loop, stop)
+    return stop
+
+
+def _read_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    if not sys.stdin.buffer.raw.read(4096):  # type: ignore[attr-defined]
+        loop.remove_reader(sys.stdin.fileno())
+        stop.set()

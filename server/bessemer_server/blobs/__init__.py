@@ -1,0 +1,1 @@
+"""Where the bytes of tensors are kept, under their digest, behind `domain.ports.BlobStore`."""

@@ -1,0 +1,31 @@
+"""Handwritten digits, 8×8, bundled with scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import sklearn.datasets
+
+from bessemer_server.data import sources
+from bessemer_server.domain import plans
+
+
+def read(folders: sources.Folders) -> tuple[sources.Samples, None]:
+    """All 1,797 digits; there is no test split."""
+    bunch = sklearn.datasets.load_digits()
+    return sources.Samples(bunch.images.astype(np.uint8)[..., None], bunch.target.astype(np.int64)), None
+
+
+DIGITS = sources.Source(
+    plans.DatasetInfo(
+        name="digits",
+        description="Handwritten digits as 8×8 grey images with values from 0 to 16 (UCI, Alpaydin and Kaynak, 1998).",
+        kind="image",
+        shape=(8, 8, 1),
+        labels=tuple("0123456789"),
+        train_samples=1797,
+        test_samples=0,
+        bundled=True,
+    ),
+    read,
+    scale=16,
+)

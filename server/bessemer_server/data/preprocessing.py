@@ -1,0 +1,48 @@
+"""From raw inputs to what a network takes: learnt and stored as JSON data, and the same code in training and prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from bessemer_server.data import sources
+
+
+def learn(source: sources.Source, train: sources.Samples) -> dict[str, Any]:
+    """Preprocessing for a data set, as JSON; what it has to learn, it learns from the training split alone."""
+    if source.scale is not None:
+        return {"kind": "rescale", "scale": source.scale}
+    mean = train.inputs.mean(axis=0, dtype=np.float64)
+    deviation = train.inputs.std(axis=0, dtype=np.float64)
+    # A feature that never varies tells nothing: it becomes 0 rather than a division by zero.
+    deviation[deviation == 0] = 1
+    return {"kind": "standardize", "mean": mean.tolist(), "deviation": deviation.tolist()}
+
+
+class Preprocessor:
+    """Raw inputs on a device to float32: (x - mean) / deviation, and images from NHWC to NCHW.
+
+    Images stay channels-last in memory, which convolutions like best; changing the axes is a view.
+    """
+
+    def __init__(self, definition: Mapping[str, Any], device: torch.device) -> None:
+        match definition:
+            case {"kind": "rescale", "scale": scale}:
+                mean, deviation = None, scale
+            case {"kind": "standardize", "mean": mean, "deviation": deviation}:
+                pass
+            case _:
+                raise ValueError(f"unknown preprocessing {dict(definition)!r}; known are rescale, standardize")
+        self._mean = None if mean is None else torch.tensor(mean, dtype=torch.float32, device=device)
+        self._deviation = torch.tensor(deviation, dtype=torch.float32, device=device)
+
+    def __call__(self, raw: torch.Tensor) -> torch.Tensor:
+        """[N, H, W, C] → [N, C, H, W], or [N, F] → [N, F]."""
+        values = raw.to(torch.float32)
+        if self._mean is not None:
+            values = values - self._mean
+        values = values / self._deviation
+        return values.movedim(-1, 1) if values.ndim == 4 else values

@@ -1,0 +1,102 @@
+"""Every error that the service raises on purpose: a name, a code, a sentence. `rpc/errors.py` maps them to the wire."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class DomainError(Exception):
+    """Base of all. `message` stands alone: what was wrong, where, and what would be right."""
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason or self.default_reason
+        """UPPER_SNAKE_CASE word for programs (ErrorInfo.reason)."""
+
+    default_reason = "INTERNAL"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Violation:
+    """One faulty field of a request."""
+
+    field: str
+    """Path, e.g. `optimizer.kind` or `options.layers[2].conv2d.kernel`."""
+    description: str
+    """What is wrong and what would be right."""
+
+
+class InvalidArgument(DomainError):
+    """The request can never succeed as it is."""
+
+    default_reason = "INVALID_ARGUMENT"
+
+    def __init__(self, message: str = "", *, violations: Sequence[Violation] = (), reason: str = "") -> None:
+        super().__init__(message or "; ".join(f"{v.field}: {v.description}" for v in violations), reason=reason)
+        self.violations = tuple(violations)
+
+
+class NotFound(DomainError):
+    """What was named does not exist."""
+
+    default_reason = "NOT_FOUND"
+
+
+class AlreadyExists(DomainError):
+    """The idempotency key was used for another request."""
+
+    default_reason = "ALREADY_EXISTS"
+
+
+class FailedPrecondition(DomainError):
+    """The request is sound but the state of things forbids it."""
+
+    default_reason = "FAILED_PRECONDITION"
+
+
+class StaleAttempt(DomainError):
+    """A write of an attempt that is no longer the current one. Nothing was changed."""
+
+    default_reason = "STALE_ATTEMPT"
+
+
+class Unauthenticated(DomainError):
+    """No token, or one that nobody issued."""
+
+    default_reason = "UNAUTHENTICATED"
+
+
+class ResourceExhausted(DomainError):
+    """A bound was reached: queue, message, memory."""
+
+    default_reason = "RESOURCE_EXHAUSTED"
+
+
+class Unavailable(DomainError):
+    """Not now: a part starts or restarts. The same request may succeed soon."""
+
+    default_reason = "UNAVAILABLE"
+
+
+class DeadlineExceeded(DomainError):
+    """The caller's time ran out before the work began."""
+
+    default_reason = "DEADLINE_EXCEEDED"
+
+
+class DataLoss(DomainError):
+    """Stored bytes are not what was written."""
+
+    default_reason = "DATA_LOSS"
+
+
+def suggest(wrong: str, known: Iterable[str]) -> str:
+    """Sentence that names the nearest of `known`, or all of them: for "unknown ..." messages."""
+    names = sorted(known)
+    near = difflib.get_close_matches(wrong, names, n=2, cutoff=0.5)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"known are {', '.join(names)}" if names else "there are none"

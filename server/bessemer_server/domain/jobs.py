@@ -1,0 +1,155 @@
+"""Jobs, their attempts and what ends them."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+from bessemer_server.domain.states import State
+
+T = TypeVar("T")
+Time = datetime.datetime
+"""Always timezone-aware, UTC."""
+
+
+class Reason(enum.StrEnum):
+    """Why a job failed: the closed list. Names are those of `bessemer.v1.Failure.Reason`."""
+
+    INVALID_DATA = "INVALID_DATA"
+    OUT_OF_MEMORY_DEVICE = "OUT_OF_MEMORY_DEVICE"
+    OUT_OF_MEMORY_HOST = "OUT_OF_MEMORY_HOST"
+    WORKER_KILLED = "WORKER_KILLED"
+    WORKER_LOST = "WORKER_LOST"
+    NON_FINITE_LOSS = "NON_FINITE_LOSS"
+    DISK_FULL = "DISK_FULL"
+    DEADLINE = "DEADLINE"
+    PREEMPTED = "PREEMPTED"
+    INTERNAL = "INTERNAL"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt or a job failed, what was seen, and what a person can do."""
+
+    reason: Reason
+    message: str
+    next_step: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Progress:
+    """How far training is."""
+
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    steps: int = 0
+    samples_per_second: float = 0.0
+    eta_s: float | None = None
+
+    @property
+    def fraction(self) -> float:
+        """Share of all steps that are done, in [0, 1]."""
+        return self.step / self.steps if self.steps else 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ModelReference:
+    """Name and version of a published model."""
+
+    name: str
+    version: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job as it is accepted: what the store needs to create one."""
+
+    id: str
+    name: str
+    spec: Mapping[str, Any]
+    """As the client sent it; keys of `bessemer.v1.TrainingSpec`, JSON values."""
+    effective_spec: Mapping[str, Any]
+    """With every default filled in."""
+    request_id: str = ""
+    """Idempotency key; empty for none."""
+    fingerprint: str = ""
+    """Digest of the request's body: the same key with another fingerprint is refused."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Job:
+    """A job as the store holds it."""
+
+    id: str
+    name: str
+    spec: Mapping[str, Any]
+    effective_spec: Mapping[str, Any]
+    state: State
+    state_message: str
+    progress: Progress
+    attempt: int
+    """Number of the current or last attempt; 0 before the first."""
+    losses: int
+    """Attempts in a row that were lost to infrastructure since the last checkpoint."""
+    failure: Failure | None
+    model: ModelReference | None
+    metrics: Mapping[str, float]
+    """Last epoch metrics and test metrics, by name."""
+    create_time: Time
+    start_time: Time | None
+    end_time: Time | None
+    last_cursor: int
+    """Number of the job's last event."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of a job by one trainer. (job_id, number) fences every write."""
+
+    job_id: str
+    number: int
+    slot: str
+    """Name of the slot it holds, e.g. `cpu:0`."""
+    pid: int
+    """Process id of a local trainer; 0 while unknown."""
+    lease_time: Time
+    """When it was last heard of."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Exit:
+    """The end of a trainer's process."""
+
+    job_id: str
+    attempt: int
+    status: int
+    """Exit status; negative: minus the signal that ended it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs to list; empty fields do not filter."""
+
+    states: frozenset[State] = frozenset()
+    architecture: str = ""
+    name: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a listing. `next_token` is empty on the last one."""
+
+    items: tuple[T, ...]
+    next_token: str = ""
+
+
+class Command(enum.IntEnum):
+    """What the server wants a trainer to do; values are those of `ReportResponse.Command`."""
+
+    CONTINUE = 1
+    CANCEL = 2
+    PREEMPT = 3

@@ -1,0 +1,66 @@
+"""Published models."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from bessemer_server.domain.checkpoints import Manifest
+from bessemer_server.domain.jobs import Time
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """A tensor of a signature, in the words of the Open Inference Protocol."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    """-1 for the batch."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Publication:
+    """What a trainer that succeeded hands over to be published."""
+
+    weights: Manifest
+    definition: Mapping[str, Any]
+    """JSON: `layers`, `preprocessing`, `labels`, `inputs`, `outputs`: all that a predictor needs beside the weights."""
+    parameters: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Model:
+    """One version of a published model. Never changes."""
+
+    name: str
+    version: int
+    job_id: str
+    architecture: str
+    dataset: str
+    weights: Manifest
+    definition: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    parameters: int
+    effective_spec: Mapping[str, Any]
+    create_time: Time
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Name of each class, by index."""
+        return tuple(self.definition.get("labels", ()))
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """The signature's inputs."""
+        return _specs(self.definition["inputs"])
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The signature's outputs."""
+        return _specs(self.definition["outputs"])
+
+
+def _specs(entries: list[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:
+    return tuple(TensorSpec(e["name"], e["datatype"], tuple(e["shape"])) for e in entries)

@@ -1,0 +1,180 @@
+"""The seams: what the rooms ask of each other. Each has an in-memory twin and a conformance suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from bessemer_server.domain.checkpoints import Checkpoint, Manifest
+from bessemer_server.domain.events import Event
+from bessemer_server.domain.jobs import Attempt, Command, Exit, Failure, Job, JobFilter, NewJob, Page, Progress, Time
+from bessemer_server.domain.metrics import Metric, Scope
+from bessemer_server.domain.models import Model, Publication
+from bessemer_server.domain.plans import Catalog, Plan
+from bessemer_server.domain.tensors import Tensor
+
+
+class Store(Protocol):
+    """Jobs, attempts, metrics, events, checkpoints and models: the truth.
+
+    Each method is one transaction: when it returns, what it did survives a crash. Every change of a job's state appends
+    a `StateChanged` event in the same transaction, moves are checked against `states.MOVES`, and events are numbered
+    per job from 1 without gaps. Methods with an `attempt` raise `errors.StaleAttempt`, changing nothing, unless that
+    attempt is the job's current one and the job is in an active state. Unknown jobs raise `errors.NotFound`.
+    """
+
+    async def create_job(self, job: NewJob, now: Time) -> Job:
+        """Create a QUEUED job. The same request_id and fingerprint return the first job; raises `AlreadyExists` for
+        the same request_id with another fingerprint."""
+        ...
+
+    async def get_job(self, job_id: str) -> Job: ...
+
+    async def list_jobs(self, filter: JobFilter, page_size: int, page_token: str) -> Page[Job]:
+        """Newest first (create_time, then id). Raises `InvalidArgument` for a token of another filter."""
+        ...
+
+    async def queued_jobs(self, limit: int) -> Sequence[Job]:
+        """QUEUED jobs, oldest first."""
+        ...
+
+    async def active_attempts(self) -> Sequence[Attempt]:
+        """Current attempts of jobs in an active state."""
+        ...
+
+    async def set_waiting_message(self, job_id: str, message: str) -> None:
+        """Say why a QUEUED job waits. No event; nothing happens when the job is no longer QUEUED."""
+        ...
+
+    async def start_attempt(self, job_id: str, slot: str, token_digest: str, now: Time) -> Attempt | None:
+        """QUEUED → STARTING with the next attempt number; None when the job is no longer QUEUED (somebody else took
+        it, or it was cancelled). Sets start_time the first time."""
+        ...
+
+    async def set_pid(self, job_id: str, attempt: int, pid: int) -> None: ...
+
+    async def authenticate(self, token_digest: str) -> Attempt:
+        """The attempt that a token was made for, current or not. Raises `Unauthenticated`."""
+        ...
+
+    async def report(
+        self, job_id: str, attempt: int, metrics: Sequence[Metric], progress: Progress | None, now: Time
+    ) -> Command:
+        """Renew the lease, record metrics (a point that is there already is overwritten: values are deterministic) and
+        progress; STARTING → RUNNING. Appends `Progressed` (with the step metrics of the last step) when there is
+        progress and `MetricsRecorded` when there are epoch or test metrics that were not there. Epoch and test metrics
+        go into `Job.metrics`. Answers CANCEL when the job is CANCELLING, else CONTINUE."""
+        ...
+
+    async def commit_checkpoint(
+        self, job_id: str, attempt: int, manifest: Manifest, keep: int, now: Time
+    ) -> Checkpoint:
+        """Make a checkpoint visible, and remove all but the `keep` newest. A job has one checkpoint per step: again is
+        the first one. Resets `Job.losses`. Renews the lease. Raises `FailedPrecondition` when a blob is missing."""
+        ...
+
+    async def latest_checkpoint(self, job_id: str) -> Checkpoint | None: ...
+
+    async def list_checkpoints(self, job_id: str) -> Sequence[Checkpoint]:
+        """Oldest first."""
+        ...
+
+    async def succeed(self, job_id: str, attempt: int, publication: Publication, now: Time) -> Model:
+        """→ SUCCEEDED, and publish the next version of the job's name, in one transaction. Again: the same model."""
+        ...
+
+    async def fail(self, job_id: str, attempt: int, failure: Failure, now: Time) -> None:
+        """→ FAILED. Again: nothing."""
+        ...
+
+    async def confirm_cancel(self, job_id: str, attempt: int, now: Time) -> None:
+        """CANCELLING → CANCELLED. Again: nothing."""
+        ...
+
+    async def release(self, job_id: str, attempt: int, failure: Failure, is_loss: bool, now: Time) -> Job:
+        """The attempt ended without an outcome: → QUEUED, or → CANCELLED when it was CANCELLING. `is_loss` counts it in
+        `Job.losses`; a preemption does not count. `failure.message` becomes the state message."""
+        ...
+
+    async def request_cancel(self, job_id: str, now: Time) -> Job:
+        """QUEUED → CANCELLED; active → CANCELLING; CANCELLING or CANCELLED: unchanged. Raises `FailedPrecondition` for
+        SUCCEEDED and FAILED."""
+        ...
+
+    async def events(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
+        """Events with a cursor above `after`, in order. Raises `InvalidArgument` when `after` is beyond the last."""
+        ...
+
+    async def list_metrics(
+        self, job_id: str, scopes: Iterable[Scope], page_size: int, page_token: str
+    ) -> Page[Metric]:
+        """Ordered by (scope, name, step); no scopes means all."""
+        ...
+
+    async def get_model(self, name: str, version: int | None) -> Model:
+        """The newest version when `version` is None. Raises `NotFound`, with near names."""
+        ...
+
+    async def list_models(self, name: str, page_size: int, page_token: str) -> Page[Model]:
+        """Newest version of each model by name; with `name`, every version of it, newest first."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class BlobStore(Protocol):
+    """Immutable bytes under their SHA-256. Putting what is there already changes nothing."""
+
+    async def missing(self, digests: Iterable[str]) -> Sequence[str]:
+        """Those that are not there, without repetitions, in the order given."""
+        ...
+
+    async def put(self, blobs: Mapping[str, bytes]) -> None:
+        """Store all, durably. Raises `InvalidArgument` when a digest is not that of its bytes."""
+        ...
+
+    async def get(self, digest: str) -> bytes:
+        """Raises `NotFound`, and `DataLoss` when the bytes no longer match the digest."""
+        ...
+
+
+class Planner(Protocol):
+    """Knows what can be trained. Its answers come from the code that trains."""
+
+    async def plan(self, spec: Mapping[str, Any]) -> Plan:
+        """Raises `InvalidArgument` with every violation, `Unavailable` while it restarts."""
+        ...
+
+    async def catalog(self) -> Catalog: ...
+
+
+class Executor(Protocol):
+    """Starts trainers and sees them die. Scheduling does not know what is behind it."""
+
+    async def start(self, attempt: Attempt, token: str) -> int:
+        """Start a trainer for the attempt; returns its process id, 0 where there is none."""
+        ...
+
+    async def kill(self, attempt: Attempt) -> None:
+        """End the trainer at once, if it is still there."""
+        ...
+
+    def drain_exits(self) -> Sequence[Exit]:
+        """Trainers that ended since the last call."""
+        ...
+
+    async def close(self) -> None:
+        """End the trainers that are still there."""
+        ...
+
+
+class Predictor(Protocol):
+    """Holds models and runs them, in a process of its own."""
+
+    async def load(self, model: Model) -> None:
+        """Load and warm; again is quick. Raises `Unavailable` when the process is gone."""
+        ...
+
+    async def predict(self, model: Model, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Outputs by name for inputs that fit the signature; the first axis of each is the batch."""
+        ...

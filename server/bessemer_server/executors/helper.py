@@ -1,0 +1,133 @@
+"""A helper process, forked and kept: requests go out and answers come back over a socket pair."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+from collections.abc import Callable, Mapping
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import structlog
+
+from bessemer_server.domain import errors, tensors
+from bessemer_server.executors.forkserver import ForkServer
+from bessemer_server.worker import frames
+
+Body = Mapping[str, tensors.Tensor]
+Answer = tuple[Any, dict[str, tensors.Tensor]]
+log = structlog.get_logger(__name__)
+
+STOP_GRACE_S = 2.0
+
+
+class Helper:
+    """One process that answers requests in the order in which they come. Forked at the first call, and again after it
+    died: what it was asked then fails with `Unavailable`, and `generation` tells callers that its memory is new."""
+
+    def __init__(
+        self, name: str, forkserver: ForkServer, target: Callable[..., None], *arguments: Any
+    ) -> None:
+        self._name = name
+        self._forkserver = forkserver
+        self._target = target
+        self._arguments = arguments
+        self._ids = itertools.count(1)
+        self._pending: dict[int, asyncio.Future[Answer]] = {}
+        self._starting = asyncio.Lock()
+        self._process: BaseProcess | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self.generation = 0
+        """Counts the processes so far."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process is there, as far as is known."""
+        return self._writer is not None
+
+    async def call(self, method: str, arguments: Mapping[str, Any], body: Body | None = None) -> Answer:
+        """Ask, and wait for the answer. Raises what the helper raised, or `Unavailable` when it died."""
+        writer = await self.start()
+        request_id = next(self._ids)
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._pending[request_id] = answer
+        header = {"id": request_id, "method": method, "arguments": arguments}
+        try:
+            writer.writelines(frames.encode(header, body or {}))
+            await writer.drain()
+            return await answer
+        except (ConnectionError, BrokenPipeError) as error:
+            raise errors.Unavailable(f"the {self._name} process ended; try again", reason="HELPER_ENDED") from error
+        finally:
+            self._pending.pop(request_id, None)
+
+    async def start(self) -> asyncio.StreamWriter:
+        """Fork the process unless it is there."""
+        async with self._starting:
+            if self._writer is None:
+                await self._fork()
+            assert self._writer is not None
+            return self._writer
+
+    async def _fork(self) -> None:
+        ours, theirs = socket.socketpair()
+        try:
+            self._process = await self._forkserver.fork(
+                self._name, self._target, theirs, *self._arguments, daemon=True
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        reader, self._writer = await asyncio.open_connection(sock=ours)
+        self.generation += 1
+        self._reading = asyncio.create_task(self._read(reader, self._writer))
+        log.debug("helper started", helper=self._name, pid=self._process.pid)
+
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head_bytes, body_bytes = frames.PREFIX.unpack(await reader.readexactly(frames.PREFIX.size))
+                head = await reader.readexactly(head_bytes)
+                self._settle(*frames.decode(head, await reader.readexactly(body_bytes)))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            log.warning("helper ended", helper=self._name)
+        finally:
+            writer.close()
+            self._writer = None
+            for answer in self._pending.values():
+                if not answer.done():
+                    answer.set_exception(
+                        errors.Unavailable(f"the {self._name} process ended; try again", reason="HELPER_ENDED")
+                    )
+
+    def _settle(self, header: dict[str, Any], body: dict[str, tensors.Tensor]) -> None:
+        answer = self._pending.get(header["id"])
+        if answer is None or answer.done():  # the caller gave up
+            return
+        if "error" in header:
+            answer.set_exception(_rebuild_error(header))
+        else:
+            answer.set_result((header["result"], body))
+
+    async def close(self) -> None:
+        """End the process: it stops by itself when the connection closes."""
+        if self._writer is None or self._reading is None or self._process is None:
+            return
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+        await asyncio.to_thread(self._process.join, STOP_GRACE_S)
+        if self._process.is_alive():
+            self._process.kill()
+
+
+def _rebuild_error(header: Mapping[str, Any]) -> errors.DomainError:
+    if header["error"] == "InvalidArgument":
+        violations = [errors.Violation(**v) for v in header["violations"]]
+        return errors.InvalidArgument(header["message"], violations=violations)
+    kind = getattr(errors, header["error"], errors.DomainError)
+    error: errors.DomainError = kind(header["message"])
+    return error

@@ -1,0 +1,49 @@
+"""The server's side of the planner process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from bessemer_server.domain import plans
+from bessemer_server.executors.helper import Helper
+
+
+class PlannerClient:
+    """Asks the planner process. The catalog is asked once: it cannot change while the process lives."""
+
+    def __init__(self, helper: Helper) -> None:
+        self._helper = helper
+        self._catalog: plans.Catalog | None = None
+        self._asking = asyncio.Lock()
+
+    async def plan(self, spec: Mapping[str, Any]) -> plans.Plan:
+        """See `ports.Planner.plan`."""
+        answer, _ = await self._helper.call("plan", {"spec": spec})
+        layers = tuple(
+            plans.LayerSummary(**{**layer, "output_shape": tuple(layer["output_shape"])})
+            for layer in answer["layers"]
+        )
+        return plans.Plan(answer["effective_spec"], tuple(answer["input_shape"]), layers)
+
+    async def catalog(self) -> plans.Catalog:
+        """See `ports.Planner.catalog`."""
+        async with self._asking:
+            if self._catalog is None:
+                answer, _ = await self._helper.call("catalog", {})
+                self._catalog = _catalog(answer)
+        return self._catalog
+
+
+def _catalog(answer: Mapping[str, Any]) -> plans.Catalog:
+    def entries(kind: str) -> tuple[plans.CatalogEntry, ...]:
+        return tuple(plans.CatalogEntry(**entry) for entry in answer[kind])
+
+    datasets = tuple(
+        plans.DatasetInfo(**{**info, "shape": tuple(info["shape"]), "labels": tuple(info["labels"])})
+        for info in answer["datasets"]
+    )
+    return plans.Catalog(
+        entries("architectures"), entries("optimizers"), entries("layers"), datasets, tuple(answer["devices"])
+    )

@@ -1,0 +1,61 @@
+"""The server's side of a predictor process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from bessemer_server.domain import ports, tensors
+from bessemer_server.domain.models import Model
+from bessemer_server.executors.helper import Helper
+
+MAX_LOADED = 32
+"""Models held at once; the one that was used least recently goes."""
+
+
+class PredictorClient:
+    """Loads models into the predictor process on demand, and again when it had to be restarted."""
+
+    def __init__(self, helper: Helper, blobs: ports.BlobStore) -> None:
+        self._helper = helper
+        self._blobs = blobs
+        self._loaded: OrderedDict[str, None] = OrderedDict()
+        self._generation = 0
+        self._loading = asyncio.Lock()
+
+    async def load(self, model: Model) -> None:
+        """See `ports.Predictor.load`."""
+        key = _key(model)
+        async with self._loading:
+            if self._generation != self._helper.generation:
+                self._loaded.clear()
+            if key in self._loaded and self._helper.is_alive:
+                self._loaded.move_to_end(key)
+                return
+            await self._helper.call("load", {"key": key, "definition": model.definition}, await self._read(model))
+            if self._generation != self._helper.generation:  # a new process, with this model only
+                self._generation = self._helper.generation
+                self._loaded.clear()
+            self._loaded[key] = None
+            if len(self._loaded) > MAX_LOADED:
+                oldest, _ = self._loaded.popitem(last=False)
+                await self._helper.call("unload", {"key": oldest})
+
+    async def _read(self, model: Model) -> dict[str, tensors.Tensor]:
+        weights = {}
+        for entry in model.weights.tensors:
+            data = b"".join([await self._blobs.get(digest) for digest in entry.digests])
+            weights[entry.name] = tensors.Tensor(tensors.DATATYPES[entry.dtype], entry.shape, data)
+        return weights
+
+    async def predict(
+        self, model: Model, inputs: Mapping[str, tensors.Tensor]
+    ) -> Mapping[str, tensors.Tensor]:
+        """See `ports.Predictor.predict`. The model must be loaded."""
+        _, outputs = await self._helper.call("predict", {"key": _key(model)}, inputs)
+        return outputs
+
+
+def _key(model: Model) -> str:
+    return f"{model.name}/{model.version}"

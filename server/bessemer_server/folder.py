@@ -1,0 +1,54 @@
+"""The data folder: made, and held by one server at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import pathlib
+import tempfile
+from collections.abc import Iterator
+
+LOCK_FILE = "server.lock"
+SOCKET_FILE = "worker.sock"
+SOCKET_PATH_MAX = 100
+"""Characters that the path of a unix socket may have, with some room below the kernel's 108."""
+
+
+class FolderInUse(Exception):
+    """Another server holds the folder; the message names it."""
+
+
+@contextlib.contextmanager
+def hold(folder: pathlib.Path) -> Iterator[None]:
+    """Make the folder and lock it. The kernel frees the lock when the process ends, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.read(file, 32).decode(errors="replace").strip() or "unknown"
+            raise FolderInUse(
+                f"the data folder {folder} is in use by another bessemer-server with process id {pid}; stop that one, "
+                f"or choose another folder with --data-dir"
+            ) from None
+        os.ftruncate(file, 0)
+        os.write(file, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(file)
+
+
+def socket_path(folder: pathlib.Path) -> pathlib.Path:
+    """Where trainers of this folder's server find it: the same path after each restart."""
+    path = folder / SOCKET_FILE
+    if len(str(path)) <= SOCKET_PATH_MAX:
+        return path
+    short = pathlib.Path(tempfile.gettempdir())
+    if len(str(short)) > SOCKET_PATH_MAX - 40:
+        short = pathlib.Path("/tmp")  # noqa: S108 - the folder below it is made for this user alone
+    room = short / f"bessemer-{os.getuid()}-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
+    room.mkdir(mode=0o700, exist_ok=True)
+    return room / SOCKET_FILE

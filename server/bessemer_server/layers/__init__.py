@@ -1,0 +1,6 @@
+"""Layers, and networks made of lists of them.
+
+A layer list is data: `[{"conv2d": {"filters": 32, "kernel": 3}}, "flatten", {"dense": {"units": 10}}]`. `lists` checks
+it, `networks` makes a `torch.nn.Module` of it. Each other file is one group of layers; `kinds.REGISTRY` finds them.
+Shapes are without batch and channels-last, as users see them; torch inside works on NCHW.
+"""

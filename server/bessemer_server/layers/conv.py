@@ -1,0 +1,70 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pydantic
+import torch
+from torch import nn
+from torch.nn import functional
+
+from bessemer_server.layers import activations, initialisers, kinds, windows
+from bessemer_server.layers.options import Options
+
+
+class Conv2dOptions(Options):
+    """Two-dimensional convolution: slides learnt filters over an image."""
+
+    filters: Annotated[int, pydantic.Field(ge=1, le=65_536)]
+    """Number of filters, the channels of the output, from 1 to 65,536."""
+    kernel: windows.Size
+    """Size of the filters: one integer, or [height, width]."""
+    stride: windows.Size = (1, 1)
+    """Step between windows: one integer, or [height, width]."""
+    padding: windows.Padding = "valid"
+    """valid: windows stay inside the image; same: zeros around it, so that stride 1 keeps height and width."""
+    activation: activations.Name = "linear"
+    """Activation function."""
+
+
+class Conv2d(nn.Conv2d):
+    """A convolution with Keras's padding, and an activation function."""
+
+    def __init__(self, channels: int, options: Conv2dOptions, padding: tuple[int, int, int, int]) -> None:
+        left, right, top, bottom = padding
+        is_even = (left, top) == (right, bottom)
+        super().__init__(
+            channels, options.filters, options.kernel, options.stride, padding=(top, left) if is_even else 0
+        )
+        # The convolution pads both sides alike for free; only an uneven padding takes a step of its own.
+        self.uneven_padding = None if is_even else padding
+        self.activation = activations.FUNCTIONS[options.activation]
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Glorot uniform filters, zero bias."""
+        initialisers.glorot_uniform_(self, generator)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        if self.uneven_padding is not None:
+            input = functional.pad(input, self.uneven_padding)
+        return self.activation(super().forward(input))
+
+
+def build(options: Conv2dOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:
+    """(height, width, channels) → (height', width', filters)."""
+    sides, padding = windows.slide("kernel", input_shape, options.kernel, options.stride, options.padding)
+    return Conv2d(input_shape[2], options, padding), (*sides, options.filters)
+
+
+def describe(options: Conv2dOptions) -> str:
+    """`32 filters 3×3, relu`."""
+    words = [f"{options.filters} filters {windows.show(options.kernel)}"]
+    if options.stride != (1, 1):
+        words.append(f"stride {windows.show(options.stride)}")
+    if options.padding == "same":
+        words.append("same padding")
+    return ", ".join([*words, options.activation])
+
+
+CONV2D = kinds.Kind("conv2d", Conv2dOptions, build, describe, activation="activation")

@@ -1,0 +1,111 @@
+"""Networks: a layer list as a `torch.nn.Module`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from bessemer_server.domain import plans
+from bessemer_server.layers import kinds, lists
+
+FINAL = frozenset({"softmax", "linear", None})
+"""Activations that a classifier may end with: its last layer gives scores, or what softmax makes of them."""
+
+
+class ImpossibleLayer(Exception):
+    """The first layer of a list that cannot take its input. The message names it."""
+
+    def __init__(self, index: int, layer: lists.Layer, reason: str, input_shape: kinds.Shape) -> None:
+        super().__init__(f"layer {index} ({layer.kind.name}): {reason}; its input is {input_shape}")
+        self.index = index
+
+
+class Network(nn.Sequential):
+    """The layers of a classifier, named by index, from inputs to logits.
+
+    A final softmax is not part of it: cross-entropy is exact and stable on logits, and `probabilities` applies it.
+    """
+
+    layers: Sequence[lists.Layer]
+    output_shapes: Sequence[kinds.Shape]
+
+    def probabilities(self, inputs: torch.Tensor) -> torch.Tensor:
+        """[batch, classes], each row with sum 1."""
+        return torch.softmax(self(inputs), dim=1)
+
+    def reseed(self, key: Callable[[int], int]) -> None:
+        """Give each layer that draws numbers the key for its index."""
+        for index, layer in enumerate(self):
+            if isinstance(layer, kinds.Random):
+                layer.reseed(key(index))
+
+
+def build(layers: Sequence[lists.Layer], input_shape: kinds.Shape) -> Network:
+    """The network on torch's meta device: shapes and counts, no memory. Raises `ImpossibleLayer`."""
+    modules, shapes = [], []
+    for index, layer in enumerate(_without_final_softmax(layers)):
+        try:
+            with torch.device("meta"):
+                module, output_shape = layer.kind.build(layer.options, input_shape)
+        except kinds.LayerError as error:
+            raise ImpossibleLayer(index, layer, str(error), input_shape) from error
+        modules.append(module)
+        shapes.append(output_shape)
+        input_shape = output_shape
+    network = Network(*modules)
+    network.layers, network.output_shapes = tuple(layers), tuple(shapes)
+    return network
+
+
+def end_fault(network: Network, classes: int) -> str | None:
+    """What keeps the network from telling `classes` classes apart, as a sentence; None when nothing does."""
+    last, shape = network.layers[-1], network.output_shapes[-1]
+    if shape == (classes,) and last.activation in FINAL:
+        return None
+    given = f"gives {shape[0]} outputs" if len(shape) == 1 else f"gives an image of shape {shape}"
+    if last.activation:
+        given += f" with activation {last.activation}"
+    return f"the last layer {given}; it must give {classes} outputs with activation softmax or linear"
+
+
+def initialise(network: Network, generator: Callable[[int], torch.Generator]) -> Network:
+    """Give a network from `build` memory on the CPU, and initial weights from one generator per layer index."""
+    network.to_empty(device="cpu")
+    for index, layer in enumerate(network):
+        if isinstance(layer, kinds.Initialisable):
+            layer.initialise(generator(index))
+        elif any(True for _ in layer.parameters()):
+            raise TypeError(f"{type(layer).__name__} has parameters but no method `initialise`")
+    return network
+
+
+def place(network: Network, device: torch.device) -> Network:
+    """Move a network to a device, with filters channels-last in memory like the images they slide over."""
+    # torch's annotation has no `memory_format` beside `device`.
+    moved: Any = network.to(device)
+    placed: Network = moved.to(memory_format=torch.channels_last)
+    return placed
+
+
+def summarise(network: Network) -> tuple[plans.LayerSummary, ...]:
+    """One row per layer."""
+    rows = zip(network, network.layers, network.output_shapes, strict=True)
+    return tuple(
+        plans.LayerSummary(
+            index,
+            layer.kind.name,
+            shape,
+            parameters=sum(p.numel() for p in module.parameters()),
+            trainable_parameters=sum(p.numel() for p in module.parameters() if p.requires_grad),
+            detail=layer.kind.describe(layer.options),
+        )
+        for index, (module, layer, shape) in enumerate(rows)
+    )
+
+
+def _without_final_softmax(layers: Sequence[lists.Layer]) -> list[lists.Layer]:
+    *first, last = layers
+    return [*first, last.with_activation("linear") if last.activation == "softmax" else last]

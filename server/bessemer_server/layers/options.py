@@ -1,0 +1,107 @@
+"""Options as data: the base of every options model, and pydantic's errors as sentences to act on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pydantic
+
+from bessemer_server.domain import errors
+
+EXACT_INTEGERS = 2**53
+"""Up to here every whole number has a floating-point number of its own."""
+
+
+class Options(pydantic.BaseModel):
+    """Base of all options: strict, frozen, nothing unknown, no infinities. Docstrings of fields go into the schema."""
+
+    model_config = pydantic.ConfigDict(
+        strict=True, frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _whole_numbers(cls, value: Any) -> Any:
+        """JSON has one type of number: 32.0 is the integer 32, as in JSON Schema."""
+        return {k: _whole(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT_INTEGERS:
+        return int(value)
+    return [_whole(v) for v in value] if isinstance(value, list) else value
+
+
+def violations(error: pydantic.ValidationError, model: type[Options], path: str) -> list[errors.Violation]:
+    """One violation per fault, each with a path below `path` (empty for none) and a sentence."""
+    return [
+        errors.Violation(join(path, detail["loc"]), _sentence(detail, model))
+        for detail in error.errors(include_url=False)
+    ]
+
+
+def join(path: str, location: Sequence[int | str]) -> str:
+    """`path` and what lies below it: `options.layers[2].conv2d.kernel`."""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
+
+
+def show(value: object) -> str:
+    """The value as a user wrote it, cut when long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _sentence(detail: Any, model: type[Options]) -> str:
+    kind, context, given = detail["type"], detail.get("ctx", {}), show(detail["input"])
+    match kind:
+        case "missing":
+            return "is required"
+        case "extra_forbidden":
+            return f"is unknown; {errors.suggest(detail['loc'][-1], _fields(model, detail['loc'][:-1]))}"
+        case "value_error":
+            return str(context["error"])
+        case "literal_error":
+            return f"must be one of {context['expected']}, but is {given}"
+        case "too_short" | "too_long":
+            bound = ("min_length", "at least") if kind == "too_short" else ("max_length", "at most")
+            return f"must have {bound[1]} {context[bound[0]]} entries, but has {context['actual_length']}"
+        case "string_too_short":
+            return "must not be empty"
+    if kind in _BOUNDS:
+        word, key = _BOUNDS[kind]
+        return f"must be {word} {context[key]}, but is {given}"
+    if kind in _TYPES:
+        return f"must be {_TYPES[kind]}, but is {given}"
+    return f"{detail['msg'][0].lower()}{detail['msg'][1:]}, but is {given}"
+
+
+_BOUNDS = {
+    "greater_than": ("greater than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+_TYPES = {
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "a string",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+def _fields(model: type[Options], location: Sequence[int | str]) -> list[str]:
+    """Names of the fields of the model that lies at `location` in `model`."""
+    for part in location:
+        annotation = model.model_fields[str(part)].annotation
+        nested = [annotation, *getattr(annotation, "__args__", ())]
+        model = next(t for t in nested if isinstance(t, type) and issubclass(t, Options))
+    return list(model.model_fields)

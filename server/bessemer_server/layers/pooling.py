@@ -1,0 +1,56 @@
+"""Pooling."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from bessemer_server.layers import kinds, windows
+from bessemer_server.layers.options import Options
+
+
+class MaxPool2dOptions(Options):
+    """Keeps the largest value of each window of an image."""
+
+    size: windows.Size = (2, 2)
+    """Size of the window: one integer, or [height, width]."""
+    stride: windows.Size | None = None
+    """Step between windows: one integer, or [height, width]; by default the size, so that windows do not overlap."""
+    padding: windows.Padding = "valid"
+    """valid: windows stay inside the image; same: windows may reach over its edge."""
+
+
+class MaxPool2d(nn.MaxPool2d):
+    """Max pooling with Keras's padding."""
+
+    def __init__(self, size: windows.Size, stride: windows.Size, padding: tuple[int, int, int, int]) -> None:
+        super().__init__(size, stride)
+        self.edge = padding if any(padding) else None
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        if self.edge is not None:
+            input = functional.pad(input, self.edge, value=-math.inf)
+        return super().forward(input)
+
+
+def build(options: MaxPool2dOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:
+    """(height, width, channels) → (height', width', channels)."""
+    stride = options.stride or options.size
+    sides, padding = windows.slide("window", input_shape, options.size, stride, options.padding)
+    return MaxPool2d(options.size, stride, padding), (*sides, input_shape[2])
+
+
+def describe(options: MaxPool2dOptions) -> str:
+    """`2×2`."""
+    words = [windows.show(options.size)]
+    if options.stride not in (None, options.size):
+        words.append(f"stride {windows.show(options.stride)}")
+    if options.padding == "same":
+        words.append("same padding")
+    return ", ".join(words)
+
+
+MAX_POOL2D = kinds.Kind("max_pool2d", MaxPool2dOptions, build, describe)

@@ -1,0 +1,233 @@
+"""Domain types to and from `bessemer.v1`."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+from bessemer.v1 import catalog_pb2, datasets_pb2, jobs_pb2, models_pb2
+from bessemer_server.domain import checkpoints, events, jobs, metrics, models, plans
+from bessemer_server.domain.states import State
+from bessemer_server.rpc import structs
+
+SCALARS = ("epochs", "batch_size", "seed", "validation_split", "test_split")
+"""Fields of TrainingSpec with presence, under the same name in JSON."""
+
+
+def spec_from_wire(message: jobs_pb2.TrainingSpec) -> dict[str, Any]:
+    """The specification as JSON, with only what the client set."""
+    spec: dict[str, Any] = {"architecture": message.architecture, "dataset": message.dataset}
+    if message.HasField("options"):
+        spec["options"] = structs.to_json(message.options)
+    for name in SCALARS:
+        if message.HasField(name):
+            spec[name] = getattr(message, name)
+    if message.HasField("optimizer"):
+        spec["optimizer"] = {
+            **structs.to_json(message.optimizer.options),
+            "kind": message.optimizer.kind,
+        }
+    if message.HasField("early_stopping"):
+        spec["early_stopping"] = _early_stopping_from_wire(message.early_stopping)
+    return spec
+
+
+def _early_stopping_from_wire(message: jobs_pb2.EarlyStopping) -> dict[str, Any]:
+    found: dict[str, Any] = {"monitor": message.monitor} if message.monitor else {}
+    for name in ("patience", "min_delta"):
+        if message.HasField(name):
+            found[name] = getattr(message, name)
+    return found
+
+
+def spec_to_wire(spec: Mapping[str, Any]) -> jobs_pb2.TrainingSpec:
+    """The specification as a message."""
+    message = jobs_pb2.TrainingSpec(
+        architecture=spec["architecture"],
+        dataset=spec["dataset"],
+        **{name: spec[name] for name in SCALARS if spec.get(name) is not None},
+    )
+    if "options" in spec:
+        message.options.CopyFrom(structs.to_struct(spec["options"]))
+    if optimizer := spec.get("optimizer"):
+        message.optimizer.kind = optimizer["kind"]
+        options = {name: value for name, value in optimizer.items() if name != "kind"}
+        if options:
+            message.optimizer.options.CopyFrom(structs.to_struct(options))
+    if spec.get("early_stopping") is not None:
+        message.early_stopping.CopyFrom(jobs_pb2.EarlyStopping(**spec["early_stopping"]))
+    return message
+
+
+def job_to_wire(job: jobs.Job) -> jobs_pb2.Job:
+    """As a message."""
+    message = jobs_pb2.Job(
+        id=job.id,
+        name=job.name,
+        spec=spec_to_wire(job.spec),
+        effective_spec=spec_to_wire(job.effective_spec),
+        state=state_to_wire(job.state),
+        state_message=job.state_message,
+        progress=progress_to_wire(job.progress),
+        attempt=job.attempt,
+        metrics=job.metrics,
+        last_cursor=job.last_cursor,
+    )
+    if job.failure:
+        message.failure.CopyFrom(failure_to_wire(job.failure))
+    if job.model:
+        message.model.CopyFrom(reference_to_wire(job.model))
+    message.create_time.FromDatetime(job.create_time)
+    _set_time(message, "start_time", job.start_time)
+    _set_time(message, "end_time", job.end_time)
+    return message
+
+
+def _set_time(message: jobs_pb2.Job, field: str, time: datetime.datetime | None) -> None:
+    if time is not None:
+        getattr(message, field).FromDatetime(time)
+
+
+def state_to_wire(state: State) -> jobs_pb2.Job.State:
+    """As a value of the enum."""
+    return jobs_pb2.Job.State.Value(state.value)
+
+
+def progress_to_wire(progress: jobs.Progress) -> jobs_pb2.Progress:
+    """As a message."""
+    message = jobs_pb2.Progress(
+        epoch=progress.epoch,
+        epochs=progress.epochs,
+        step=progress.step,
+        steps=progress.steps,
+        fraction=progress.fraction,
+        samples_per_second=progress.samples_per_second,
+    )
+    if progress.eta_s is not None:
+        message.eta.FromTimedelta(datetime.timedelta(seconds=progress.eta_s))
+    return message
+
+
+def failure_to_wire(failure: jobs.Failure) -> jobs_pb2.Failure:
+    """As a message."""
+    return jobs_pb2.Failure(
+        reason=jobs_pb2.Failure.Reason.Value(failure.reason.value),
+        message=failure.message,
+        next_step=failure.next_step,
+    )
+
+
+def reference_to_wire(reference: jobs.ModelReference) -> jobs_pb2.ModelReference:
+    """As a message."""
+    return jobs_pb2.ModelReference(name=reference.name, version=str(reference.version))
+
+
+def metric_to_wire(metric: metrics.Metric) -> jobs_pb2.Metric:
+    """As a message."""
+    return jobs_pb2.Metric(
+        scope=jobs_pb2.Metric.Scope.ValueType(metric.scope),
+        name=metric.name,
+        step=metric.step,
+        epoch=metric.epoch,
+        value=metric.value,
+    )
+
+
+def checkpoint_to_wire(checkpoint: checkpoints.Checkpoint) -> jobs_pb2.Checkpoint:
+    """As a message."""
+    message = jobs_pb2.Checkpoint(
+        id=checkpoint.id,
+        epoch=checkpoint.manifest.epoch,
+        step=checkpoint.manifest.step,
+        size_bytes=checkpoint.manifest.size_bytes,
+    )
+    message.create_time.FromDatetime(checkpoint.create_time)
+    return message
+
+
+def event_to_wire(event: events.Event) -> jobs_pb2.JobEvent:
+    """As a message."""
+    message = jobs_pb2.JobEvent(cursor=event.cursor)
+    message.time.FromDatetime(event.time)
+    match event.kind:
+        case events.StateChanged() as change:
+            message.state_changed.CopyFrom(_state_changed(change))
+        case events.Progressed(progress=progress, metrics=values):
+            message.progressed.CopyFrom(
+                jobs_pb2.Progressed(progress=progress_to_wire(progress), metrics=values)
+            )
+        case events.MetricsRecorded(metrics=points):
+            message.metrics_recorded.metrics.extend(metric_to_wire(point) for point in points)
+        case events.CheckpointSaved(checkpoint=checkpoint):
+            message.checkpoint_saved.checkpoint.CopyFrom(checkpoint_to_wire(checkpoint))
+    return message
+
+
+def _state_changed(change: events.StateChanged) -> jobs_pb2.StateChanged:
+    return jobs_pb2.StateChanged(
+        state=state_to_wire(change.state),
+        attempt=change.attempt,
+        message=change.message,
+        failure=failure_to_wire(change.failure) if change.failure else None,
+        model=reference_to_wire(change.model) if change.model else None,
+    )
+
+
+def model_to_wire(model: models.Model) -> models_pb2.Model:
+    """As a message."""
+    message = models_pb2.Model(
+        name=model.name,
+        version=str(model.version),
+        job_id=model.job_id,
+        architecture=model.architecture,
+        dataset=model.dataset,
+        labels=model.labels,
+        inputs=[_tensor_spec(spec) for spec in model.inputs],
+        outputs=[_tensor_spec(spec) for spec in model.outputs],
+        metrics=model.metrics,
+        parameters=model.parameters,
+        spec=spec_to_wire(model.effective_spec),
+    )
+    message.create_time.FromDatetime(model.create_time)
+    return message
+
+
+def _tensor_spec(spec: models.TensorSpec) -> models_pb2.TensorSpec:
+    return models_pb2.TensorSpec(name=spec.name, datatype=spec.datatype, shape=spec.shape)
+
+
+def summary_to_wire(architecture: str, plan: plans.Plan) -> catalog_pb2.ModelSummary:
+    """As a message."""
+    layers = [
+        catalog_pb2.LayerSummary(
+            index=layer.index,
+            kind=layer.kind,
+            output_shape=layer.output_shape,
+            parameters=layer.parameters,
+            trainable_parameters=layer.trainable_parameters,
+            detail=layer.detail,
+        )
+        for layer in plan.layers
+    ]
+    return catalog_pb2.ModelSummary(
+        architecture=architecture,
+        input_shape=plan.input_shape,
+        layers=layers,
+        parameters=plan.parameters,
+        trainable_parameters=plan.trainable_parameters,
+    )
+
+
+def dataset_to_wire(info: plans.DatasetInfo) -> datasets_pb2.Dataset:
+    """As a message."""
+    return datasets_pb2.Dataset(
+        name=info.name,
+        description=info.description,
+        kind=info.kind,
+        shape=info.shape,
+        labels=info.labels,
+        train_samples=info.train_samples,
+        test_samples=info.test_samples,
+        bundled=info.bundled,
+    )

@@ -1,0 +1,78 @@
+"""What surrounds every call: errors become statuses, and nothing else ever leaves the server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+import structlog
+from grpc_status import rpc_status
+
+from bessemer_server.domain import errors as domain_errors
+from bessemer_server.rpc import errors
+
+log = structlog.get_logger(__name__)
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Turns domain errors into rich statuses, and whatever else is raised into INTERNAL without its text."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler:
+        """Wrap the handler of a call."""
+        handler: Any = await continuation(handler_call_details)
+        if handler is None:
+            return handler
+        method = handler_call_details.method
+        if handler.response_streaming:
+            behavior = handler.stream_stream or handler.unary_stream
+            make = (
+                grpc.stream_stream_rpc_method_handler
+                if handler.request_streaming
+                else grpc.unary_stream_rpc_method_handler
+            )
+            wrapped: Any = _guard_stream(method, behavior)
+        else:
+            behavior = handler.stream_unary or handler.unary_unary
+            make = (
+                grpc.stream_unary_rpc_method_handler
+                if handler.request_streaming
+                else grpc.unary_unary_rpc_method_handler
+            )
+            wrapped = _guard_unary(method, behavior)
+        return make(wrapped, handler.request_deserializer, handler.response_serializer)
+
+
+def _guard_unary(method: str, behavior: Any) -> Any:
+    async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        try:
+            return await behavior(request, context)
+        except Exception as error:
+            await _abort(method, error, context)
+
+    return call
+
+
+def _guard_stream(method: str, behavior: Any) -> Any:
+    async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+        try:
+            async for response in behavior(request, context):
+                yield response
+        except Exception as error:
+            await _abort(method, error, context)
+
+    return call
+
+
+async def _abort(method: str, error: Exception, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    if isinstance(error, grpc.aio.AbortError | asyncio.CancelledError):
+        raise error
+    if not isinstance(error, domain_errors.DomainError):
+        log.error("call failed", method=method, exc_info=error)
+        error = domain_errors.DomainError("internal error; the server's log has the details")
+    await context.abort_with_status(rpc_status.to_status(errors.to_status(error)))

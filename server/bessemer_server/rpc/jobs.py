@@ -1,0 +1,160 @@
+"""JobService."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from bessemer.v1 import jobs_pb2 as pb
+from bessemer.v1 import jobs_pb2_grpc
+from bessemer_server.domain import errors, jobs, ports
+from bessemer_server.domain.metrics import Scope
+from bessemer_server.domain.states import State
+from bessemer_server.rpc import convert, watching
+from bessemer_server.scheduling.loop import Scheduler, utc_now
+from bessemer_server.scheduling.notices import Notices
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+REQUEST_ID_MAX = 128
+
+
+class JobServicer(jobs_pb2_grpc.JobServiceServicer):
+    """Accepts jobs into the store and tells of them."""
+
+    def __init__(
+        self, store: ports.Store, planner: ports.Planner, scheduler: Scheduler, notices: Notices
+    ) -> None:
+        self._store = store
+        self._planner = planner
+        self._scheduler = scheduler
+        self._notices = notices
+
+    async def CreateJob(self, request: pb.CreateJobRequest, context: Context) -> pb.Job:
+        """Check, resolve, store."""
+        spec = convert.spec_from_wire(request.job.spec)
+        name = request.job.name or f"{spec['architecture']}-{spec['dataset']}"
+        effective_spec = await self._check(request, spec, name)
+        if request.validate_only:
+            return pb.Job(
+                name=name, spec=request.job.spec, effective_spec=convert.spec_to_wire(effective_spec)
+            )
+        job = await self._store.create_job(
+            jobs.NewJob(
+                id=secrets.token_hex(6),
+                name=name,
+                spec=spec,
+                effective_spec=effective_spec,
+                request_id=request.request_id,
+                fingerprint=_fingerprint(name, spec),
+            ),
+            utc_now(),
+        )
+        self._scheduler.wake()
+        return convert.job_to_wire(job)
+
+    async def _check(self, request: pb.CreateJobRequest, spec: dict[str, Any], name: str) -> Any:
+        """The effective specification. Raises with the violations of all fields at once."""
+        violations = []
+        if request.job.name and not NAME.fullmatch(name):
+            description = (
+                f"must start with a lower-case letter or a digit and hold only those, '-', '_' and '.', at most 63 "
+                f"characters, but is {name!r}"
+            )
+            violations.append(errors.Violation("name", description))
+        if len(request.request_id) > REQUEST_ID_MAX:
+            violations.append(errors.Violation("request_id", f"must have at most {REQUEST_ID_MAX} characters"))
+        try:
+            plan = await self._planner.plan(spec)
+        except errors.InvalidArgument as error:
+            raise errors.InvalidArgument(violations=[*violations, *error.violations]) from error
+        if violations:
+            raise errors.InvalidArgument(violations=violations)
+        return plan.effective_spec
+
+    async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.Job:
+        """One job."""
+        return convert.job_to_wire(await self._store.get_job(request.id))
+
+    async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
+        """A page of jobs."""
+        wanted = jobs.JobFilter(
+            states=frozenset(_state(value) for value in request.states),
+            architecture=request.architecture,
+            name=request.name,
+        )
+        page = await self._store.list_jobs(
+            wanted, page_size(request.page_size, default=50, maximum=1000), request.page_token
+        )
+        return pb.ListJobsResponse(
+            jobs=[convert.job_to_wire(job) for job in page.items], next_page_token=page.next_token
+        )
+
+    async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:
+        """Ask a job to stop."""
+        job = await self._store.request_cancel(request.id, utc_now())
+        self._notices.announce(job.id)
+        self._scheduler.wake()
+        return convert.job_to_wire(job)
+
+    async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.JobEvent]:
+        """Events until the end."""
+        async for event in watching.follow(self._store, self._notices, request.id, request.cursor):
+            yield convert.event_to_wire(event)
+
+    async def ListMetrics(self, request: pb.ListMetricsRequest, context: Context) -> pb.ListMetricsResponse:
+        """A page of metrics."""
+        page = await self._store.list_metrics(
+            request.id,
+            [_scope(value) for value in request.scopes],
+            page_size(request.page_size, default=10_000, maximum=100_000),
+            request.page_token,
+        )
+        return pb.ListMetricsResponse(
+            metrics=[convert.metric_to_wire(metric) for metric in page.items],
+            next_page_token=page.next_token,
+        )
+
+    async def ListCheckpoints(
+        self, request: pb.ListCheckpointsRequest, context: Context
+    ) -> pb.ListCheckpointsResponse:
+        """All checkpoints of a job."""
+        found = await self._store.list_checkpoints(request.id)
+        return pb.ListCheckpointsResponse(checkpoints=[convert.checkpoint_to_wire(c) for c in found])
+
+
+def page_size(asked: int, *, default: int, maximum: int) -> int:
+    """The size of a page: 0 is the default, what is too large is cut, what is negative is refused."""
+    if asked < 0:
+        violation = errors.Violation("page_size", f"must not be negative, but is {asked}")
+        raise errors.InvalidArgument(violations=[violation])
+    return min(asked or default, maximum)
+
+
+def _state(value: int) -> State:
+    try:
+        return State(pb.Job.State.Name(value))
+    except ValueError:
+        violation = errors.Violation(
+            "states", f"{value} is no state; known are {', '.join(state.value for state in State)}"
+        )
+        raise errors.InvalidArgument(violations=[violation]) from None
+
+
+def _scope(value: int) -> Scope:
+    try:
+        return Scope(value)
+    except ValueError:
+        violation = errors.Violation("scopes", f"{value} is no scope; known are 1 STEP, 2 EPOCH, 3 TEST")
+        raise errors.InvalidArgument(violations=[violation]) from None
+
+
+def _fingerprint(name: str, spec: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps([name, spec], sort_keys=True).encode()).hexdigest()

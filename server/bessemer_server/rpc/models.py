@@ -1,0 +1,37 @@
+"""ModelService."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+
+from bessemer.v1 import models_pb2 as pb
+from bessemer.v1 import models_pb2_grpc
+from bessemer_server.domain import ports
+from bessemer_server.rpc import convert
+from bessemer_server.rpc.jobs import page_size
+from bessemer_server.serving import repository
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ModelServicer(models_pb2_grpc.ModelServiceServicer):
+    """Tells of published models."""
+
+    def __init__(self, store: ports.Store) -> None:
+        self._store = store
+
+    async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.Model:
+        """One version."""
+        version = repository.parse_version(request.version)
+        return convert.model_to_wire(await self._store.get_model(request.name, version))
+
+    async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
+        """A page of models."""
+        page = await self._store.list_models(
+            request.name, page_size(request.page_size, default=50, maximum=1000), request.page_token
+        )
+        return pb.ListModelsResponse(
+            models=[convert.model_to_wire(model) for model in page.items], next_page_token=page.next_token
+        )

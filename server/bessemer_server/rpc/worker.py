@@ -1,0 +1,174 @@
+"""WorkerService: what trainers report, upload and ask."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from bessemer.worker.v1 import worker_pb2 as pb
+from bessemer.worker.v1 import worker_pb2_grpc
+from bessemer_server.domain import errors, models, ports
+from bessemer_server.domain.jobs import Attempt, Command, Failure, Reason
+from bessemer_server.scheduling import losses, policy
+from bessemer_server.scheduling.loop import Scheduler, digest_token, utc_now
+from bessemer_server.scheduling.notices import Notices
+from bessemer_server.worker import wire
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Resources:
+    """What a trainer of this server may use."""
+
+    threads: int
+    """CPU threads of one trainer."""
+    dataset_dir: pathlib.Path | None
+    cache_dir: pathlib.Path
+    keep_checkpoints: int
+    """Newest checkpoints that are kept of each job."""
+
+
+class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
+    """The server's end of the worker protocol. Every call is of one attempt, known by its token."""
+
+    def __init__(
+        self,
+        store: ports.Store,
+        blobs: ports.BlobStore,
+        scheduler: Scheduler,
+        notices: Notices,
+        resources: Resources,
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._scheduler = scheduler
+        self._notices = notices
+        self._resources = resources
+
+    async def GetAssignment(self, request: pb.GetAssignmentRequest, context: Context) -> pb.Assignment:
+        """The job, its device, and the checkpoint to go on from."""
+        attempt = await self._current(context)
+        job = await self._store.get_job(attempt.job_id)
+        checkpoint = await self._store.latest_checkpoint(attempt.job_id)
+        return pb.Assignment(
+            job_id=job.id,
+            attempt=attempt.number,
+            spec_json=json.dumps(job.effective_spec),
+            device=policy.device_of(attempt.slot),
+            threads=self._resources.threads,
+            dataset_dir=str(self._resources.dataset_dir or ""),
+            cache_dir=str(self._resources.cache_dir),
+            resume_from=wire.manifest_to_wire(checkpoint.manifest) if checkpoint else None,
+        )
+
+    async def Report(
+        self, request_iterator: AsyncIterator[pb.ReportRequest], context: Context
+    ) -> AsyncIterator[pb.ReportResponse]:
+        """Record what comes, and answer each message with what the trainer should do."""
+        attempt = await self._authenticate(context)
+        async for request in request_iterator:
+            command = await self._store.report(
+                attempt.job_id,
+                attempt.number,
+                [wire.metric_from_wire(point) for point in request.metrics],
+                wire.progress_from_wire(request.progress) if request.HasField("progress") else None,
+                utc_now(),
+            )
+            self._notices.announce(attempt.job_id)
+            if command is Command.CONTINUE and self._scheduler.is_draining:
+                command = Command.PREEMPT
+            yield pb.ReportResponse(
+                acknowledged_sequence=request.sequence, command=pb.ReportResponse.Command.ValueType(command)
+            )
+
+    async def FindMissingBlobs(
+        self, request: pb.FindMissingBlobsRequest, context: Context
+    ) -> pb.FindMissingBlobsResponse:
+        """Which blobs to upload."""
+        await self._current(context)
+        return pb.FindMissingBlobsResponse(digests=await self._blobs.missing(request.digests))
+
+    async def UploadBlobs(
+        self, request_iterator: AsyncIterator[pb.UploadBlobsRequest], context: Context
+    ) -> pb.UploadBlobsResponse:
+        """Store blobs as they come."""
+        await self._current(context)
+        async for request in request_iterator:
+            await self._blobs.put({request.blob.digest: request.blob.data})
+        return pb.UploadBlobsResponse()
+
+    async def DownloadBlobs(
+        self, request: pb.DownloadBlobsRequest, context: Context
+    ) -> AsyncIterator[pb.Blob]:
+        """Read blobs."""
+        await self._current(context)
+        for digest in request.digests:
+            yield pb.Blob(digest=digest, data=await self._blobs.get(digest))
+
+    async def CommitCheckpoint(
+        self, request: pb.CommitCheckpointRequest, context: Context
+    ) -> pb.CommitCheckpointResponse:
+        """Make a checkpoint visible."""
+        attempt = await self._authenticate(context)
+        checkpoint = await self._store.commit_checkpoint(
+            attempt.job_id,
+            attempt.number,
+            wire.manifest_from_wire(request.manifest),
+            self._resources.keep_checkpoints,
+            utc_now(),
+        )
+        self._notices.announce(attempt.job_id)
+        return pb.CommitCheckpointResponse(checkpoint_id=checkpoint.id)
+
+    async def FinishAttempt(
+        self, request: pb.FinishAttemptRequest, context: Context
+    ) -> pb.FinishAttemptResponse:
+        """Settle the attempt."""
+        attempt = await self._authenticate(context)
+        job_id, number, now = attempt.job_id, attempt.number, utc_now()
+        match request.WhichOneof("outcome"):
+            case "succeeded":
+                await self._store.succeed(job_id, number, _publication(request.succeeded), now)
+            case "failed":
+                failed = request.failed
+                failure = Failure(Reason(failed.reason), failed.message, failed.next_step)
+                await self._store.fail(job_id, number, failure, now)
+            case "cancelled":
+                await self._store.confirm_cancel(job_id, number, now)
+            case "preempted":
+                await self._scheduler.lose(job_id, number, losses.from_shutdown(), is_loss=False)
+            case _:
+                raise errors.InvalidArgument("FinishAttempt needs an outcome")
+        self._notices.announce(job_id)
+        self._scheduler.wake()
+        return pb.FinishAttemptResponse()
+
+    async def _authenticate(self, context: Context) -> Attempt:
+        """The attempt that the call's token was made for; whether it is current is checked with each write."""
+        metadata = dict(context.invocation_metadata() or ())
+        kind, _, token = str(metadata.get("authorization", "")).partition(" ")
+        if kind != "Bearer" or not token:
+            raise errors.Unauthenticated("a worker's call needs `authorization: Bearer <token>`")
+        return await self._store.authenticate(digest_token(token))
+
+    async def _current(self, context: Context) -> Attempt:
+        """As `_authenticate`, for calls that write nothing which the store would check."""
+        attempt = await self._authenticate(context)
+        job = await self._store.get_job(attempt.job_id)
+        if job.attempt != attempt.number or not job.state.is_active:
+            raise errors.StaleAttempt(
+                f"attempt {attempt.number} of job {job.id} is over: the job is {job.state}, attempt {job.attempt}"
+            )
+        return attempt
+
+
+def _publication(message: pb.Succeeded) -> models.Publication:
+    return models.Publication(
+        wire.manifest_from_wire(message.weights), json.loads(message.definition_json), message.parameters
+    )

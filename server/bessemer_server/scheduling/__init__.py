@@ -1,0 +1,1 @@
+"""Which job runs where, which attempt is still alive, and who is told about it."""

@@ -1,0 +1,152 @@
+"""The scheduler: settles what ended, expires what is silent, starts what waits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from bessemer_server.domain import errors, ports, states
+from bessemer_server.domain.jobs import Attempt, Failure, Time
+from bessemer_server.scheduling import leases, losses, policy
+from bessemer_server.scheduling.notices import Notices
+
+log = structlog.get_logger(__name__)
+
+TICK_S = 1.0
+QUEUE_WINDOW = 100
+"""Queued jobs that are looked at in one tick; those behind them cannot start before."""
+
+
+def utc_now() -> Time:
+    """The wall clock."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+def digest_token(token: str) -> str:
+    """What the store keeps of a token: it must not be able to impersonate a trainer."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Scheduler:
+    """Runs jobs from the store on the slots of one executor."""
+
+    def __init__(
+        self,
+        store: ports.Store,
+        notices: Notices,
+        lease_timeout_s: float,
+        clock: Callable[[], Time] = utc_now,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._notices = notices
+        self._lease_timeout_s = lease_timeout_s
+        self._leases = leases.LeaseTable(lease_timeout_s)
+        self._clock = clock
+        self._monotonic_s = monotonic_s
+        self._woken = asyncio.Event()
+        self._executor: ports.Executor | None = None
+        self._slots: Sequence[str] = ()
+        self.is_draining = False
+        """True once the server stops: nothing new starts, and trainers are told to save and end."""
+
+    def wake(self) -> None:
+        """Look again now: a job came, or a trainer ended."""
+        self._woken.set()
+
+    async def run(self, executor: ports.Executor, slots: Sequence[str]) -> None:
+        """Tick until cancelled. An error of the store ends a tick, never the loop."""
+        self._executor, self._slots = executor, slots
+        while True:
+            self._woken.clear()
+            try:
+                await self.tick()
+            except errors.DomainError as error:
+                log.warning("scheduling tick failed", error=error.message)
+            except Exception:
+                log.exception("scheduling tick failed")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), TICK_S)
+
+    async def tick(self) -> None:
+        """One look at the world."""
+        await self._settle_exits()
+        await self._expire_leases()
+        if not self.is_draining:
+            await self._launch()
+
+    async def _settle_exits(self) -> None:
+        assert self._executor is not None
+        for end in self._executor.drain_exits():
+            await self.lose(end.job_id, end.attempt, losses.from_exit(end.status))
+
+    async def _expire_leases(self) -> None:
+        assert self._executor is not None
+        for attempt in self._leases.expired(await self._store.active_attempts(), self._monotonic_s()):
+            await self.lose(
+                attempt.job_id, attempt.number, losses.from_silence(attempt, self._lease_timeout_s)
+            )
+            await self._executor.kill(attempt)
+
+    async def lose(self, job_id: str, number: int, failure: Failure, *, is_loss: bool = True) -> None:
+        """The attempt ended without an outcome: queue the job again, or fail it when that happened too often."""
+        try:
+            job = await self._store.get_job(job_id)
+            if not job.state.is_active or job.attempt != number:
+                return  # it told its outcome before it ended
+            if is_loss and job.state is not states.State.CANCELLING and not policy.may_retry(job.losses + 1):
+                await self._store.fail(job_id, number, failure, self._clock())
+            else:
+                await self._store.release(job_id, number, failure, is_loss, self._clock())
+        except (errors.StaleAttempt, errors.NotFound):
+            return
+        log.warning("attempt lost", job=job_id, attempt=number, reason=failure.reason, why=failure.message)
+        self._notices.announce(job_id)
+
+    async def _launch(self) -> None:
+        queued = await self._store.queued_jobs(QUEUE_WINDOW)
+        if not queued:
+            return
+        taken = [attempt.slot for attempt in await self._store.active_attempts()]
+        chosen = policy.choose(queued, policy.free_slots(self._slots, taken))
+        for job, slot in chosen:
+            await self._start(job.id, slot)
+        for position, job in enumerate(queued[len(chosen) :]):
+            message = policy.describe_wait(position)
+            if job.state_message != message:
+                await self._store.set_waiting_message(job.id, message)
+
+    async def _start(self, job_id: str, slot: str) -> None:
+        assert self._executor is not None
+        token = secrets.token_urlsafe(32)
+        attempt = await self._store.start_attempt(job_id, slot, digest_token(token), self._clock())
+        if attempt is None:
+            return
+        self._notices.announce(job_id)
+        pid = await self._executor.start(attempt, token)
+        log.info("attempt started", job=job_id, attempt=attempt.number, slot=slot, pid=pid)
+        with contextlib.suppress(errors.StaleAttempt):
+            await self._store.set_pid(job_id, attempt.number, pid)
+
+    async def drain(self, grace_s: float) -> None:
+        """Tell trainers to save and end; after the grace, end them. No job is lost: each is queued again."""
+        self.is_draining = True
+        deadline_s = self._monotonic_s() + grace_s
+        while (active := await self._ours()) and self._monotonic_s() < deadline_s:
+            self._woken.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), 0.1)
+        for attempt in active:
+            if self._executor is not None:
+                await self._executor.kill(attempt)
+            await self.lose(attempt.job_id, attempt.number, losses.from_shutdown(), is_loss=False)
+
+    async def _ours(self) -> list[Attempt]:
+        return [attempt for attempt in await self._store.active_attempts() if attempt.slot in self._slots]

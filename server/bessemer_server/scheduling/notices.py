@@ -1,0 +1,32 @@
+"""Tells watchers of this process that a job changed. Only a hint: the store is what they read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterator
+
+
+class Notices:
+    """One event per job that somebody waits for."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+
+    def announce(self, job_id: str) -> None:
+        """Wake all that wait for this job."""
+        for event in self._waiting.get(job_id, ()):
+            event.set()
+
+    @contextlib.contextmanager
+    def listen(self, job_id: str) -> Iterator[asyncio.Event]:
+        """An event that is set at each change of the job within the block."""
+        event = asyncio.Event()
+        self._waiting[job_id].add(event)
+        try:
+            yield event
+        finally:
+            self._waiting[job_id].discard(event)
+            if not self._waiting[job_id]:
+                del self._waiting[job_id]

@@ -1,0 +1,63 @@
+"""Which queued job gets which free slot, and what follows from a lost attempt. Pure: no clock, no store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from bessemer_server.domain import errors
+from bessemer_server.domain.jobs import Job
+
+MAX_LOSSES = 3
+"""Attempts in a row, without a new checkpoint between them, that may be lost before the job fails."""
+
+
+def free_slots(slots: Sequence[str], taken: Iterable[str]) -> list[str]:
+    """The slots that no attempt holds, in order."""
+    held = set(taken)
+    return [slot for slot in slots if slot not in held]
+
+
+def choose(queued: Sequence[Job], free: Sequence[str]) -> list[tuple[Job, str]]:
+    """Pairs of job and slot to start now: first come, first served."""
+    return list(zip(queued, free, strict=False))
+
+
+def describe_wait(position: int) -> str:
+    """Why the job at this position of the queue, from 0, waits."""
+    if position == 0:
+        return "waits for a free slot; next in line"
+    return f"waits for a free slot; {position} job{'s' if position > 1 else ''} ahead"
+
+
+def may_retry(losses: int) -> bool:
+    """Whether a job that lost `losses` attempts in a row gets another one."""
+    return losses <= MAX_LOSSES
+
+
+def device_of(slot: str) -> str:
+    """The device of a slot: `cuda:0` of `cuda:0`, `cpu` of `cpu#3`."""
+    return slot.partition("#")[0]
+
+
+def make_slots(devices: Sequence[str], count: int) -> list[str]:
+    """Names of `count` slots, dealt out over the devices in turn."""
+    if count == len(devices) and devices != ["cpu"]:
+        return list(devices)
+    return [f"{devices[i % len(devices)]}#{i // len(devices)}" for i in range(count)]
+
+
+def choose_devices(wanted: str, available: Sequence[str]) -> list[str]:
+    """Devices to train on, from the setting (`auto`, `cpu`, `cuda`, `cuda:0,1`) and what torch can use. Raises
+    `InvalidArgument` when what is wanted is not there."""
+    gpus = [device for device in available if device.startswith("cuda")]
+    if wanted == "auto":
+        return gpus or ["cpu"]
+    if wanted == "cpu":
+        return ["cpu"]
+    _, _, numbers = wanted.partition(":")
+    asked = [f"cuda:{number}" for number in numbers.split(",")] if numbers else gpus or ["cuda:0"]
+    if missing := [device for device in asked if device not in gpus]:
+        raise errors.InvalidArgument(
+            f"device {', '.join(missing)} is not there; torch can use {', '.join(available)}"
+        )
+    return asked

@@ -1,0 +1,1 @@
+"""Predictions: which model, is the request sound, in which batch, on which predictor."""

@@ -1,0 +1,45 @@
+"""Typed tensor contents of the Open Inference Protocol to raw bytes."""
+
+from __future__ import annotations
+
+import array
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bessemer_server.domain import errors
+
+FIELDS = {
+    "BOOL": ("bool_contents", "B"),
+    "INT8": ("int_contents", "b"),
+    "INT16": ("int_contents", "h"),
+    "INT32": ("int_contents", "i"),
+    "INT64": ("int64_contents", "q"),
+    "UINT8": ("uint_contents", "B"),
+    "UINT16": ("uint_contents", "H"),
+    "UINT32": ("uint_contents", "I"),
+    "UINT64": ("uint64_contents", "Q"),
+    "FP32": ("fp32_contents", "f"),
+    "FP64": ("fp64_contents", "d"),
+}
+"""Field of InferTensorContents and code of `array.array`, for each datatype that can come typed."""
+
+
+def pack(name: str, model: str, datatype: str, typed: Mapping[str, Sequence[Any]]) -> bytes:
+    """The values as little-endian bytes. Raises `InvalidArgument` for another field or a value out of range."""
+    field, code = FIELDS.get(datatype, ("", ""))
+    if set(typed) != {field}:
+        others = ", ".join(sorted(set(typed) - {field}))
+        raise errors.InvalidArgument(
+            f"unexpected explicit tensor data ({others}) for input tensor '{name}' for model '{model}' of type "
+            f"'{datatype}', expected {field or 'raw contents'}"
+        )
+    try:
+        values = array.array(code, typed[field])
+    except OverflowError as error:
+        raise errors.InvalidArgument(
+            f"a value of input tensor '{name}' for model '{model}' does not fit {datatype}: {error}"
+        ) from error
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values.tobytes()

@@ -1,0 +1,140 @@
+"""Is a prediction request sound? Everything is checked against the signature before anything else sees the bytes.
+
+Triton's order of checks and its texts, since clients and their users know them. Pure.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from bessemer_server.domain import errors, tensors
+from bessemer_server.domain.models import Model, TensorSpec
+from bessemer_server.serving import contents
+
+MAX_BATCH = 4096
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Input:
+    """A tensor as the client stated it."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    raw: bytes | None
+    """None where the values came typed."""
+    typed: Mapping[str, Sequence[object]] = dataclasses.field(default_factory=dict)
+    """Values by field of InferTensorContents, only those that are set."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Request:
+    """A prediction request, independent of the transport."""
+
+    inputs: Sequence[Input]
+    outputs: Sequence[str]
+    """Names of the outputs asked for; empty for all."""
+    raw_count: int
+    """Raw tensors that came with it."""
+
+
+def check(request: Request, model: Model) -> dict[str, tensors.Tensor]:
+    """The inputs by name, sound in name, datatype, shape and byte count. Raises `InvalidArgument`."""
+    _check_raw(request, model)
+    _check_outputs(request, model)
+    specs = {spec.name: spec for spec in model.inputs}
+    _check_names(request, model, specs)
+    found = {tensor.name: _check_tensor(tensor, specs[tensor.name], model) for tensor in request.inputs}
+    rows = {tensor.rows for tensor in found.values()}
+    if len(rows) > 1:
+        raise errors.InvalidArgument(
+            f"input batch sizes do not match each other for '{model.name}': {sorted(rows)}"
+        )
+    return found
+
+
+def _check_raw(request: Request, model: Model) -> None:
+    if not request.raw_count:
+        return
+    for tensor in request.inputs:
+        if tensor.typed:
+            raise errors.InvalidArgument(
+                f"contents field must not be specified when using raw_input_contents for '{tensor.name}' for model "
+                f"'{model.name}'"
+            )
+    if request.raw_count != len(request.inputs):
+        raise errors.InvalidArgument(
+            f"the number of inputs ({len(request.inputs)}) does not match the number of raw input contents "
+            f"({request.raw_count}) for model '{model.name}'"
+        )
+
+
+def _check_outputs(request: Request, model: Model) -> None:
+    known = {spec.name for spec in model.outputs}
+    for name in request.outputs:
+        if name not in known:
+            raise errors.InvalidArgument(
+                f"unexpected inference output '{name}' for model '{model.name}'; {errors.suggest(name, known)}"
+            )
+
+
+def _check_names(request: Request, model: Model, specs: Mapping[str, TensorSpec]) -> None:
+    names = [tensor.name for tensor in request.inputs]
+    for position, name in enumerate(names):
+        if name not in specs:
+            raise errors.InvalidArgument(
+                f"unexpected inference input '{name}' for model '{model.name}'; {errors.suggest(name, specs)}"
+            )
+        if name in names[:position]:
+            raise errors.InvalidArgument(f"input '{name}' already exists in request")
+    if missing := [name for name in specs if name not in names]:
+        raise errors.InvalidArgument(
+            f"expected {len(specs)} inputs but got {len(names)} inputs for model '{model.name}'. Got input(s) {names}, "
+            f"but missing required input(s) {missing}. Please provide all required input(s)."
+        )
+
+
+def _check_tensor(tensor: Input, spec: TensorSpec, model: Model) -> tensors.Tensor:
+    if tensor.datatype != spec.datatype:
+        raise errors.InvalidArgument(
+            f"inference input '{tensor.name}' data-type is '{tensor.datatype}', but model '{model.name}' expects "
+            f"'{spec.datatype}'"
+        )
+    _check_shape(tensor, spec, model)
+    data = tensor.raw if tensor.raw is not None else _pack(tensor, model)
+    expected = tensors.size_bytes(spec.datatype, tensor.shape)
+    if len(data) != expected:
+        raise errors.InvalidArgument(
+            f"input byte size mismatch for input '{tensor.name}' for model '{model.name}'. Expected {expected}, got "
+            f"{len(data)}"
+        )
+    return tensors.Tensor(spec.datatype, tensor.shape, data)
+
+
+def _check_shape(tensor: Input, spec: TensorSpec, model: Model) -> None:
+    shape = list(tensor.shape)
+    if any(size < 0 for size in shape):
+        raise errors.InvalidArgument(
+            f"All input dimensions should be specified for input '{tensor.name}' for model '{model.name}', got {shape}"
+        )
+    fits = len(shape) == len(spec.shape) and all(
+        want in (-1, got) for want, got in zip(spec.shape, shape, strict=True)
+    )
+    if not fits:
+        raise errors.InvalidArgument(
+            f"unexpected shape for input '{tensor.name}' for model '{model.name}'. Expected {list(spec.shape)}, got "
+            f"{shape}"
+        )
+    if not 1 <= shape[0] <= MAX_BATCH:
+        raise errors.InvalidArgument(
+            f"inference request batch-size must be from 1 to {MAX_BATCH} for '{model.name}', got {shape[0]}"
+        )
+
+
+def _pack(tensor: Input, model: Model) -> bytes:
+    if not tensor.typed:
+        raise errors.InvalidArgument(
+            f"unable to find data for input tensor '{tensor.name}' for model '{model.name}' in request."
+        )
+    return contents.pack(tensor.name, model.name, tensor.datatype, tensor.typed)

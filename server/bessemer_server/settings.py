@@ -1,0 +1,140 @@
+"""Settings of the service, from flags, environment and a TOML file, in this order. The only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+from typing import Any, Self
+
+import pydantic
+import pydantic_settings
+
+LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?P<port>\d{1,5})")
+DEVICES = re.compile(r"auto|cpu|cuda(:\d+(,\d+)*)?")
+
+
+class Settings(pydantic_settings.BaseSettings):
+    """Each field is `--field-name` on the command line, `BESSEMER_FIELD_NAME` in the environment, `field_name` in TOML."""
+
+    model_config = pydantic_settings.SettingsConfigDict(
+        env_prefix="BESSEMER_", extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
+
+    listen: str = "127.0.0.1:50051"
+    """Address and port for clients; port 0 takes a free one."""
+    data_dir: pathlib.Path = pathlib.Path("~/.bessemer")
+    """Folder for the database (unless `database` says otherwise), downloads and the lock."""
+    database: str = ""
+    """URL of the database, `postgresql://user:password@host/name`; by default SQLite in the data folder."""
+    device: str = "auto"
+    """Where to train: `auto` (all GPUs, else the CPU), `cpu`, `cuda`, `cuda:0,1`."""
+    slots: int = pydantic.Field(default=0, ge=0, le=1024)
+    """Jobs that train at the same time; 0 is one per device."""
+    dataset_dir: pathlib.Path | None = None
+    """Folder where data sets are looked for before they are downloaded, in torchvision's layout."""
+    grace_seconds: float = pydantic.Field(default=30.0, ge=0)
+    """How long a stop waits for trainers to save and for calls to end."""
+    lease_seconds: float = pydantic.Field(default=10.0, ge=2)
+    """A trainer that has not reported for this long has lost its job."""
+    keep_checkpoints: int = pydantic.Field(default=3, ge=1)
+    """Newest checkpoints that are kept of each job."""
+    log_level: str = "info"
+    """debug, info, warning or error."""
+    stop_with_stdin: bool = False
+    """Stop when standard input closes, so that no server outlives the program that started it."""
+
+    @pydantic.field_validator("listen")
+    @classmethod
+    def _check_listen(cls, value: str) -> str:
+        match = LISTEN.fullmatch(value)
+        if not match or int(match["port"]) > 65535:
+            raise ValueError("must be HOST:PORT, e.g. 127.0.0.1:50051 or 0.0.0.0:50051")
+        return value
+
+    @pydantic.field_validator("device")
+    @classmethod
+    def _check_device(cls, value: str) -> str:
+        if not DEVICES.fullmatch(value):
+            raise ValueError("must be auto, cpu, cuda, or cuda:0,1 with the numbers of the GPUs")
+        return value
+
+    @pydantic.field_validator("database")
+    @classmethod
+    def _check_database(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+            raise ValueError("must be postgresql://user:password@host/name or sqlite:///path/to/file.db")
+        return value
+
+    @pydantic.field_validator("log_level")
+    @classmethod
+    def _check_log_level(cls, value: str) -> str:
+        if value not in ("debug", "info", "warning", "error"):
+            raise ValueError("must be debug, info, warning or error")
+        return value
+
+    @pydantic.field_validator("data_dir", "dataset_dir")
+    @classmethod
+    def _expand(cls, value: pathlib.Path | None) -> pathlib.Path | None:
+        return value.expanduser().absolute() if value else value
+
+    @pydantic.model_validator(mode="after")
+    def _check_dataset_dir(self) -> Self:
+        if self.dataset_dir and not self.dataset_dir.is_dir():
+            raise ValueError(f"dataset_dir: {self.dataset_dir} is no folder")
+        return self
+
+    @property
+    def database_url(self) -> str:
+        """The database to use."""
+        return self.database or f"sqlite:///{self.data_dir / 'bessemer.db'}"
+
+    @property
+    def cache_dir(self) -> pathlib.Path:
+        """Where downloads are kept."""
+        return self.data_dir / "datasets"
+
+
+class InvalidSettings(Exception):
+    """What is wrong with the settings, one line for each."""
+
+
+def load(flags: dict[str, Any], file: pathlib.Path | None) -> Settings:
+    """Settings from the flags that were given, then the environment, then the file. Raises `InvalidSettings`."""
+
+    class WithFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[pydantic_settings.BaseSettings],
+            init_settings: pydantic_settings.PydanticBaseSettingsSource,
+            env_settings: pydantic_settings.PydanticBaseSettingsSource,
+            dotenv_settings: pydantic_settings.PydanticBaseSettingsSource,
+            file_secret_settings: pydantic_settings.PydanticBaseSettingsSource,
+        ) -> tuple[pydantic_settings.PydanticBaseSettingsSource, ...]:
+            sources = [init_settings, env_settings]
+            if file:
+                sources.append(pydantic_settings.TomlConfigSettingsSource(settings_cls, toml_file=file))
+            return tuple(sources)
+
+    if file and not file.is_file():
+        raise InvalidSettings(f"--config: there is no file {file}")
+    try:
+        return WithFile(**flags)
+    except pydantic.ValidationError as error:
+        raise InvalidSettings("\n".join(_describe(entry) for entry in error.errors())) from error
+    except ValueError as error:  # TOML that does not parse
+        raise InvalidSettings(f"--config: {file}: {error}") from error
+
+
+def _describe(entry: Any) -> str:
+    name = ".".join(map(str, entry["loc"]))
+    if entry["type"] == "extra_forbidden":
+        return f"{name}: there is no such setting; there are {', '.join(Settings.model_fields)}"
+    message = entry["msg"].removeprefix("Value error, ")
+    return f"{name}: {message} (is {entry['input']!r})" if name else message
+
+
+def cpu_count() -> int:
+    """CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,249 @@
+"""The store in memory: for tests, and the shortest reading of what a store does. Nothing survives the process.
+
+Methods never await, so each is a transaction: nothing else runs on the loop in between.
+"""
+# ruff: noqa: D102  (what each method does is said once, in `domain.ports`)
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+from bessemer_server.domain.checkpoints import Checkpoint, Manifest
+from bessemer_server.domain.events import Event
+from bessemer_server.domain.jobs import (
+    Attempt,
+    Command,
+    Failure,
+    Job,
+    JobFilter,
+    NewJob,
+    Page,
+    Progress,
+    Time,
+)
+from bessemer_server.domain.metrics import Metric, Scope
+from bessemer_server.domain.models import Model, Publication
+from bessemer_server.domain.states import State
+from bessemer_server.stores import paging, rules
+
+
+@dataclasses.dataclass(slots=True)
+class _Record:
+    """All that belongs to one job."""
+
+    job: Job
+    fingerprint: str
+    events: list[Event] = dataclasses.field(default_factory=list)
+    attempts: dict[int, Attempt] = dataclasses.field(default_factory=dict)
+    metrics: dict[rules.MetricKey, Metric] = dataclasses.field(default_factory=dict)
+    checkpoints: dict[int, Checkpoint] = dataclasses.field(default_factory=dict)
+
+    def apply(self, change: rules.Change) -> Job:
+        self.job = change.job
+        self.events.extend(change.events)
+        return self.job
+
+    def touch(self, now: Time) -> None:
+        number = self.job.attempt
+        self.attempts[number] = dataclasses.replace(self.attempts[number], lease_time=now)
+
+
+class MemoryStore:
+    """`domain.ports.Store` over dictionaries. `blobs` is shared with a `blobs.memory.MemoryBlobStore`."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+        self._records: dict[str, _Record] = {}
+        self._requests: dict[str, str] = {}
+        self._tokens: dict[str, tuple[str, int]] = {}
+        self._models: dict[str, list[Model]] = {}
+
+    async def create_job(self, job: NewJob, now: Time) -> Job:
+        first = self._requests.get(job.request_id)
+        if job.request_id and first is not None:
+            rules.check_fingerprint(job.request_id, self._records[first].fingerprint, job.fingerprint)
+            return self._records[first].job
+        change = rules.create(copy.deepcopy(job), now)
+        self._records[job.id] = record = _Record(change.job, job.fingerprint)
+        if job.request_id:
+            self._requests[job.request_id] = job.id
+        return record.apply(change)
+
+    async def get_job(self, job_id: str) -> Job:
+        return self._record(job_id).job
+
+    async def list_jobs(self, filter: JobFilter, page_size: int, page_token: str) -> Page[Job]:
+        paging.check_size(page_size)
+        listing = paging.jobs_listing(filter)
+        after = paging.decode(listing, page_token)
+        jobs = sorted((job for job in self._jobs() if _fits(job, filter)), key=_age, reverse=True)
+        if after is not None:
+            position = paging.parse_job_position(after)
+            jobs = [job for job in jobs if _age(job) < position]
+        return paging.make_page(jobs[: page_size + 1], page_size, listing, paging.job_position)
+
+    async def queued_jobs(self, limit: int) -> Sequence[Job]:
+        return sorted((job for job in self._jobs() if job.state is State.QUEUED), key=_age)[:limit]
+
+    async def active_attempts(self) -> Sequence[Attempt]:
+        records = self._records.values()
+        return [record.attempts[record.job.attempt] for record in records if record.job.state.is_active]
+
+    async def set_waiting_message(self, job_id: str, message: str) -> None:
+        record = self._record(job_id)
+        if record.job.state is State.QUEUED:
+            record.job = dataclasses.replace(record.job, state_message=message)
+
+    async def start_attempt(self, job_id: str, slot: str, token_digest: str, now: Time) -> Attempt | None:
+        record = self._record(job_id)
+        change = rules.start(record.job, now)
+        if change is None:
+            return None
+        number = record.apply(change).attempt
+        record.attempts[number] = attempt = Attempt(job_id, number, slot, 0, now)
+        self._tokens[token_digest] = (job_id, number)
+        return attempt
+
+    async def set_pid(self, job_id: str, attempt: int, pid: int) -> None:
+        record = self._current(job_id, attempt)
+        record.attempts[attempt] = dataclasses.replace(record.attempts[attempt], pid=pid)
+
+    async def authenticate(self, token_digest: str) -> Attempt:
+        if token_digest not in self._tokens:
+            raise rules.unknown_token()
+        job_id, number = self._tokens[token_digest]
+        return self._records[job_id].attempts[number]
+
+    async def report(
+        self, job_id: str, attempt: int, metrics: Sequence[Metric], progress: Progress | None, now: Time
+    ) -> Command:
+        record = self._current(job_id, attempt)
+        points = rules.distinct(metrics)
+        job = record.apply(rules.report(record.job, points, record.metrics.keys(), progress, now))
+        record.metrics.update((rules.key(metric), metric) for metric in points)
+        record.touch(now)
+        return rules.command(job)
+
+    async def commit_checkpoint(
+        self, job_id: str, attempt: int, manifest: Manifest, keep: int, now: Time
+    ) -> Checkpoint:
+        record = self._current(job_id, attempt)
+        saved = record.checkpoints.get(manifest.step)
+        if saved is None:
+            rules.check_blobs(self._missing(manifest))
+            saved = rules.checkpoint(record.job, attempt, manifest, now)
+            record.checkpoints[manifest.step] = saved
+            record.apply(rules.save_checkpoint(record.job, saved, now))
+        for step in rules.outdated(record.checkpoints, keep):
+            del record.checkpoints[step]
+        record.touch(now)
+        return saved
+
+    async def latest_checkpoint(self, job_id: str) -> Checkpoint | None:
+        checkpoints = await self.list_checkpoints(job_id)
+        return checkpoints[-1] if checkpoints else None
+
+    async def list_checkpoints(self, job_id: str) -> Sequence[Checkpoint]:
+        checkpoints = self._record(job_id).checkpoints
+        return [checkpoints[step] for step in sorted(checkpoints)]
+
+    async def succeed(self, job_id: str, attempt: int, publication: Publication, now: Time) -> Model:
+        record = self._record(job_id)
+        if rules.is_repeat(record.job, attempt, State.SUCCEEDED):
+            assert record.job.model is not None
+            return await self.get_model(record.job.model.name, record.job.model.version)
+        rules.check_blobs(self._missing(publication.weights))
+        versions = self._models.setdefault(record.job.name, [])
+        model = rules.publish(record.job, copy.deepcopy(publication), len(versions) + 1, now)
+        record.apply(rules.succeed(record.job, model, now))
+        versions.append(model)
+        return model
+
+    async def fail(self, job_id: str, attempt: int, failure: Failure, now: Time) -> None:
+        record = self._record(job_id)
+        if not rules.is_repeat(record.job, attempt, State.FAILED):
+            record.apply(rules.fail(record.job, failure, now))
+
+    async def confirm_cancel(self, job_id: str, attempt: int, now: Time) -> None:
+        record = self._record(job_id)
+        if not rules.is_repeat(record.job, attempt, State.CANCELLED):
+            record.apply(rules.confirm_cancel(record.job, now))
+
+    async def release(self, job_id: str, attempt: int, failure: Failure, is_loss: bool, now: Time) -> Job:
+        record = self._current(job_id, attempt)
+        return record.apply(rules.release(record.job, failure, is_loss, now))
+
+    async def request_cancel(self, job_id: str, now: Time) -> Job:
+        record = self._record(job_id)
+        return record.apply(rules.request_cancel(record.job, now))
+
+    async def events(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
+        record = self._record(job_id)
+        rules.check_cursor(record.job, after)
+        first = max(after, 0)
+        return record.events[first : first + limit]
+
+    async def list_metrics(
+        self, job_id: str, scopes: Iterable[Scope], page_size: int, page_token: str
+    ) -> Page[Metric]:
+        paging.check_size(page_size)
+        wanted = frozenset(scopes)
+        listing = paging.metrics_listing(job_id, wanted)
+        after = paging.decode(listing, page_token)
+        points = sorted(self._record(job_id).metrics.values(), key=rules.key)
+        points = [point for point in points if not wanted or point.scope in wanted]
+        if after is not None:
+            points = [point for point in points if rules.key(point) > tuple(after)]
+        return paging.make_page(points[: page_size + 1], page_size, listing, paging.metric_position)
+
+    async def get_model(self, name: str, version: int | None) -> Model:
+        versions = self._models.get(name, [])
+        number = len(versions) if version is None else version
+        if not 1 <= number <= len(versions):
+            raise rules.unknown_model(name, version, self._models, len(versions))
+        return versions[number - 1]
+
+    async def list_models(self, name: str, page_size: int, page_token: str) -> Page[Model]:
+        paging.check_size(page_size)
+        listing = paging.models_listing(name)
+        after = paging.decode(listing, page_token)
+        if name:
+            models = [
+                m for m in reversed(self._models.get(name, [])) if after is None or m.version < after[0]
+            ]
+            return paging.make_page(models, page_size, listing, lambda model: [model.version])
+        models = [self._models[n][-1] for n in sorted(self._models) if after is None or n > after[0]]
+        return paging.make_page(models, page_size, listing, lambda model: [model.name])
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    def _record(self, job_id: str) -> _Record:
+        if job_id not in self._records:
+            raise rules.unknown_job(job_id)
+        return self._records[job_id]
+
+    def _current(self, job_id: str, attempt: int) -> _Record:
+        record = self._record(job_id)
+        rules.check_current(record.job, attempt)
+        return record
+
+    def _jobs(self) -> Iterable[Job]:
+        return (record.job for record in self._records.values())
+
+    def _missing(self, manifest: Manifest) -> list[str]:
+        return [digest for digest in manifest.digests() if digest not in self.blobs]
+
+
+def _age(job: Job) -> tuple[Time, str]:
+    return job.create_time, job.id
+
+
+def _fits(job: Job, filter: JobFilter) -> bool:
+    return (
+        (not filter.states or job.state in filter.states)
+        and (not filter.architecture or rules.architecture(job.effective_spec) == filter.architecture)
+        and (not filter.name or job.name == filter.name)
+    )

@@ -1,0 +1,283 @@
+"""What a request makes of a job: pure rules that every store applies, whatever it keeps its rows in.
+
+A store loads the job, asks here, and writes the answer down: the job as it will be, and the events to append. Nothing
+here has an effect, and time is an argument.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from bessemer_server.domain import errors, states
+from bessemer_server.domain.checkpoints import Checkpoint, Manifest
+from bessemer_server.domain.events import (
+    CheckpointSaved,
+    Event,
+    Kind,
+    MetricsRecorded,
+    Progressed,
+    StateChanged,
+)
+from bessemer_server.domain.jobs import Command, Failure, Job, ModelReference, NewJob, Progress, Time
+from bessemer_server.domain.metrics import Metric, Scope
+from bessemer_server.domain.models import Model, Publication
+from bessemer_server.domain.states import State
+
+MetricKey = tuple[Scope, str, int]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Change:
+    """A job as it will be, and the events to append with it."""
+
+    job: Job
+    events: tuple[Event, ...] = ()
+
+    def plus(self, now: Time, *kinds: Kind, **fields: Any) -> Change:
+        """With further fields of the job changed, and an event for each of `kinds`."""
+        last = self.job.last_cursor
+        numbered = tuple(Event(last + n, now, kind) for n, kind in enumerate(kinds, start=1))
+        job = dataclasses.replace(self.job, last_cursor=last + len(kinds), **fields)
+        return Change(job, self.events + numbered)
+
+
+def create(new: NewJob, now: Time) -> Change:
+    """A QUEUED job with its first event."""
+    job = Job(
+        id=new.id,
+        name=new.name,
+        spec=new.spec,
+        effective_spec=new.effective_spec,
+        state=State.QUEUED,
+        state_message="",
+        progress=Progress(),
+        attempt=0,
+        losses=0,
+        failure=None,
+        model=None,
+        metrics={},
+        create_time=now,
+        start_time=None,
+        end_time=None,
+        last_cursor=0,
+    )
+    return Change(job).plus(now, StateChanged(State.QUEUED, attempt=0))
+
+
+def check_fingerprint(request_id: str, first: str, second: str) -> None:
+    """Raise `AlreadyExists` when a request_id comes with another body than the first time."""
+    if first != second:
+        raise errors.AlreadyExists(
+            f"request_id {request_id!r} was used for a job with another name or specification; "
+            "send the same request again, or make a new request_id"
+        )
+
+
+def start(job: Job, now: Time) -> Change | None:
+    """QUEUED → STARTING with the next attempt; None when the job is no longer QUEUED."""
+    if job.state is not State.QUEUED:
+        return None
+    return _move(job, State.STARTING, now, attempt=job.attempt + 1, start_time=job.start_time or now)
+
+
+def check_current(job: Job, attempt: int) -> None:
+    """Raise `StaleAttempt` unless the attempt is the job's current one and the job is in an active state."""
+    if attempt != job.attempt:
+        found = f"its current attempt is {job.attempt}" if job.attempt else "no attempt of it was started"
+    elif not job.state.is_active:
+        found = f"the job is {job.state}"
+    else:
+        return
+    raise errors.StaleAttempt(
+        f"attempt {attempt} of job {job.id} may no longer write: {found}. Nothing was changed; end this trainer"
+    )
+
+
+def is_repeat(job: Job, attempt: int, outcome: State) -> bool:
+    """Whether this attempt has ended the job with this outcome already; raises `StaleAttempt` when it may not."""
+    if job.attempt == attempt and job.state is outcome:
+        return True
+    check_current(job, attempt)
+    return False
+
+
+def report(
+    job: Job, metrics: Sequence[Metric], known: Collection[MetricKey], progress: Progress | None, now: Time
+) -> Change:
+    """STARTING → RUNNING, progress and metrics. `known`: which of the epoch and test metrics were recorded before."""
+    change = _move(job, State.RUNNING, now) if job.state is State.STARTING else Change(job)
+    if progress is not None:
+        change = change.plus(now, Progressed(progress, _last_step(metrics)), progress=progress)
+    lasting = sorted(lasting_metrics(metrics), key=lambda metric: metric.step)
+    if lasting:
+        latest = {metric.name: metric.value for metric in lasting}
+        change = change.plus(now, metrics={**job.metrics, **latest})
+    fresh = tuple(metric for metric in lasting if key(metric) not in known)
+    return change.plus(now, MetricsRecorded(fresh)) if fresh else change
+
+
+def command(job: Job) -> Command:
+    """What the trainer of an active job is to do."""
+    return Command.CANCEL if job.state is State.CANCELLING else Command.CONTINUE
+
+
+def key(metric: Metric) -> MetricKey:
+    """What makes a point unique within its job; also the order of listings."""
+    return metric.scope, metric.name, metric.step
+
+
+def distinct(metrics: Iterable[Metric]) -> list[Metric]:
+    """The last of each point."""
+    return list({key(metric): metric for metric in metrics}.values())
+
+
+def lasting_metrics(metrics: Iterable[Metric]) -> list[Metric]:
+    """Epoch and test metrics: those that `Job.metrics` and events show."""
+    return [metric for metric in metrics if metric.scope is not Scope.STEP]
+
+
+def checkpoint(job: Job, attempt: int, manifest: Manifest, now: Time) -> Checkpoint:
+    """The job's checkpoint at the manifest's step."""
+    return Checkpoint(f"{job.id}-{manifest.step}", job.id, attempt, manifest, now)
+
+
+def save_checkpoint(job: Job, saved: Checkpoint, now: Time) -> Change:
+    """A checkpoint became visible: what was lost before it no longer counts."""
+    return Change(job).plus(now, CheckpointSaved(saved), losses=0)
+
+
+def outdated(steps: Iterable[int], keep: int) -> list[int]:
+    """Steps of the checkpoints to remove: all but the `keep` newest."""
+    oldest_first = sorted(steps)
+    return oldest_first[: max(len(oldest_first) - keep, 0)]
+
+
+def check_blobs(missing: Sequence[str]) -> None:
+    """Raise `FailedPrecondition` when a manifest refers to blobs that are not there."""
+    if missing:
+        raise errors.FailedPrecondition(
+            f"{len(missing)} blob(s) of the manifest are not stored, the first is {missing[0]}; "
+            "upload what FindMissingBlobs names, then commit again",
+            reason="MISSING_BLOB",
+        )
+
+
+def publish(job: Job, publication: Publication, version: int, now: Time) -> Model:
+    """The model that a job makes when it succeeds."""
+    return Model(
+        name=job.name,
+        version=version,
+        job_id=job.id,
+        architecture=architecture(job.effective_spec),
+        dataset=str(job.effective_spec.get("dataset", "")),
+        weights=publication.weights,
+        definition=publication.definition,
+        metrics=job.metrics,
+        parameters=publication.parameters,
+        effective_spec=job.effective_spec,
+        create_time=now,
+    )
+
+
+def succeed(job: Job, model: Model, now: Time) -> Change:
+    """→ SUCCEEDED with a published model."""
+    return _move(job, State.SUCCEEDED, now, model=ModelReference(model.name, model.version))
+
+
+def fail(job: Job, failure: Failure, now: Time) -> Change:
+    """→ FAILED."""
+    return _move(job, State.FAILED, now, failure.message, failure=failure)
+
+
+def confirm_cancel(job: Job, now: Time) -> Change:
+    """CANCELLING → CANCELLED; raises `FailedPrecondition` when nobody asked for it."""
+    return _move(job, State.CANCELLED, now)
+
+
+def release(job: Job, failure: Failure, is_loss: bool, now: Time) -> Change:
+    """An attempt ended without an outcome: → QUEUED, or → CANCELLED when that was asked for."""
+    target = State.CANCELLED if job.state is State.CANCELLING else State.QUEUED
+    return _move(job, target, now, failure.message, losses=job.losses + is_loss)
+
+
+def request_cancel(job: Job, now: Time) -> Change:
+    """A waiting job is cancelled at once, an active one is asked to stop; again changes nothing."""
+    if job.state in (State.CANCELLING, State.CANCELLED):
+        return Change(job)
+    if job.state.is_terminal:
+        raise errors.FailedPrecondition(
+            f"job {job.id} is {job.state}: it has ended and can no longer be cancelled", reason="JOB_ENDED"
+        )
+    if job.state.is_active:
+        return _move(job, State.CANCELLING, now, "its trainer was asked to stop")
+    return _move(job, State.CANCELLED, now, "cancelled while it waited")
+
+
+def architecture(effective_spec: Mapping[str, Any]) -> str:
+    """The architecture by which jobs are listed; empty where the specification names none."""
+    return str(effective_spec.get("architecture", ""))
+
+
+def check_cursor(job: Job, after: int) -> None:
+    """Raise `InvalidArgument` for a cursor beyond the job's last event."""
+    if after > job.last_cursor:
+        violation = errors.Violation(
+            "cursor",
+            f"{after} is beyond the last event of job {job.id}, which is {job.last_cursor}; 0 reads all",
+        )
+        raise errors.InvalidArgument(violations=[violation])
+
+
+def unknown_job(job_id: str) -> errors.NotFound:
+    """The error for a job that does not exist."""
+    return errors.NotFound(
+        f"there is no job {job_id!r}; ListJobs has those there are", reason="JOB_NOT_FOUND"
+    )
+
+
+def unknown_token() -> errors.Unauthenticated:
+    """The error for a token that no attempt was started with."""
+    return errors.Unauthenticated(
+        "this token was not issued for any attempt; end this trainer", reason="UNKNOWN_TOKEN"
+    )
+
+
+def unknown_model(name: str, version: int | None, names: Iterable[str], newest: int) -> errors.NotFound:
+    """The error for a model that does not exist. `newest`: version of the newest model of that name, 0 for none."""
+    if newest:
+        message = f"model {name!r} has no version {version}; its versions are 1 to {newest}"
+    else:
+        message = f"there is no model {name!r}; {errors.suggest(name, names)}"
+    return errors.NotFound(message, reason="MODEL_NOT_FOUND")
+
+
+def _move(
+    job: Job,
+    state: State,
+    now: Time,
+    message: str = "",
+    *,
+    failure: Failure | None = None,
+    model: ModelReference | None = None,
+    **fields: Any,
+) -> Change:
+    states.check_move(job.state, state)
+    attempt = fields.get("attempt", job.attempt)
+    return Change(job).plus(
+        now,
+        StateChanged(state, attempt, message, failure, model),
+        state=state,
+        state_message=message,
+        failure=failure,
+        model=model,
+        end_time=now if state.is_terminal else None,
+        **fields,
+    )
+
+
+def _last_step(metrics: Iterable[Metric]) -> dict[str, float]:
+    steps = [metric for metric in metrics if metric.scope is Scope.STEP]
+    last = max((metric.step for metric in steps), default=0)
+    return {metric.name: metric.value for metric in steps if metric.step == last}

@@ -1,0 +1,74 @@
+"""Checkpoints over a connection."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from bessemer_server.domain.checkpoints import Checkpoint, Manifest
+from bessemer_server.domain.jobs import Job, Time
+from bessemer_server.stores import rules
+from bessemer_server.stores.sql import attempts, blobs, jobs, rows, tables
+
+checkpoints = tables.checkpoints
+
+
+def commit(
+    connection: sa.Connection, job_id: str, attempt: int, manifest: Manifest, keep: int, *, now: Time
+) -> Checkpoint:
+    """Make a checkpoint visible, and remove old ones. Blobs that only those held stay where they are for now."""
+    job = attempts.lock_current(connection, job_id, attempt)
+    saved = _find(connection, job_id, manifest.step) or _insert(connection, job, attempt, manifest, now)
+    _prune(connection, job_id, keep)
+    attempts.renew(connection, job_id, attempt, now)
+    return saved
+
+
+def latest(connection: sa.Connection, job_id: str) -> Checkpoint | None:
+    """The newest checkpoint with its whole manifest."""
+    jobs.load(connection, job_id)
+    query = (
+        sa.select(checkpoints)
+        .where(checkpoints.c.job_id == job_id)
+        .order_by(checkpoints.c.step.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else rows.read_checkpoint(row)
+
+
+def list_all(connection: sa.Connection, job_id: str) -> list[Checkpoint]:
+    """Oldest first."""
+    jobs.load(connection, job_id)
+    query = sa.select(checkpoints).where(checkpoints.c.job_id == job_id).order_by(checkpoints.c.step)
+    return [rows.read_checkpoint(row) for row in connection.execute(query)]
+
+
+def _find(connection: sa.Connection, job_id: str, step: int) -> Checkpoint | None:
+    mine = sa.and_(checkpoints.c.job_id == job_id, checkpoints.c.step == step)
+    row = connection.execute(sa.select(checkpoints).where(mine)).one_or_none()
+    return None if row is None else rows.read_checkpoint(row)
+
+
+def _insert(connection: sa.Connection, job: Job, attempt: int, manifest: Manifest, now: Time) -> Checkpoint:
+    rules.check_blobs(blobs.missing(connection, manifest.digests()))
+    saved = rules.checkpoint(job, attempt, manifest, now)
+    values = {
+        "id": saved.id,
+        "attempt": attempt,
+        "create_time": now,
+        "manifest": rows.manifest_values(manifest),
+    }
+    connection.execute(sa.insert(checkpoints).values(job_id=job.id, step=manifest.step, **values))
+    held = [{"job_id": job.id, "step": manifest.step, "digest": digest} for digest in set(manifest.digests())]
+    if held:
+        connection.execute(sa.insert(tables.checkpoint_blobs), held)
+    jobs.save(connection, rules.save_checkpoint(job, saved, now))
+    return saved
+
+
+def _prune(connection: sa.Connection, job_id: str, keep: int) -> None:
+    steps = connection.scalars(sa.select(checkpoints.c.step).where(checkpoints.c.job_id == job_id))
+    old = rules.outdated(steps, keep)
+    if old:
+        mine = sa.and_(checkpoints.c.job_id == job_id, checkpoints.c.step.in_(old))
+        connection.execute(sa.delete(checkpoints).where(mine))

@@ -1,0 +1,60 @@
+"""One open database: who reads, who writes, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent import futures
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from bessemer_server.stores.sql import engines, migrations, writer
+
+T = TypeVar("T")
+
+
+class Database:
+    """Runs functions over a connection: reads on a few threads, writes through the writer. Never on the loop."""
+
+    def __init__(self, opened: engines.Engines) -> None:
+        self._engines = opened
+        self._readers = futures.ThreadPoolExecutor(engines.READERS, thread_name_prefix="bessemer-reader")
+        self._writer = writer.Writer(opened.writing, threads=opened.writers, group=opened.group)
+
+    @classmethod
+    async def open(cls, url: str) -> Database:
+        """Migrate the database at `url` to the newest schema, and open it."""
+        return await asyncio.to_thread(cls._open, url)
+
+    @classmethod
+    def _open(cls, url: str) -> Database:
+        opened = engines.make(url)
+        try:
+            with engines.translated():
+                migrations.migrate(opened.writing)
+        except BaseException:
+            opened.dispose()
+            raise
+        return cls(opened)
+
+    async def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` returns from one consistent view of the database."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    async def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` returns, once its changes are durable. See `writer.Writer.submit`."""
+        return await self._writer.submit(work)
+
+    async def close(self) -> None:
+        """Finish what waits, and close every connection."""
+        await asyncio.to_thread(self._close)
+
+    def _read(self, work: Callable[[sa.Connection], T]) -> T:
+        with engines.translated(), self._engines.reading.connect() as connection, connection.begin():
+            return work(connection)
+
+    def _close(self) -> None:
+        self._writer.close()
+        self._readers.shutdown()
+        self._engines.dispose()

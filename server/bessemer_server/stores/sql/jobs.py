@@ -1,0 +1,106 @@
+"""Jobs over a connection: create, look up, list, and write down what a rule has decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from bessemer_server.domain.events import Event
+from bessemer_server.domain.jobs import Job, JobFilter, NewJob, Page, Time
+from bessemer_server.domain.states import State
+from bessemer_server.stores import paging, rules
+from bessemer_server.stores.sql import rows, tables, upserts
+
+jobs = tables.jobs
+
+
+def create(connection: sa.Connection, new: NewJob, now: Time) -> Job:
+    """Insert a QUEUED job, or return the one that has its request_id already."""
+    change = rules.create(new, now)
+    statement = upserts.insert(connection, jobs).on_conflict_do_nothing(index_elements=[jobs.c.request_id])
+    values = {
+        "id": new.id,
+        "name": new.name,
+        "architecture": rules.architecture(new.effective_spec),
+        "spec": dict(new.spec),
+        "effective_spec": dict(new.effective_spec),
+        "request_id": new.request_id or None,
+        "fingerprint": new.fingerprint,
+        "create_time": now,
+        **rows.job_values(change.job),
+    }
+    if connection.execute(statement.returning(jobs.c.id), values).one_or_none() is None:
+        return _first_of(connection, new)
+    _append(connection, new.id, change.events)
+    return change.job
+
+
+def load(connection: sa.Connection, job_id: str) -> Job:
+    """The job as it is; raises `NotFound`."""
+    return _read(connection, job_id, sa.select(jobs).where(jobs.c.id == job_id))
+
+
+def lock(connection: sa.Connection, job_id: str) -> Job:
+    """The job as it is and stays until the transaction ends. Every write on a job begins with this."""
+    # SQLite has no row locks and needs none: it has one writer.
+    return _read(connection, job_id, sa.select(jobs).where(jobs.c.id == job_id).with_for_update())
+
+
+def save(connection: sa.Connection, change: rules.Change) -> Job:
+    """Write down what a rule made of a locked job."""
+    job = change.job
+    connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(rows.job_values(job)))
+    _append(connection, job.id, change.events)
+    return job
+
+
+def set_waiting_message(connection: sa.Connection, job_id: str, message: str) -> None:
+    """Say why a QUEUED job waits."""
+    if lock(connection, job_id).state is State.QUEUED:
+        connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(state_message=message))
+
+
+def list_page(connection: sa.Connection, filter: JobFilter, page_size: int, page_token: str) -> Page[Job]:
+    """Newest first."""
+    paging.check_size(page_size)
+    listing = paging.jobs_listing(filter)
+    after = paging.decode(listing, page_token)
+    query = sa.select(jobs).order_by(jobs.c.create_time.desc(), jobs.c.id.desc()).limit(page_size + 1)
+    if filter.architecture:
+        query = query.where(jobs.c.architecture == filter.architecture)
+    if filter.name:
+        query = query.where(jobs.c.name == filter.name)
+    if after is not None:
+        time, job_id = paging.parse_job_position(after)
+        bound = sa.tuple_(sa.literal(time, jobs.c.create_time.type), sa.literal(job_id))
+        query = query.where(sa.tuple_(jobs.c.create_time, jobs.c.id) < bound)
+    # One query for each state, each in the order of an index: together they would have to be sorted.
+    queries = [query.where(jobs.c.state == state.value) for state in filter.states] or [query]
+    found = [rows.read_job(row) for each in queries for row in connection.execute(each)]
+    found.sort(key=lambda job: (job.create_time, job.id), reverse=True)
+    return paging.make_page(found[: page_size + 1], page_size, listing, paging.job_position)
+
+
+def queued(connection: sa.Connection, limit: int) -> list[Job]:
+    """QUEUED jobs, oldest first."""
+    query = sa.select(jobs).where(jobs.c.state == State.QUEUED.value).order_by(jobs.c.create_time, jobs.c.id)
+    return [rows.read_job(row) for row in connection.execute(query.limit(limit))]
+
+
+def _append(connection: sa.Connection, job_id: str, new: Sequence[Event]) -> None:
+    if new:
+        connection.execute(sa.insert(tables.events), [rows.event_values(job_id, event) for event in new])
+
+
+def _first_of(connection: sa.Connection, again: NewJob) -> Job:
+    row = connection.execute(sa.select(jobs).where(jobs.c.request_id == again.request_id)).one()
+    rules.check_fingerprint(again.request_id, row.fingerprint, again.fingerprint)
+    return rows.read_job(row)
+
+
+def _read(connection: sa.Connection, job_id: str, query: sa.Select[tuple[object, ...]]) -> Job:
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise rules.unknown_job(job_id)
+    return rows.read_job(row)

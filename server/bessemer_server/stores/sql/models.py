@@ -1,0 +1,70 @@
+"""Published models over a connection."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from bessemer_server.domain.jobs import Job, Page, Time
+from bessemer_server.domain.models import Model, Publication
+from bessemer_server.stores import paging, rules
+from bessemer_server.stores.sql import blobs, rows, tables, upserts
+
+models = tables.models
+names = tables.model_names
+
+
+def publish(connection: sa.Connection, job: Job, publication: Publication, now: Time) -> Model:
+    """Insert the next version of the job's name."""
+    rules.check_blobs(blobs.missing(connection, publication.weights.digests()))
+    model = rules.publish(job, publication, _next_version(connection, job.name), now)
+    connection.execute(sa.insert(models).values(rows.model_values(model)))
+    digests = set(publication.weights.digests())
+    if digests:
+        held = [{"name": model.name, "version": model.version, "digest": digest} for digest in digests]
+        connection.execute(sa.insert(tables.model_blobs), held)
+    return model
+
+
+def of_job(connection: sa.Connection, job_id: str) -> Model:
+    """The model that a job has published."""
+    return rows.read_model(connection.execute(sa.select(models).where(models.c.job_id == job_id)).one())
+
+
+def get(connection: sa.Connection, name: str, version: int | None) -> Model:
+    """One version, or the newest; raises `NotFound`."""
+    query = sa.select(models).where(models.c.name == name).order_by(models.c.version.desc()).limit(1)
+    if version is not None:
+        query = query.where(models.c.version == version)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        counts = {row.name: row.last_version for row in connection.execute(sa.select(names))}
+        raise rules.unknown_model(name, version, counts, counts.get(name, 0))
+    return rows.read_model(row)
+
+
+def list_page(connection: sa.Connection, name: str, page_size: int, page_token: str) -> Page[Model]:
+    """The newest version of each model by name; with `name`, all its versions, newest first."""
+    paging.check_size(page_size)
+    listing = paging.models_listing(name)
+    after = paging.decode(listing, page_token)
+    query = sa.select(models).limit(page_size + 1)
+    if name:
+        query = query.where(models.c.name == name).order_by(models.c.version.desc())
+        if after is not None:
+            query = query.where(models.c.version < after[0])
+    else:
+        newest = sa.and_(names.c.name == models.c.name, names.c.last_version == models.c.version)
+        query = query.join(names, newest).order_by(models.c.name)
+        if after is not None:
+            query = query.where(models.c.name > after[0])
+    found = [rows.read_model(row) for row in connection.execute(query)]
+    return paging.make_page(found, page_size, listing, lambda model: [model.version if name else model.name])
+
+
+def _next_version(connection: sa.Connection, name: str) -> int:
+    statement = upserts.insert(connection, names).values(name=name, last_version=1)
+    statement = statement.on_conflict_do_update(
+        index_elements=[names.c.name], set_={"last_version": names.c.last_version + 1}
+    )
+    version: int = connection.execute(statement.returning(names.c.last_version)).scalar_one()
+    return version

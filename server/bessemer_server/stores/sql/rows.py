@@ -1,0 +1,172 @@
+"""Domain objects as rows and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from bessemer_server.domain.checkpoints import Checkpoint, Manifest, TensorEntry
+from bessemer_server.domain.events import (
+    CheckpointSaved,
+    Event,
+    Kind,
+    MetricsRecorded,
+    Progressed,
+    StateChanged,
+)
+from bessemer_server.domain.jobs import Attempt, Failure, Job, ModelReference, Progress, Reason
+from bessemer_server.domain.metrics import Metric, Scope
+from bessemer_server.domain.models import Model
+from bessemer_server.domain.states import State
+
+Row = sa.Row[Any]
+Values = dict[str, Any]
+
+
+def job_values(job: Job) -> Values:
+    """Columns of a job that change during its life."""
+    return {
+        "state": job.state.value,
+        "state_message": job.state_message,
+        "progress": dataclasses.asdict(job.progress),
+        "attempt": job.attempt,
+        "losses": job.losses,
+        "failure": _plain(job.failure),
+        "model": _plain(job.model),
+        "metrics": dict(job.metrics),
+        "start_time": job.start_time,
+        "end_time": job.end_time,
+        "last_cursor": job.last_cursor,
+    }
+
+
+def read_job(row: Row) -> Job:
+    """From a row of `tables.jobs`."""
+    return Job(
+        id=row.id,
+        name=row.name,
+        spec=row.spec,
+        effective_spec=row.effective_spec,
+        state=State(row.state),
+        state_message=row.state_message,
+        progress=Progress(**row.progress),
+        attempt=row.attempt,
+        losses=row.losses,
+        failure=_failure(row.failure),
+        model=_reference(row.model),
+        metrics=row.metrics,
+        create_time=row.create_time,
+        start_time=row.start_time,
+        end_time=row.end_time,
+        last_cursor=row.last_cursor,
+    )
+
+
+def read_attempt(row: Row) -> Attempt:
+    """From a row of `tables.attempts`."""
+    return Attempt(row.job_id, row.number, row.slot, row.pid, row.lease_time)
+
+
+def read_metric(row: Row) -> Metric:
+    """From a row of `tables.metrics`."""
+    return Metric(Scope(row.scope), row.name, row.step, row.epoch, row.value)
+
+
+def manifest_values(manifest: Manifest) -> Values:
+    """A manifest as JSON."""
+    return dataclasses.asdict(manifest)
+
+
+def read_checkpoint(row: Row) -> Checkpoint:
+    """From a row of `tables.checkpoints`."""
+    return Checkpoint(row.id, row.job_id, row.attempt, _manifest(row.manifest), row.create_time)
+
+
+def model_values(model: Model) -> Values:
+    """All columns of a model."""
+    fields = {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}
+    return {**fields, "weights": manifest_values(model.weights), "metrics": dict(model.metrics)}
+
+
+def read_model(row: Row) -> Model:
+    """From a row of `tables.models`."""
+    return Model(**{**row._asdict(), "weights": _manifest(row.weights)})
+
+
+def event_values(job_id: str, event: Event) -> Values:
+    """All columns of an event."""
+    name, body = _encode(event.kind)
+    return {"job_id": job_id, "cursor": event.cursor, "time": event.time, "kind": name, "body": body}
+
+
+def read_event(row: Row) -> Event:
+    """From a row of `tables.events`."""
+    return Event(row.cursor, row.time, _DECODERS[row.kind](row.body))
+
+
+def _encode(kind: Kind) -> tuple[str, Values]:
+    body = dataclasses.asdict(kind)
+    match kind:
+        case StateChanged():
+            return "state_changed", body
+        case Progressed():
+            return "progressed", body
+        case MetricsRecorded():
+            return "metrics_recorded", body
+        case CheckpointSaved(checkpoint):
+            body["checkpoint"]["create_time"] = checkpoint.create_time.isoformat()
+            return "checkpoint_saved", body
+
+
+def _state_changed(body: Mapping[str, Any]) -> Kind:
+    failure, model = _failure(body["failure"]), _reference(body["model"])
+    return StateChanged(State(body["state"]), body["attempt"], body["message"], failure, model)
+
+
+def _progressed(body: Mapping[str, Any]) -> Kind:
+    return Progressed(Progress(**body["progress"]), body["metrics"])
+
+
+def _metrics_recorded(body: Mapping[str, Any]) -> Kind:
+    return MetricsRecorded(
+        tuple(Metric(**{**point, "scope": Scope(point["scope"])}) for point in body["metrics"])
+    )
+
+
+def _checkpoint_saved(body: Mapping[str, Any]) -> Kind:
+    fields = dict(body["checkpoint"])
+    fields["manifest"] = _manifest(fields["manifest"])
+    fields["create_time"] = datetime.datetime.fromisoformat(fields["create_time"])
+    return CheckpointSaved(Checkpoint(**fields))
+
+
+_DECODERS: dict[str, Callable[[Mapping[str, Any]], Kind]] = {
+    "state_changed": _state_changed,
+    "progressed": _progressed,
+    "metrics_recorded": _metrics_recorded,
+    "checkpoint_saved": _checkpoint_saved,
+}
+
+
+def _manifest(body: Mapping[str, Any]) -> Manifest:
+    return Manifest(**{**body, "tensors": tuple(_tensor(entry) for entry in body["tensors"])})
+
+
+def _tensor(body: Mapping[str, Any]) -> TensorEntry:
+    return TensorEntry(**{**body, "shape": tuple(body["shape"]), "digests": tuple(body["digests"])})
+
+
+def _failure(body: Mapping[str, Any] | None) -> Failure | None:
+    return None if body is None else Failure(**{**body, "reason": Reason(body["reason"])})
+
+
+def _reference(body: Mapping[str, Any] | None) -> ModelReference | None:
+    return None if body is None else ModelReference(**body)
+
+
+def _plain(value: Failure | ModelReference | None) -> Values | None:
+    return None if value is None else dataclasses.asdict(value)

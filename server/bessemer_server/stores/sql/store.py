@@ -1,0 +1,122 @@
+"""The store over a SQL database: each method is one function of this package, run as a read or as a write."""
+# ruff: noqa: D102  (what each method does is said once, in `domain.ports`)
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from bessemer_server.domain.checkpoints import Checkpoint, Manifest
+from bessemer_server.domain.events import Event
+from bessemer_server.domain.jobs import (
+    Attempt,
+    Command,
+    Failure,
+    Job,
+    JobFilter,
+    NewJob,
+    Page,
+    Progress,
+    Time,
+)
+from bessemer_server.domain.metrics import Metric, Scope
+from bessemer_server.domain.models import Model, Publication
+from bessemer_server.stores.sql import attempts, checkpoints, events, jobs, metrics, models
+from bessemer_server.stores.sql.database import Database
+
+
+class SqlStore:
+    """`domain.ports.Store`. `database` is shared with a `blobs.sql.SqlBlobStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @classmethod
+    async def open(cls, url: str) -> SqlStore:
+        """Open `sqlite:///path/to/bessemer.db` or `postgresql://user@host/database`; migrates it first.
+
+        Raises `InvalidArgument` for another URL, `Unavailable` when the database cannot be reached and
+        `FailedPrecondition` when a newer release has changed its schema.
+        """
+        return cls(await Database.open(url))
+
+    async def create_job(self, job: NewJob, now: Time) -> Job:
+        return await self.database.write(lambda c: jobs.create(c, job, now))
+
+    async def get_job(self, job_id: str) -> Job:
+        return await self.database.read(lambda c: jobs.load(c, job_id))
+
+    async def list_jobs(self, filter: JobFilter, page_size: int, page_token: str) -> Page[Job]:
+        return await self.database.read(lambda c: jobs.list_page(c, filter, page_size, page_token))
+
+    async def queued_jobs(self, limit: int) -> Sequence[Job]:
+        return await self.database.read(lambda c: jobs.queued(c, limit))
+
+    async def active_attempts(self) -> Sequence[Attempt]:
+        return await self.database.read(attempts.active)
+
+    async def set_waiting_message(self, job_id: str, message: str) -> None:
+        await self.database.write(lambda c: jobs.set_waiting_message(c, job_id, message))
+
+    async def start_attempt(self, job_id: str, slot: str, token_digest: str, now: Time) -> Attempt | None:
+        return await self.database.write(lambda c: attempts.start(c, job_id, slot, token_digest, now))
+
+    async def set_pid(self, job_id: str, attempt: int, pid: int) -> None:
+        await self.database.write(lambda c: attempts.set_pid(c, job_id, attempt, pid))
+
+    async def authenticate(self, token_digest: str) -> Attempt:
+        return await self.database.read(lambda c: attempts.authenticate(c, token_digest))
+
+    async def report(
+        self, job_id: str, attempt: int, metrics: Sequence[Metric], progress: Progress | None, now: Time
+    ) -> Command:
+        return await self.database.write(
+            lambda c: attempts.report(c, job_id, attempt, metrics, progress, now=now)
+        )
+
+    async def commit_checkpoint(
+        self, job_id: str, attempt: int, manifest: Manifest, keep: int, now: Time
+    ) -> Checkpoint:
+        return await self.database.write(
+            lambda c: checkpoints.commit(c, job_id, attempt, manifest, keep, now=now)
+        )
+
+    async def latest_checkpoint(self, job_id: str) -> Checkpoint | None:
+        return await self.database.read(lambda c: checkpoints.latest(c, job_id))
+
+    async def list_checkpoints(self, job_id: str) -> Sequence[Checkpoint]:
+        return await self.database.read(lambda c: checkpoints.list_all(c, job_id))
+
+    async def succeed(self, job_id: str, attempt: int, publication: Publication, now: Time) -> Model:
+        return await self.database.write(lambda c: attempts.succeed(c, job_id, attempt, publication, now))
+
+    async def fail(self, job_id: str, attempt: int, failure: Failure, now: Time) -> None:
+        await self.database.write(lambda c: attempts.fail(c, job_id, attempt, failure, now))
+
+    async def confirm_cancel(self, job_id: str, attempt: int, now: Time) -> None:
+        await self.database.write(lambda c: attempts.confirm_cancel(c, job_id, attempt, now))
+
+    async def release(self, job_id: str, attempt: int, failure: Failure, is_loss: bool, now: Time) -> Job:
+        return await self.database.write(
+            lambda c: attempts.release(c, job_id, attempt, failure, is_loss, now=now)
+        )
+
+    async def request_cancel(self, job_id: str, now: Time) -> Job:
+        return await self.database.write(lambda c: attempts.request_cancel(c, job_id, now))
+
+    async def events(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
+        return await self.database.read(lambda c: events.read(c, job_id, after, limit))
+
+    async def list_metrics(
+        self, job_id: str, scopes: Iterable[Scope], page_size: int, page_token: str
+    ) -> Page[Metric]:
+        return await self.database.read(lambda c: metrics.list_page(c, job_id, scopes, page_size, page_token))
+
+    async def get_model(self, name: str, version: int | None) -> Model:
+        return await self.database.read(lambda c: models.get(c, name, version))
+
+    async def list_models(self, name: str, page_size: int, page_token: str) -> Page[Model]:
+        return await self.database.read(lambda c: models.list_page(c, name, page_size, page_token))
+
+    async def close(self) -> None:
+        """Finish the writes that wait, and close every connection."""
+        await self.database.close()

@@ -1,0 +1,148 @@
+"""The tables. What each migration makes of them is compared with this page by a test."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from bessemer_server.stores.sql import columns
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", columns.Word, primary_key=True),
+    sa.Column("name", columns.Word, nullable=False),
+    # Taken out of effective_spec, to list by it.
+    sa.Column("architecture", columns.Word, nullable=False),
+    sa.Column("spec", columns.Json, nullable=False),
+    sa.Column("effective_spec", columns.Json, nullable=False),
+    # NULL for none, so that only real keys are unique.
+    sa.Column("request_id", columns.Word, unique=True),
+    sa.Column("fingerprint", columns.Word, nullable=False),
+    sa.Column("state", columns.Word, nullable=False),
+    # JSON, because it may quote a log, and logs hold any character.
+    sa.Column("state_message", columns.Json, nullable=False),
+    sa.Column("progress", columns.Json, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("losses", sa.Integer, nullable=False),
+    sa.Column("failure", columns.Json),
+    sa.Column("model", columns.Json),
+    sa.Column("metrics", columns.Json, nullable=False),
+    sa.Column("create_time", columns.Utc, nullable=False),
+    sa.Column("start_time", columns.Utc),
+    sa.Column("end_time", columns.Utc),
+    sa.Column("last_cursor", sa.BigInteger, nullable=False),
+    # One for each way of listing: the rows come out in order, however many there are.
+    sa.Index(None, "create_time", "id"),
+    sa.Index(None, "state", "create_time", "id"),
+    sa.Index(None, "architecture", "create_time", "id"),
+    sa.Index(None, "name", "create_time", "id"),
+)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("job_id", sa.ForeignKey(jobs.c.id), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("slot", columns.Word, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("token_digest", columns.Word, nullable=False, unique=True),
+    sa.Column("lease_time", columns.Utc, nullable=False),
+)
+
+metrics = sa.Table(
+    "metrics",
+    metadata,
+    sa.Column("job_id", sa.ForeignKey(jobs.c.id), primary_key=True),
+    sa.Column("scope", sa.SmallInteger, primary_key=True),
+    sa.Column("name", columns.Word, primary_key=True),
+    sa.Column("step", sa.BigInteger, primary_key=True),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("value", columns.Number),
+    # The key is most of the row: without this SQLite would keep it twice.
+    sqlite_with_rowid=False,
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("job_id", sa.ForeignKey(jobs.c.id), primary_key=True),
+    sa.Column("cursor", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("time", columns.Utc, nullable=False),
+    sa.Column("kind", columns.Word, nullable=False),
+    sa.Column("body", columns.Json, nullable=False),
+)
+
+blobs = sa.Table(
+    "blobs",
+    metadata,
+    sa.Column("digest", columns.Word, primary_key=True),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
+checkpoints = sa.Table(
+    "checkpoints",
+    metadata,
+    sa.Column("job_id", sa.ForeignKey(jobs.c.id), primary_key=True),
+    sa.Column("step", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", columns.Word, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("manifest", columns.Json, nullable=False),
+    sa.Column("create_time", columns.Utc, nullable=False),
+)
+
+checkpoint_blobs = sa.Table(
+    "checkpoint_blobs",
+    metadata,
+    sa.Column("job_id", columns.Word, primary_key=True),
+    sa.Column("step", sa.BigInteger, primary_key=True),
+    sa.Column("digest", sa.ForeignKey(blobs.c.digest), primary_key=True, index=True),
+    sa.ForeignKeyConstraint(
+        ["job_id", "step"], [checkpoints.c.job_id, checkpoints.c.step], ondelete="CASCADE"
+    ),
+    sqlite_with_rowid=False,
+)
+"""Which blobs a checkpoint holds: the database itself refuses to lose one of them."""
+
+model_names = sa.Table(
+    "model_names",
+    metadata,
+    sa.Column("name", columns.Word, primary_key=True),
+    sa.Column("last_version", sa.Integer, nullable=False),
+)
+"""Counts the versions of each name: the row is locked while one is published."""
+
+models = sa.Table(
+    "models",
+    metadata,
+    sa.Column("name", sa.ForeignKey(model_names.c.name), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("job_id", sa.ForeignKey(jobs.c.id), nullable=False, unique=True),
+    sa.Column("architecture", columns.Word, nullable=False),
+    sa.Column("dataset", columns.Word, nullable=False),
+    sa.Column("weights", columns.Json, nullable=False),
+    sa.Column("definition", columns.Json, nullable=False),
+    sa.Column("metrics", columns.Json, nullable=False),
+    sa.Column("parameters", sa.BigInteger, nullable=False),
+    sa.Column("effective_spec", columns.Json, nullable=False),
+    sa.Column("create_time", columns.Utc, nullable=False),
+)
+
+model_blobs = sa.Table(
+    "model_blobs",
+    metadata,
+    sa.Column("name", columns.Word, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("digest", sa.ForeignKey(blobs.c.digest), primary_key=True, index=True),
+    sa.ForeignKeyConstraint(["name", "version"], [models.c.name, models.c.version], ondelete="CASCADE"),
+    sqlite_with_rowid=False,
+)
+"""Which blobs a model holds."""

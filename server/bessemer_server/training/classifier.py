@@ -1,0 +1,91 @@
+"""The learner that tells classes apart, by cross-entropy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from bessemer_server.data import preprocessing
+from bessemer_server.layers import lists, networks
+from bessemer_server.training import optimizer_state, randomness, signatures
+from bessemer_server.training.learner import Batch, Sums
+from bessemer_server.training.resolving import Resolved
+
+
+class Classifier:
+    """A network, its optimizer, and the preprocessing of its inputs."""
+
+    def __init__(self, resolved: Resolved, preprocessed: Mapping[str, Any], device: torch.device) -> None:
+        self._seed = resolved.config.seed
+        self._info = resolved.source.info
+        self._preprocessing = preprocessed
+        self._preprocess = preprocessing.Preprocessor(preprocessed, device)
+        network = networks.initialise(
+            resolved.network, lambda layer: randomness.generator(self._seed, "init", layer)
+        )
+        self._network = networks.place(network, device)
+        self._parameters = dict(self._network.named_parameters())
+        self._optimizer = resolved.optimizer.build(resolved.optimizer_options, list(self._parameters.values()))
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the next step."""
+        return float(self._optimizer.param_groups[0]["lr"])
+
+    def train_step(self, batch: Batch, epoch: int, step: int) -> Sums:
+        """See `Learner`; loss and accuracy are those before the update, with dropout, as in Keras."""
+        self._network.train()
+        self._network.reseed(lambda layer: randomness.key(self._seed, "dropout", epoch, step, layer))
+        logits = self._network(self._preprocess(batch.inputs))
+        loss = functional.cross_entropy(logits, batch.labels)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimizer.step()
+        return _sums(loss.detach() * len(batch), logits.detach(), batch.labels)
+
+    @torch.inference_mode()
+    def evaluate(self, batch: Batch) -> Sums:
+        """See `Learner`."""
+        self._network.eval()
+        logits = self._network(self._preprocess(batch.inputs))
+        return _sums(functional.cross_entropy(logits, batch.labels, reduction="sum"), logits, batch.labels)
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """See `Learner`."""
+        return dict(self._network.state_dict())
+
+    def load_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """See `Learner`."""
+        self._network.load_state_dict(weights)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """See `Learner`: `model/<parameter>` and `optimizer/<parameter>/<slot>`."""
+        optimizer = optimizer_state.export(self._optimizer, self._parameters)
+        return {
+            **{f"model/{name}": tensor for name, tensor in self.weights().items()},
+            **{f"optimizer/{name}": tensor for name, tensor in optimizer.items()},
+        }
+
+    def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
+        """See `Learner`."""
+        self.load_weights({n.removeprefix("model/"): t for n, t in state.items() if n.startswith("model/")})
+        slots = {n.removeprefix("optimizer/"): t for n, t in state.items() if n.startswith("optimizer/")}
+        optimizer_state.load(self._optimizer, self._parameters, slots)
+
+    def definition(self) -> dict[str, Any]:
+        """See `Learner`."""
+        return {
+            "layers": lists.to_json(self._network.layers),
+            "preprocessing": dict(self._preprocessing),
+            "labels": list(self._info.labels),
+            "input_shape": list(self._info.shape),
+            **signatures.of(self._info),
+        }
+
+
+def _sums(loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> Sums:
+    correct = (logits.argmax(dim=1) == labels).sum()
+    return {"loss": loss.double(), "accuracy": correct.double()}

@@ -1,0 +1,48 @@
+"""A training specification as data: types and ranges, one field at a time. What needs more is checked in `resolving`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import pydantic
+
+from bessemer_server.layers.options import Options
+
+MAX_SEED = 2**63 - 1
+Share = Annotated[float, pydantic.Field(ge=0, lt=1)]
+
+
+class EarlyStoppingConfig(Options):
+    """Stops when a metric no longer improves, and goes back to the best weights."""
+
+    monitor: Literal["train/loss", "train/accuracy", "val/loss", "val/accuracy"] = "val/loss"
+    """Epoch metric to watch: a loss shall fall, an accuracy shall rise."""
+    patience: Annotated[int, pydantic.Field(ge=1)] = 3
+    """Epochs in a row without improvement after which training stops, at least 1."""
+    min_delta: Annotated[float, pydantic.Field(ge=0)] = 0.0
+    """The least change, in the metric's own unit, that counts as improvement."""
+
+
+class TrainingConfig(Options):
+    """What to train."""
+
+    architecture: str
+    """Name of an architecture."""
+    dataset: str
+    """Name of a data set."""
+    options: dict[str, Any] = {}
+    """Options of the architecture."""
+    epochs: Annotated[int, pydantic.Field(ge=1, le=1_000_000)] = 10
+    """Passes over the training split, from 1 to 1,000,000."""
+    batch_size: Annotated[int, pydantic.Field(ge=1)] = 64
+    """Samples per step, from 1 to the size of the training split. The last batch of an epoch may be smaller."""
+    seed: Annotated[int, pydantic.Field(ge=0, le=MAX_SEED)] = 0
+    """Key of every random draw: initialisation, order, dropout."""
+    optimizer: dict[str, Any] = {"kind": "adam"}
+    """`kind` names an optimizer; what else is there are its options."""
+    early_stopping: EarlyStoppingConfig | None = None
+    """None: train for all epochs."""
+    validation_split: Share = 0.1
+    """Share of the training split that is held out for validation, from 0 up to but not 1."""
+    test_split: Share = 0.2
+    """Share that is held out for the test metrics where the data set brings no test split, from 0 up to but not 1."""

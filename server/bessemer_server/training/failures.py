@@ -1,0 +1,69 @@
+"""Failures of a run, each with its reason, what was seen, and what a person can do."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+
+from bessemer_server.data import sources
+from bessemer_server.domain import jobs
+from bessemer_server.training.config import TrainingConfig
+
+
+class TrainingFailed(Exception):
+    """A run that cannot go on. `failure` is what to report."""
+
+    def __init__(self, failure: jobs.Failure) -> None:
+        super().__init__(f"{failure.reason}: {failure.message}")
+        self.failure = failure
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turn what data sources, torch and the system raise into `TrainingFailed`, where the reason is known."""
+    try:
+        yield
+    except sources.InvalidData as error:
+        raise _failed(jobs.Reason.INVALID_DATA, error.message, error.next_step) from error
+    except torch.OutOfMemoryError as error:
+        raise _failed(
+            jobs.Reason.OUT_OF_MEMORY_DEVICE,
+            _first_line(error),
+            "use a smaller batch_size or a smaller model, or a device with more free memory",
+        ) from error
+    except MemoryError as error:
+        raise _out_of_host_memory(str(error) or "the host is out of memory") from error
+    except RuntimeError as error:
+        # torch has no type of its own for a failed allocation on the CPU.
+        if "DefaultCPUAllocator" not in str(error):
+            raise
+        raise _out_of_host_memory(_first_line(error)) from error
+
+
+def non_finite(
+    what: str, step: int, epoch: int, last_loss: float | None, config: TrainingConfig
+) -> TrainingFailed:
+    """The failure of a run whose numbers have left the finite ones."""
+    seen = "no step before it had a finite loss" if last_loss is None else f"the last finite loss was {last_loss:g}"
+    rate = config.optimizer.get("learning_rate")
+    now = "" if rate is None else f", now {rate:g}"
+    return _failed(
+        jobs.Reason.NON_FINITE_LOSS,
+        f"{what} became infinite or not a number at step {step} (epoch {epoch}); {seen}",
+        f"lower optimizer.learning_rate{now}, for example to a tenth, and look for extreme values in the data",
+    )
+
+
+def _out_of_host_memory(message: str) -> TrainingFailed:
+    next_step = "use a smaller batch_size or a smaller model, or give the host more memory"
+    return _failed(jobs.Reason.OUT_OF_MEMORY_HOST, message, next_step)
+
+
+def _failed(reason: jobs.Reason, message: str, next_step: str) -> TrainingFailed:
+    return TrainingFailed(jobs.Failure(reason, message, next_step))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", maxsplit=1)[0]

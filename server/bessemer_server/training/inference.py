@@ -1,0 +1,61 @@
+"""Predictions of a published model, with the preprocessing code that trained it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from bessemer_server.data import preprocessing
+from bessemer_server.domain import errors, tensors
+from bessemer_server.layers import lists, networks
+from bessemer_server.training import snapshots
+
+Array = npt.NDArray[Any]
+
+
+class InferenceModel:
+    """A model on a device, ready to predict."""
+
+    def __init__(self, definition: Mapping[str, Any], weights: Mapping[str, Array], device: str) -> None:
+        """Build the network of `definition` (see `domain.models.Publication`) and give it copies of `weights`."""
+        self._device = torch.device(device)
+        (self._input,), (self._output,) = definition["inputs"], definition["outputs"]
+        self._preprocess = preprocessing.Preprocessor(definition["preprocessing"], self._device)
+        network = networks.build(
+            lists.parse(definition["layers"], "layers"), tuple(definition["input_shape"])
+        ).to_empty(device="cpu")
+        network.load_state_dict(snapshots.to_tensors(weights))
+        self._network = networks.place(network, self._device).eval()
+
+    def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by name for raw inputs by name; the first axis is the batch.
+
+        Raises `errors.InvalidArgument` for an input that does not fit the signature.
+        """
+        array = self._check(inputs)
+        # A copy: what comes in may be read-only, and results may depend on alignment.
+        raw = torch.tensor(array, device=self._device)
+        with torch.inference_mode():
+            outputs = self._network.probabilities(self._preprocess(raw))
+        return {self._output["name"]: outputs.cpu().numpy()}
+
+    def warm(self) -> None:
+        """Predict zeros once, so that the first real prediction finds everything in place."""
+        dtype = tensors.NUMPY_NAMES[self._input["datatype"]]
+        self.predict({self._input["name"]: np.zeros((1, *self._input["shape"][1:]), dtype)})
+
+    def _check(self, inputs: Mapping[str, Array]) -> Array:
+        name, datatype, shape = (self._input[key] for key in ("name", "datatype", "shape"))
+        if set(inputs) != {name}:
+            raise errors.InvalidArgument(f"the input is {name}, but given are {', '.join(inputs) or 'none'}")
+        array = inputs[name]
+        if tensors.DATATYPES.get(array.dtype.name) != datatype or array.shape[1:] != tuple(shape[1:]):
+            raise errors.InvalidArgument(
+                f"input {name} must be {datatype} of shape {shape}, but is {array.dtype.name} of shape "
+                f"{list(array.shape)}"
+            )
+        return array

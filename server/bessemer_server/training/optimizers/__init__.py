@@ -1,0 +1,1 @@
+"""Optimizers: one file each; `kinds.REGISTRY` finds them."""

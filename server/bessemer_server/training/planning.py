@@ -1,0 +1,52 @@
+"""What a specification would make, before any training; and the catalog of what can be named in one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from bessemer_server.architectures import kinds as architectures
+from bessemer_server.data import sources
+from bessemer_server.domain import plans
+from bessemer_server.layers import kinds as layers
+from bessemer_server.layers import networks
+from bessemer_server.layers.options import Options
+from bessemer_server.training import devices, resolving
+from bessemer_server.training.optimizers import kinds as optimizers
+
+
+class _Entry(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def options(self) -> type[Options]: ...
+
+
+def plan(spec: Mapping[str, Any]) -> plans.Plan:
+    """The specification with every default, and the layers it makes, by building them without memory.
+
+    Raises `errors.InvalidArgument` with every violation that can be seen.
+    """
+    resolved = resolving.resolve(spec)
+    return plans.Plan(
+        resolved.effective_spec, resolved.source.info.shape, networks.summarise(resolved.network)
+    )
+
+
+def catalog() -> plans.Catalog:
+    """All that can be named in a specification, each by name, and the devices that torch sees here."""
+    return plans.Catalog(
+        architectures=_entries(architectures.REGISTRY),
+        optimizers=_entries(optimizers.REGISTRY),
+        layers=_entries(layers.REGISTRY),
+        datasets=tuple(source.info for source in sources.REGISTRY),
+        devices=devices.available(),
+    )
+
+
+def _entries(entries: Iterable[_Entry]) -> tuple[plans.CatalogEntry, ...]:
+    return tuple(
+        plans.CatalogEntry(entry.name, entry.description, entry.options.model_json_schema()) for entry in entries
+    )

@@ -1,0 +1,169 @@
+"""From a specification to all that a run needs, checked as a whole: every fault is found, not the first one only."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import pydantic
+
+from bessemer_server.architectures import kinds as architectures
+from bessemer_server.data import sources, splits
+from bessemer_server.domain import errors, registry
+from bessemer_server.layers import lists, networks
+from bessemer_server.layers.options import Options, violations
+from bessemer_server.training.config import TrainingConfig
+from bessemer_server.training.optimizers import kinds as optimizers
+
+T = TypeVar("T", bound=registry.Named)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Resolved:
+    """A specification that can be trained."""
+
+    config: TrainingConfig
+    architecture: architectures.Architecture[Any]
+    options: Options
+    source: sources.Source
+    optimizer: optimizers.Optimizer[Any]
+    optimizer_options: Options
+    network: networks.Network
+    """On torch's meta device."""
+    sizes: splits.Sizes
+
+    @property
+    def effective_spec(self) -> dict[str, Any]:
+        """The specification with every default filled in; JSON."""
+        options = self.options.model_dump(mode="json")
+        if self.architecture.list_option:
+            options[self.architecture.list_option] = lists.to_json(self.network.layers)
+        optimizer = {"kind": self.optimizer.name, **self.optimizer_options.model_dump(mode="json")}
+        return {**self.config.model_dump(mode="json"), "options": options, "optimizer": optimizer}
+
+
+def resolve(spec: Mapping[str, Any]) -> Resolved:
+    """Check a specification. Raises `errors.InvalidArgument` with every violation that can be seen."""
+    checker = _Checker()
+    config = checker.config(spec)
+    architecture = checker.entry(architectures.REGISTRY, config.architecture, "architecture")
+    source = checker.entry(sources.REGISTRY, config.dataset, "dataset")
+    optimizer, optimizer_options = checker.optimizer(config.optimizer)
+    options = checker.options(architecture.options, config.options, "options") if architecture else None
+    sizes = checker.sizes(config, source) if source else None
+    checker.early_stopping(config)
+    network = None
+    if architecture and source and checker.fits(architecture, source) and options:
+        network = checker.network(architecture, options, source)
+    if checker.found:
+        raise errors.InvalidArgument(violations=checker.found)
+    # What is None has left a violation.
+    assert architecture and options and source and optimizer and optimizer_options and network and sizes
+    return Resolved(config, architecture, options, source, optimizer, optimizer_options, network, sizes)
+
+
+class _Checker:
+    """The checks of `resolve`. Each answers what it found sound, and adds what was not to `found`."""
+
+    def __init__(self) -> None:
+        self.found: list[errors.Violation] = []
+
+    def reject(self, path: str, description: str) -> None:
+        self.found.append(errors.Violation(path, description))
+
+    def config(self, spec: Mapping[str, Any]) -> TrainingConfig:
+        """The specification, with defaults in place of faulty fields."""
+        try:
+            return TrainingConfig.model_validate(spec)
+        except pydantic.ValidationError as error:
+            self.found.extend(violations(error, TrainingConfig, ""))
+            faulty = {detail["loc"][0] for detail in error.errors() if detail["loc"]}
+        sound = {name: value for name, value in spec.items() if name not in faulty}
+        return TrainingConfig.model_validate({"architecture": "", "dataset": "", **sound})
+
+    def entry(self, entries: registry.Registry[T], name: str, path: str) -> T | None:
+        try:
+            return entries.get(name)
+        except errors.NotFound as error:
+            # An empty name stands for a field whose type was wrong, which has its violation.
+            if not any(violation.field == path for violation in self.found):
+                self.reject(path, error.message)
+        return None
+
+    def options(self, model: type[Options], values: Mapping[str, Any], path: str) -> Options | None:
+        try:
+            return model.model_validate(values)
+        except pydantic.ValidationError as error:
+            self.found.extend(violations(error, model, path))
+        return None
+
+    def optimizer(
+        self, values: Mapping[str, Any]
+    ) -> tuple[optimizers.Optimizer[Any] | None, Options | None]:
+        kind = values.get("kind")
+        if not isinstance(kind, str):
+            self.reject("optimizer.kind", f"is required; known are {', '.join(optimizers.REGISTRY.names())}")
+            return None, None
+        optimizer = self.entry(optimizers.REGISTRY, kind, "optimizer.kind")
+        if optimizer is None:
+            return None, None
+        rest = {name: value for name, value in values.items() if name != "kind"}
+        return optimizer, self.options(optimizer.options, rest, "optimizer")
+
+    def sizes(self, config: TrainingConfig, source: sources.Source) -> splits.Sizes:
+        sizes = splits.sizes(source.info, config.validation_split, config.test_split)
+        for name, share, size in (
+            ("validation_split", config.validation_split, sizes.validation),
+            ("test_split", config.test_split, sizes.test),
+        ):
+            if share and not size:
+                self.reject(name, f"{share:g} of the samples of {source.name} is less than one; use more, or 0 for none")
+        if not sizes.train:
+            self.reject("validation_split", f"leaves no training samples of {source.name}; use less")
+        elif config.batch_size > sizes.train:
+            self.reject(
+                "batch_size",
+                f"must be at most {sizes.train:,}, the samples of {source.name} that are left for training, "
+                f"but is {config.batch_size:,}",
+            )
+        return sizes
+
+    def early_stopping(self, config: TrainingConfig) -> None:
+        rule = config.early_stopping
+        if rule and rule.monitor.startswith("val/") and not config.validation_split:
+            self.reject(
+                "early_stopping.monitor",
+                f"{rule.monitor} is not measured, because validation_split is 0; set a validation_split, or watch "
+                f"{rule.monitor.replace('val/', 'train/')}",
+            )
+
+    def fits(self, architecture: architectures.Architecture[Any], source: sources.Source) -> bool:
+        info = source.info
+        if info.kind not in architecture.takes:
+            fitting = [a.name for a in architectures.REGISTRY if info.kind in a.takes]
+            self.reject(
+                "architecture",
+                f"{architecture.name} takes {' and '.join(sorted(architecture.takes))} data, but {info.name} is "
+                f"{info.kind} data; for it there are {', '.join(fitting)}",
+            )
+        return info.kind in architecture.takes
+
+    def network(
+        self, architecture: architectures.Architecture[Any], options: Options, source: sources.Source
+    ) -> networks.Network | None:
+        info = source.info
+        path = f"options.{architecture.list_option}" if architecture.list_option else "options"
+        try:
+            layers = lists.parse(architecture.layers(options, info), path)
+            network = networks.build(layers, info.shape)
+        except errors.InvalidArgument as error:
+            self.found.extend(error.violations)
+            return None
+        except networks.ImpossibleLayer as error:
+            self.reject(f"{path}[{error.index}]" if architecture.list_option else path, str(error))
+            return None
+        fault = networks.end_fault(network, len(info.labels))
+        if fault:
+            self.reject(f"{path}[{len(layers) - 1}]", f"{fault}, because {info.name} has {len(info.labels)} classes")
+        return network

@@ -1,0 +1,37 @@
+"""Entry points of the forked processes. Free of torch, so that the server can name them; each imports its own room."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TrainerConfig:
+    """All that a trainer is told before its first call."""
+
+    address: str
+    """gRPC target of the server, e.g. `unix:/var/lib/bessemer/worker.sock`."""
+    token: str
+    """Good for one attempt of one job."""
+
+
+def run_trainer(config: TrainerConfig) -> None:
+    """Train one attempt of one job, then exit."""
+    from bessemer_server.worker import trainer
+
+    trainer.main(config)
+
+
+def run_planner(connection: socket.socket) -> None:
+    """Answer what can be trained, until the server is gone."""
+    from bessemer_server.worker import planner
+
+    planner.main(connection)
+
+
+def run_predictor(connection: socket.socket, device: str, threads: int) -> None:
+    """Hold models and predict, until the server is gone."""
+    from bessemer_server.worker import predictor
+
+    predictor.main(connection, device, threads)

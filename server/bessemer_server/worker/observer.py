@@ -1,0 +1,185 @@
+"""What the training loop sees of the server: reports go out and commands come in, off the step path."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+import grpc
+
+from bessemer.worker.v1 import worker_pb2 as pb
+from bessemer_server.domain.jobs import Command, Progress
+from bessemer_server.domain.metrics import Metric
+from bessemer_server.training import loop
+from bessemer_server.worker import reporting, snapshots, wire
+
+HEARTBEAT_S = 1.0
+REPORT_MAX_POINTS = 5_000
+BUFFER_MAX_POINTS = 2_000_000
+"""Points that are kept while the server is away, about 200 MB; then the loop waits."""
+
+
+class RemoteObserver:
+    """Buffers what the loop tells and sends it from threads of its own; a context manager.
+
+    One thread reports (at once when there is news, else each second as heartbeat), one saves checkpoints. Whatever goes
+    wrong in a thread is raised in the loop, at its next call.
+    """
+
+    def __init__(self, client: reporting.Client) -> None:
+        self._client = client
+        self._changed = threading.Condition()
+        self._points: list[Metric] = []
+        self._progress: Progress | None = None
+        self._command = Command.CONTINUE
+        self._is_reporting = False
+        self._is_closed = False
+        self._error: BaseException | None = None
+        # At most one snapshot waits: the loop may be one checkpoint ahead of the disk, not more.
+        self._snapshots: queue.Queue[loop.Snapshot | None] = queue.Queue(maxsize=1)
+        self._threads = [
+            threading.Thread(target=self._guard, args=(work,), name=work.__name__.strip("_"), daemon=True)
+            for work in (self._report, self._save)
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        if kind is None:
+            self._snapshots.put(None)
+
+    def record(self, metrics: Sequence[Metric]) -> None:
+        """Queue metric points."""
+        with self._changed:
+            self._raise_error()
+            self._changed.wait_for(lambda: len(self._points) < BUFFER_MAX_POINTS or self._error)
+            self._points.extend(metrics)
+
+    def progress(self, progress: Progress) -> None:
+        """Queue the newest progress, and send all that is queued."""
+        with self._changed:
+            self._raise_error()
+            self._progress = progress
+            self._changed.notify_all()
+
+    def checkpoint(self, snapshot: loop.Snapshot) -> None:
+        """Hand over a snapshot to be saved; waits while the one before is still being saved and another one waits."""
+        self._raise_error()
+        self._snapshots.put(snapshot)
+
+    def command(self) -> Command:
+        """What the server wanted when it was last heard."""
+        self._raise_error()
+        return self._command
+
+    def preempt(self) -> None:
+        """Save and stop, as if the server had said so. Safe in a signal handler."""
+        self._command = Command.PREEMPT
+
+    def flush(self) -> None:
+        """Wait until all reports are acknowledged and all checkpoints are in the store."""
+        while self._snapshots.unfinished_tasks and self._error is None:
+            with self._changed:
+                self._changed.wait(0.05)
+        self._flush_reports()
+
+    def _flush_reports(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._is_idle() or self._error)
+            self._raise_error()
+
+    def _is_idle(self) -> bool:
+        return not (self._points or self._progress or self._is_reporting)
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+            if work == self._save:  # whoever waits in put() must get through to see the error
+                while self._snapshots.get() is not None:
+                    self._snapshots.task_done()
+
+    def _save(self) -> None:
+        while (snapshot := self._snapshots.get()) is not None:
+            manifest = snapshots.upload(
+                self._client, snapshot.tensors, snapshot.epoch, snapshot.step, snapshot.state
+            )
+            # Metrics up to a checkpoint must be in the store before it is: nobody will compute them again.
+            self._flush_reports()
+            self._client.commit_checkpoint(manifest)
+            self._snapshots.task_done()
+
+    def _report(self) -> None:
+        sequence = 0
+        stream = _Lockstep(self._client)
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._points or self._progress or self._is_closed, HEARTBEAT_S)
+                if self._is_closed and not self._points:
+                    return
+                points, self._points = (
+                    self._points[:REPORT_MAX_POINTS],
+                    self._points[REPORT_MAX_POINTS:],
+                )
+                progress = None
+                if not self._points:
+                    progress, self._progress = self._progress, None
+                self._is_reporting = True
+            sequence += 1
+            request = pb.ReportRequest(
+                sequence=sequence,
+                metrics=[wire.metric_to_wire(point) for point in points],
+                progress=wire.progress_to_wire(progress) if progress else None,
+            )
+            response = stream.exchange(request)
+            with self._changed:
+                if self._command is Command.CONTINUE:
+                    self._command = Command(response.command)
+                self._is_reporting = False
+                self._changed.notify_all()
+
+
+class _Lockstep:
+    """One answer for each request over a stream that is opened again when the server comes back."""
+
+    def __init__(self, client: reporting.Client) -> None:
+        self._client = client
+        self._open()
+
+    def _open(self) -> None:
+        self._requests: queue.SimpleQueue[pb.ReportRequest | None] = queue.SimpleQueue()
+        self._responses = self._client.open_reports(iter(self._requests.get, None))
+
+    def exchange(self, request: pb.ReportRequest) -> pb.ReportResponse:
+        """Send until it is answered. The server applies a message that it had already without a second effect."""
+        for pause_s in reporting.retry_pauses():
+            self._requests.put(request)
+            try:
+                return next(self._responses)
+            except StopIteration:
+                pass
+            except grpc.RpcError as error:
+                reporting.check_retryable(error)
+            self._requests.put(None)
+            threading.Event().wait(pause_s)
+            self._open()
+        raise reporting.Unreachable("reports are no longer answered")

@@ -1,0 +1,24 @@
+"""The planner process: says what a specification would make, by building it on torch's meta device."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from bessemer_server.training import planning
+from bessemer_server.worker import service
+
+
+def main(connection: socket.socket) -> None:
+    """Serve `plan` and `catalog`."""
+    service.serve(connection, {"plan": _plan, "catalog": _catalog})
+
+
+def _plan(arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
+    return dataclasses.asdict(planning.plan(arguments["spec"])), {}
+
+
+def _catalog(arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
+    return dataclasses.asdict(planning.catalog()), {}

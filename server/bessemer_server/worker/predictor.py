@@ -1,0 +1,49 @@
+"""The predictor process: holds models on one device and runs batches."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from bessemer_server.training import inference
+from bessemer_server.worker import arrays, service
+
+
+def main(connection: socket.socket, device: str, threads: int) -> None:
+    """Serve `load`, `unload` and `predict`."""
+    torch.set_num_threads(threads)
+    predictor = Predictor(device)
+    service.serve(
+        connection, {"load": predictor.load, "unload": predictor.unload, "predict": predictor.predict}
+    )
+
+
+class Predictor:
+    """The models of one process, by key (name/version)."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._models: dict[str, inference.InferenceModel] = {}
+
+    def load(self, arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
+        """Build a model from its definition and weights, and run it once."""
+        # Copies: the weights must not keep the frame that they came in.
+        weights = {name: arrays.to_array(tensor).copy() for name, tensor in body.items()}
+        model = inference.InferenceModel(arguments["definition"], weights, self._device)
+        model.warm()
+        self._models[arguments["key"]] = model
+        return None, {}
+
+    def unload(self, arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
+        """Forget a model."""
+        self._models.pop(arguments["key"], None)
+        return None, {}
+
+    def predict(self, arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
+        """Run one batch."""
+        inputs = {name: arrays.to_array(tensor) for name, tensor in body.items()}
+        outputs = self._models[arguments["key"]].predict(inputs)
+        return None, {name: arrays.to_tensor(array) for name, array in outputs.items()}

@@ -1,0 +1,169 @@
+"""The trainer's client of the server. Calls wait for a server that restarts, and end the trainer when it is stale."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import grpc
+
+from bessemer.worker.v1 import worker_pb2 as pb
+from bessemer.worker.v1 import worker_pb2_grpc
+from bessemer_server.domain import checkpoints, jobs, models
+from bessemer_server.worker import wire
+
+T = TypeVar("T")
+
+PATIENCE_S = 600.0
+"""How long a trainer waits for its server to come back."""
+RETRY_MIN_S, RETRY_MAX_S = 0.05, 1.0
+CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # The default reaches two minutes: too long for a server that is back after one second.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
+
+
+class Stale(Exception):
+    """The server has given the job to another attempt, or ended it."""
+
+
+class Unreachable(Exception):
+    """The server did not come back in time."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Assignment:
+    """What to train, where, and from which checkpoint on."""
+
+    job_id: str
+    attempt: int
+    spec: Mapping[str, Any]
+    device: str
+    threads: int
+    dataset_dir: str
+    cache_dir: str
+    resume_from: checkpoints.Manifest | None
+
+
+class Client:
+    """Blocking calls, each repeated while the server is away. Thread-safe."""
+
+    def __init__(self, channel: grpc.Channel, token: str) -> None:
+        self._stub = worker_pb2_grpc.WorkerServiceStub(channel)
+        self._metadata = (("authorization", f"Bearer {token}"),)
+
+    def get_assignment(self) -> Assignment:
+        """What this attempt is to do."""
+        found = self._call(self._stub.GetAssignment, pb.GetAssignmentRequest())
+        return Assignment(
+            job_id=found.job_id,
+            attempt=found.attempt,
+            spec=json.loads(found.spec_json),
+            device=found.device,
+            threads=found.threads,
+            dataset_dir=found.dataset_dir,
+            cache_dir=found.cache_dir,
+            resume_from=wire.manifest_from_wire(found.resume_from) if found.HasField("resume_from") else None,
+        )
+
+    def open_reports(self, requests: Iterator[pb.ReportRequest]) -> Iterator[pb.ReportResponse]:
+        """The report stream. Not repeated here: its owner knows what was acknowledged."""
+        responses: Iterator[pb.ReportResponse] = self._stub.Report(requests, metadata=self._metadata)
+        return responses
+
+    def upload_missing(self, blobs: Mapping[str, memoryview]) -> None:
+        """Send those of the blobs, by digest, that the server lacks."""
+        request = pb.FindMissingBlobsRequest(digests=list(blobs))
+        missing = self._call(self._stub.FindMissingBlobs, request).digests
+        if not missing:
+            return
+
+        def upload(_: None, metadata: Any) -> None:
+            messages = (
+                pb.UploadBlobsRequest(blob=pb.Blob(digest=d, data=bytes(blobs[d]))) for d in missing
+            )
+            self._stub.UploadBlobs(messages, metadata=metadata)
+
+        self._call(upload, None)
+
+    def download(self, digests: Iterable[str]) -> dict[str, bytes]:
+        """The blobs by digest."""
+
+        def read(request: pb.DownloadBlobsRequest, metadata: Any) -> dict[str, bytes]:
+            return {b.digest: b.data for b in self._stub.DownloadBlobs(request, metadata=metadata)}
+
+        return self._call(read, pb.DownloadBlobsRequest(digests=sorted(set(digests))))
+
+    def commit_checkpoint(self, manifest: checkpoints.Manifest) -> None:
+        """Make it visible; its blobs have been uploaded."""
+        self._call(
+            self._stub.CommitCheckpoint, pb.CommitCheckpointRequest(manifest=wire.manifest_to_wire(manifest))
+        )
+
+    def finish_succeeded(self, publication: models.Publication) -> None:
+        """The attempt is over: publish."""
+        succeeded = pb.Succeeded(
+            weights=wire.manifest_to_wire(publication.weights),
+            definition_json=json.dumps(publication.definition),
+            parameters=publication.parameters,
+        )
+        self._finish(pb.FinishAttemptRequest(succeeded=succeeded))
+
+    def finish_failed(self, failure: jobs.Failure) -> None:
+        """The attempt is over, and so is the job."""
+        failed = pb.Failed(
+            reason=failure.reason.value, message=failure.message, next_step=failure.next_step
+        )
+        self._finish(pb.FinishAttemptRequest(failed=failed))
+
+    def finish_cancelled(self) -> None:
+        """The attempt is over, as was asked."""
+        self._finish(pb.FinishAttemptRequest(cancelled=pb.Cancelled()))
+
+    def finish_preempted(self) -> None:
+        """The attempt is over; its checkpoint is in the store."""
+        self._finish(pb.FinishAttemptRequest(preempted=pb.Preempted()))
+
+    def _finish(self, request: pb.FinishAttemptRequest) -> None:
+        self._call(self._stub.FinishAttempt, request)
+
+    def _call(self, method: Callable[..., T], request: Any) -> T:
+        for pause_s in retry_pauses():
+            try:
+                return method(request, metadata=self._metadata)
+            except grpc.RpcError as error:
+                check_retryable(error)
+                time.sleep(pause_s)
+        raise Unreachable(f"no answer for {PATIENCE_S:.0f} s")
+
+
+def retry_pauses() -> Iterator[float]:
+    """Seconds to wait before each further try, doubling up to a second, until the patience is used up."""
+    start_s, pause_s = time.monotonic(), RETRY_MIN_S
+    while time.monotonic() - start_s < PATIENCE_S:
+        yield pause_s
+        pause_s = min(2 * pause_s, RETRY_MAX_S)
+
+
+def check_retryable(error: grpc.RpcError) -> None:
+    """Return if the server is away, raise `Stale` if the attempt is over, else raise the error itself."""
+    code = error.code()
+    if code in (grpc.StatusCode.ABORTED, grpc.StatusCode.UNAUTHENTICATED):
+        raise Stale(error.details()) from None
+    if code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
+        raise error
+
+
+@contextlib.contextmanager
+def connect(address: str, token: str) -> Iterator[Client]:
+    """A client over a channel of its own. Call after the fork: gRPC does not survive one."""
+    with grpc.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+        yield Client(channel, token)

@@ -1,0 +1,42 @@
+"""The loop of a helper process: read a request, answer it, until the server is gone."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bessemer_server.domain import errors, tensors
+from bessemer_server.worker import frames
+
+Body = Mapping[str, tensors.Tensor]
+Handler = Callable[[Mapping[str, Any], Body], tuple[Any, Body]]
+
+
+def serve(connection: socket.socket, handlers: Mapping[str, Handler]) -> None:
+    """Answer requests in order; returns when the other end closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which closes this connection in its time.
+    with connection, connection.makefile("rwb") as stream:
+        while prefix := stream.read(frames.PREFIX.size):
+            head_bytes, body_bytes = frames.PREFIX.unpack(prefix)
+            request, body = frames.decode(stream.read(head_bytes), stream.read(body_bytes))
+            for piece in frames.encode(*_answer(handlers, request, body)):
+                stream.write(piece)
+            stream.flush()
+
+
+def _answer(
+    handlers: Mapping[str, Handler], request: dict[str, Any], body: Body
+) -> tuple[dict[str, Any], Body]:
+    try:
+        result, tensors_out = handlers[request["method"]](request["arguments"], body)
+    except errors.InvalidArgument as error:
+        violations = [dataclasses.asdict(v) for v in error.violations]
+        return {"id": request["id"], "error": "InvalidArgument", "message": error.message, "violations": violations}, {}
+    except errors.DomainError as error:
+        return {"id": request["id"], "error": type(error).__name__, "message": error.message}, {}
+    except Exception as error:  # A helper must outlive any single request.
+        return {"id": request["id"], "error": "DomainError", "message": f"{type(error).__name__}: {error}"}, {}
+    return {"id": request["id"], "result": result}, tensors_out

@@ -1,0 +1,79 @@
+"""The trainer process: one attempt of one job, from assignment to outcome."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import sys
+import traceback
+
+import torch
+
+from bessemer_server.domain.jobs import Command, Failure, Reason
+from bessemer_server.domain.models import Publication
+from bessemer_server.training import failures, loop
+from bessemer_server.worker import entry, observer, reporting, snapshots
+
+STALE_STATUS = 4
+UNREACHABLE_STATUS = 5
+
+
+def main(config: entry.TrainerConfig) -> None:
+    """Train, report, and end; the exit status says nothing that the server was not told."""
+    os.setsid()  # a signal to the server's terminal is not meant for its trainers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with reporting.connect(config.address, config.token) as client:
+            _train(client)
+    except reporting.Stale:
+        print("this attempt is no longer current; ending", file=sys.stderr)
+        os._exit(STALE_STATUS)  # at once: whatever it still holds belongs to another attempt now
+    except reporting.Unreachable as error:
+        print(f"the server did not come back: {error}", file=sys.stderr)
+        os._exit(UNREACHABLE_STATUS)
+
+
+def _train(client: reporting.Client) -> None:
+    assignment = client.get_assignment()
+    torch.set_num_threads(assignment.threads)
+    resume = snapshots.download(client, assignment.resume_from) if assignment.resume_from else None
+    environment = loop.Environment(
+        device=assignment.device,
+        threads=assignment.threads,
+        dataset_dir=pathlib.Path(assignment.dataset_dir) if assignment.dataset_dir else None,
+        cache_dir=pathlib.Path(assignment.cache_dir),
+    )
+    with observer.RemoteObserver(client) as remote:
+        signal.signal(signal.SIGTERM, lambda *_: remote.preempt())
+        try:
+            outcome = loop.run(assignment.spec, environment, remote, resume)
+        except failures.TrainingFailed as error:
+            remote.flush()
+            client.finish_failed(error.failure)
+            return
+        except (reporting.Stale, reporting.Unreachable):
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            remote.flush()
+            client.finish_failed(_describe(error))
+            return
+        remote.flush()
+        match outcome:
+            case loop.Trained():
+                weights = snapshots.upload(client, outcome.weights, epoch=0, step=0, state={})
+                client.finish_succeeded(Publication(weights, outcome.definition, outcome.parameters))
+            case loop.Stopped(command=Command.CANCEL):
+                client.finish_cancelled()
+            case loop.Stopped():
+                client.finish_preempted()
+
+
+def _describe(error: Exception) -> Failure:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return Failure(
+        Reason.INTERNAL,
+        f"{type(error).__name__}: {error} ({pathlib.Path(where.filename).name}:{where.lineno})",
+        "This is a fault of Bessemer; please report it with the server's log.",
+    )

@@ -1,0 +1,55 @@
+"""The pages of documentation agree with the code and with each other."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bessemer_server.domain import states
+from tools import render_states
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/**/*.md")]
+LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)")
+VERSION = re.compile(r"^## \[(\d+\.\d+\.\d+)\]", re.MULTILINE)
+
+
+def test_the_diagram_of_states_is_the_table_of_legal_moves() -> None:
+    assert render_states.PAGE.read_text(encoding="utf-8") == render_states.render()
+
+
+def test_every_state_has_a_meaning_on_its_page() -> None:
+    assert set(render_states.MEANINGS) == set(states.State)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
+    targets = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
+    assert [link for link in targets if not (page.parent / link).exists()] == []
+
+
+def test_every_decision_is_in_the_index() -> None:
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    pages = {path.name for path in folder.glob("[0-9]*.md")}
+    assert set(LINK.findall(index)) == pages
+
+
+def test_the_newest_version_of_the_changelog_is_that_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert VERSION.findall(changelog)[0] == project["version"]
+
+
+def test_the_tree_in_the_readme_names_what_is_there() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    tree = readme.split("## What is where")[1].split("```")[1]
+    for folder in ("protos/bessemer", "client/bessemer", "server/bessemer_server"):
+        assert f"{folder}/" in tree
+    server = tree.split("server/bessemer_server/")[1].split("tests/")[0]
+    rooms = {word.rstrip("/") for word in re.findall(r"\b\w+/|\b\w+\.py\b", server)}
+    present = {path.name for path in (ROOT / "server" / "bessemer_server").iterdir() if path.name[0] != "_"}
+    assert rooms == present

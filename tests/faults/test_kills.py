@@ -1,0 +1,128 @@
+"""kill -9, for real: trainer, server, helpers. No job is lost, none runs twice in effect, and the results are those of
+the run that was never interrupted."""
+
+import os
+import signal
+
+import bessemer
+import numpy as np
+import pytest
+
+EPOCHS = 30
+SPEC = {"dataset": "digits", "epochs": EPOCHS, "seed": 3, "batch_size": 32}
+
+
+@pytest.fixture(scope="module")
+def unbroken(service):
+    """The run that nobody interrupts."""
+    with bessemer.connect(service.address) as client:
+        job = client.train("mnist_cnn", **SPEC)
+        job.wait()
+        yield job
+
+
+def watch_until_epoch(job, epoch):
+    for event in job.watch():
+        progress = getattr(event, "progress", None)
+        if progress is not None and progress.epoch >= epoch and progress.step % 45 > 5:
+            return progress
+    raise AssertionError(f"the job ended before epoch {epoch}")
+
+
+def check_equal(job, unbroken):
+    """Every metric of every step and epoch, once, with the same value; and the same predictions."""
+    assert job.state == "SUCCEEDED"
+    assert job.history.steps == unbroken.history.steps
+    assert dict(job.history) == dict(unbroken.history)
+    images = np.arange(4 * 64, dtype=np.uint8).reshape(4, 8, 8) % 17
+    ours, theirs = job.model.predict(images), unbroken.model.predict(images)
+    assert [p.probabilities for p in ours] == [p.probabilities for p in theirs]
+
+
+def test_a_killed_trainer_is_replaced_and_the_job_ends_as_if_nothing_had_been(service, unbroken):
+    with bessemer.connect(service.address) as client:
+        job = client.train("mnist_cnn", **SPEC)
+        for epoch in (4, 9):
+            watch_until_epoch(job, epoch)
+            (trainer,) = service.trainers()
+            os.kill(trainer.pid, signal.SIGKILL)
+            trainer.wait(timeout=10)
+            for event in job.watch():  # until the next attempt runs
+                if getattr(event, "state", "") == "RUNNING" and event.attempt == job.refresh().attempt:
+                    break
+        job.wait()
+        assert job.attempt == 3
+        messages = [event.message for event in job.watch() if getattr(event, "state", "") == "QUEUED"]
+        assert sum("SIGKILL" in message for message in messages) == 2
+        check_equal(job, unbroken)
+
+
+def test_a_trainer_outlives_its_killed_server_and_reports_to_the_next_one(make_service, unbroken):
+    service = make_service()
+    service.start()
+    with bessemer.connect(service.address) as client:
+        job = client.train("mnist_cnn", **SPEC)
+        watch_until_epoch(job, 3)
+        (trainer,) = service.trainers()
+    service.kill()
+    assert trainer.is_running()
+    service.start()
+    with bessemer.connect(service.address) as client:
+        job = client.jobs.get(job.id)
+        job.wait()
+        assert job.attempt == 1
+        check_equal(job, unbroken)
+
+
+def test_a_job_survives_the_kill_of_server_and_trainer_together(make_service, unbroken):
+    service = make_service("--lease-seconds", "2")
+    service.start()
+    with bessemer.connect(service.address) as client:
+        job = client.train("mnist_cnn", **SPEC)
+        waiting = client.train("mlp", dataset="iris", epochs=2)
+        watch_until_epoch(job, 3)
+        everyone = service.processes()
+    for process in reversed(everyone):
+        process.kill()
+    service.kill()
+    service.start()
+    with bessemer.connect(service.address) as client:
+        job = client.jobs.get(job.id)
+        job.wait()
+        assert job.attempt == 2
+        check_equal(job, unbroken)
+        waiting = client.jobs.get(waiting.id)
+        waiting.wait()
+        assert waiting.state == "SUCCEEDED"
+
+
+def test_a_watcher_keeps_watching_through_a_restart_of_the_server(make_service):
+    service = make_service()
+    service.start()
+    with bessemer.connect(service.address) as client:
+        job = client.train("mnist_cnn", **SPEC)
+        cursors = []
+        for event in job.watch():
+            cursors.append(event.cursor)
+            if len(cursors) == 12:
+                address = service.address
+                service.kill()
+                service.start(listen=address)
+        assert cursors == list(range(1, len(cursors) + 1))
+        assert event.state == "SUCCEEDED"
+
+
+def test_a_killed_predictor_or_planner_comes_back(service, unbroken):
+    with bessemer.connect(service.address) as client:
+        images = np.zeros((1, 8, 8), dtype=np.uint8)
+        before = client.models.get(unbroken.model.name).predict(images)[0].probabilities
+        trainers = {p.pid for p in service.trainers()}
+        helpers = [p for p in service.processes()[1:] if p.pid not in trainers and p.memory_info().rss > 200e6]
+        forked = [p for p in helpers if any(p.ppid() == other.pid for other in helpers)]
+        assert len(forked) == 2  # planner and predictor, children of the fork server
+        for process in forked:
+            process.kill()
+            process.wait(timeout=10)
+        after = client.models.get(unbroken.model.name).predict(images)[0].probabilities
+        assert after == before
+        assert client.summary("mnist_cnn", dataset="mnist").parameters == 225_034

@@ -1,0 +1,84 @@
+"""Helper processes: forked for real, asked, killed."""
+
+import asyncio
+import os
+import signal
+import socket
+
+import pytest
+from bessemer_server.domain import errors
+from bessemer_server.domain.tensors import Tensor
+from bessemer_server.executors.forkserver import ForkServer
+from bessemer_server.executors.helper import Helper
+from bessemer_server.worker import service
+
+
+def run_echo(connection: socket.socket) -> None:
+    """A helper that gives back what it gets, or fails as it is told."""
+
+    def fail(arguments, body):
+        if arguments["kind"] == "InvalidArgument":
+            raise errors.InvalidArgument(violations=[errors.Violation("a.b", "must be c")])
+        raise {"NotFound": errors.NotFound, "ValueError": ValueError}[arguments["kind"]]("gone")
+
+    handlers = {
+        "echo": lambda arguments, body: (arguments, body),
+        "pid": lambda arguments, body: (os.getpid(), {}),
+        "fail": fail,
+        "die": lambda arguments, body: os._exit(3),
+    }
+    service.serve(connection, handlers)
+
+
+@pytest.fixture(scope="module")
+def forkserver():
+    server = ForkServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+async def helper(forkserver):
+    made = Helper("echo", forkserver, run_echo)
+    yield made
+    await made.close()
+
+
+async def test_arguments_and_tensors_come_back(helper):
+    body = {"x": Tensor("UINT8", (3,), b"abc"), "y": Tensor("FP32", (0, 2), b"")}
+    result, found = await helper.call("echo", {"a": [1, None]}, body)
+    assert result == {"a": [1, None]}
+    assert {name: (t.datatype, t.shape, bytes(t.data)) for name, t in found.items()} == {
+        "x": ("UINT8", (3,), b"abc"),
+        "y": ("FP32", (0, 2), b""),
+    }
+
+
+async def test_errors_keep_their_kind_and_their_violations(helper):
+    with pytest.raises(errors.InvalidArgument) as invalid:
+        await helper.call("fail", {"kind": "InvalidArgument"})
+    assert invalid.value.violations == (errors.Violation("a.b", "must be c"),)
+    with pytest.raises(errors.NotFound, match="gone"):
+        await helper.call("fail", {"kind": "NotFound"})
+
+
+async def test_an_unexpected_error_leaves_the_helper_alive(helper):
+    with pytest.raises(errors.DomainError, match="ValueError: gone"):
+        await helper.call("fail", {"kind": "ValueError"})
+    assert (await helper.call("echo", {}))[0] == {}
+
+
+async def test_a_helper_that_dies_fails_what_it_was_asked_and_is_forked_again(helper):
+    first = (await helper.call("pid", {}))[0]
+    with pytest.raises(errors.Unavailable, match="the echo process ended"):
+        await helper.call("die", {})
+    assert (await helper.call("pid", {}))[0] != first
+    assert helper.generation == 2
+
+
+async def test_a_helper_that_is_killed_while_idle_is_forked_again(helper):
+    first = (await helper.call("pid", {}))[0]
+    os.kill(first, signal.SIGKILL)
+    while helper.is_alive:
+        await asyncio.sleep(0.01)
+    assert (await helper.call("pid", {}))[0] != first

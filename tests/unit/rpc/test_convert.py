@@ -1,0 +1,51 @@
+"""The specification on its way over the wire."""
+
+import pytest
+from bessemer_server.rpc import convert, structs
+from hypothesis import given
+from hypothesis import strategies as st
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+
+SPEC = {
+    "architecture": "mnist_cnn",
+    "dataset": "digits",
+    "options": {"dropout": 0.5, "layers": [{"dense": {"units": 10}}, "flatten"]},
+    "epochs": 5,
+    "batch_size": 32,
+    "seed": 2**62,
+    "optimizer": {"kind": "adam", "learning_rate": 1e-3},
+    "early_stopping": {"monitor": "val/loss", "patience": 3, "min_delta": 0.0},
+    "validation_split": 0.1,
+    "test_split": 0.0,
+}
+
+
+def test_a_whole_specification_survives_the_wire():
+    assert convert.spec_from_wire(convert.spec_to_wire(SPEC)) == SPEC
+
+
+def test_what_the_client_did_not_set_stays_unset():
+    spec = {"architecture": "mlp", "dataset": "iris"}
+    assert convert.spec_from_wire(convert.spec_to_wire(spec)) == spec
+
+
+@pytest.mark.parametrize("name", convert.SCALARS)
+def test_a_field_set_to_its_zero_is_still_set(name):
+    spec = {"architecture": "mlp", "dataset": "iris", name: 0}
+    assert convert.spec_from_wire(convert.spec_to_wire(spec)) == spec
+
+
+@given(st.dictionaries(st.text(max_size=5), JSON, max_size=4))
+def test_json_survives_a_struct_up_to_the_difference_between_1_and_1_0(values):
+    assert structs.to_json(structs.to_struct(values)) == values
+
+
+def test_a_struct_holds_nan_and_infinity():
+    found = structs.to_json(structs.to_struct({"a": float("inf"), "b": float("nan")}))
+    assert found["a"] == float("inf")
+    assert found["b"] != found["b"]

@@ -1,0 +1,39 @@
+"""Errors at the border: every domain error has one code, and its details can be read by programs."""
+
+import inspect
+
+import grpc
+from bessemer_server.domain import errors as domain_errors
+from bessemer_server.rpc import errors
+from google.rpc import error_details_pb2
+
+
+def test_every_domain_error_has_a_code():
+    kinds = {
+        kind
+        for _, kind in inspect.getmembers(domain_errors, inspect.isclass)
+        if issubclass(kind, domain_errors.DomainError)
+    }
+    assert set(errors.CODES) == kinds
+    assert len(set(errors.CODES.values())) == len(kinds)
+
+
+def test_violations_arrive_as_bad_request_beside_the_error_info():
+    violation = domain_errors.Violation("optimizer.kind", "did you mean adam?")
+    status = errors.to_status(domain_errors.InvalidArgument(violations=[violation]))
+    assert status.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    assert status.message == "optimizer.kind: did you mean adam?"
+    info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    assert status.details[0].Unpack(info)
+    assert status.details[1].Unpack(request)
+    assert (info.domain, info.reason) == ("bessemer", "INVALID_ARGUMENT")
+    assert [(v.field, v.description) for v in request.field_violations] == [
+        ("optimizer.kind", "did you mean adam?")
+    ]
+
+
+def test_the_reason_of_an_error_is_the_one_it_was_given():
+    status = errors.to_status(domain_errors.Unavailable("wait", reason="HELPER_ENDED"))
+    info = error_details_pb2.ErrorInfo()
+    status.details[0].Unpack(info)
+    assert info.reason == "HELPER_ENDED"

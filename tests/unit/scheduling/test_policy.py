@@ -1,0 +1,51 @@
+"""Which job gets which slot."""
+
+import pytest
+from bessemer_server.domain import errors
+from bessemer_server.scheduling import policy
+
+
+def test_first_come_is_first_served():
+    assert policy.choose(["first", "second", "third"], ["cpu#0", "cpu#1"]) == [
+        ("first", "cpu#0"),
+        ("second", "cpu#1"),
+    ]
+
+
+def test_no_slot_starts_nothing():
+    assert policy.choose(["first"], []) == []
+
+
+def test_a_slot_that_is_held_is_not_free():
+    assert policy.free_slots(["cpu#0", "cpu#1"], ["cpu#0"]) == ["cpu#1"]
+
+
+def test_a_job_gets_three_further_attempts_before_it_fails():
+    assert [policy.may_retry(losses) for losses in (1, 2, 3, 4)] == [True, True, True, False]
+
+
+def test_slots_are_dealt_out_over_the_devices():
+    slots = policy.make_slots(["cuda:0", "cuda:1"], 3)
+    assert slots == ["cuda:0#0", "cuda:1#0", "cuda:0#1"]
+    assert [policy.device_of(slot) for slot in slots] == ["cuda:0", "cuda:1", "cuda:0"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "available", "chosen"),
+    [
+        ("auto", ["cpu"], ["cpu"]),
+        ("auto", ["cuda:0", "cuda:1", "cpu"], ["cuda:0", "cuda:1"]),
+        ("cpu", ["cuda:0", "cpu"], ["cpu"]),
+        ("cuda", ["cuda:0", "cuda:1", "cpu"], ["cuda:0", "cuda:1"]),
+        ("cuda:1", ["cuda:0", "cuda:1", "cpu"], ["cuda:1"]),
+        ("cuda:0,1", ["cuda:0", "cuda:1", "cpu"], ["cuda:0", "cuda:1"]),
+    ],
+)
+def test_devices_are_those_that_were_asked_for(wanted, available, chosen):
+    assert policy.choose_devices(wanted, available) == chosen
+
+
+@pytest.mark.parametrize("wanted", ["cuda", "cuda:0", "cuda:0,7"])
+def test_a_device_that_is_not_there_is_refused_by_name(wanted):
+    with pytest.raises(errors.InvalidArgument, match=r"cuda:\d is not there|cuda:\d.* is not there"):
+        policy.choose_devices(wanted, ["cpu"])

@@ -1,0 +1,88 @@
+"""Soundness of prediction requests: each fault is named, in the protocol's words."""
+
+import dataclasses
+import datetime
+import struct
+
+import pytest
+from bessemer_server.domain import checkpoints, errors, models
+from bessemer_server.serving import requests
+
+DEFINITION = {
+    "labels": ["a", "b"],
+    "inputs": [{"name": "features", "datatype": "FP32", "shape": [-1, 4]}],
+    "outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 2]}],
+}
+MODEL = models.Model(
+    name="m",
+    version=1,
+    job_id="j",
+    architecture="mlp",
+    dataset="iris",
+    weights=checkpoints.Manifest(0, 0, ()),
+    definition=DEFINITION,
+    metrics={},
+    parameters=0,
+    effective_spec={},
+    create_time=datetime.datetime.now(datetime.UTC),
+)
+VALUES = [1.0, 2.0, 3.0, 4.0]
+GOOD = requests.Input("features", "FP32", (1, 4), struct.pack("<4f", *VALUES))
+
+
+def check(*inputs, outputs=(), raw_count=None):
+    count = sum(i.raw is not None for i in inputs) if raw_count is None else raw_count
+    return requests.check(requests.Request(inputs, outputs, count), MODEL)
+
+
+def test_a_sound_request_comes_through_as_it_is():
+    tensor = check(GOOD)["features"]
+    assert (tensor.datatype, tensor.shape, tensor.data) == ("FP32", (1, 4), GOOD.raw)
+
+
+def test_typed_contents_become_the_same_bytes_as_raw_ones():
+    typed = dataclasses.replace(GOOD, raw=None, typed={"fp32_contents": VALUES})
+    assert check(typed)["features"].data == GOOD.raw
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "feature"}, r"unexpected inference input 'feature' for model 'm'; did you mean features\?"),
+        ({"datatype": "FP64"}, "data-type is 'FP64', but model 'm' expects 'FP32'"),
+        ({"shape": (1, 5)}, r"unexpected shape .* Expected \[-1, 4\], got \[1, 5\]"),
+        ({"shape": (4,)}, r"unexpected shape .* Expected \[-1, 4\], got \[4\]"),
+        ({"shape": (-1, 4)}, "All input dimensions should be specified"),
+        ({"shape": (0, 4)}, "batch-size must be from 1 to 4096"),
+        ({"shape": (2**40, 4)}, "batch-size must be from 1 to 4096"),
+        ({"shape": (2, 4)}, "byte size mismatch .* Expected 32, got 16"),
+        ({"raw": b"123"}, "byte size mismatch .* Expected 16, got 3"),
+        ({"raw": None}, "unable to find data for input tensor 'features'"),
+        ({"raw": None, "typed": {"fp64_contents": VALUES}}, r"unexpected explicit tensor data \(fp64_contents\)"),
+        ({"raw": None, "typed": {"fp32_contents": VALUES[:3]}}, "byte size mismatch .* Expected 16, got 12"),
+        ({"typed": {"fp32_contents": VALUES}}, "contents field must not be specified when using raw"),
+    ],
+)
+def test_each_fault_is_named(change, message):
+    with pytest.raises(errors.InvalidArgument, match=message):
+        check(dataclasses.replace(GOOD, **change))
+
+
+def test_a_missing_input_is_named():
+    with pytest.raises(errors.InvalidArgument, match=r"missing required input\(s\) \['features'\]"):
+        check()
+
+
+def test_an_input_that_comes_twice_is_refused():
+    with pytest.raises(errors.InvalidArgument, match="input 'features' already exists in request"):
+        check(GOOD, GOOD)
+
+
+def test_raw_tensors_must_be_as_many_as_inputs():
+    with pytest.raises(errors.InvalidArgument, match=r"number of inputs \(1\) does not match .* \(2\)"):
+        check(GOOD, raw_count=2)
+
+
+def test_an_unknown_output_is_named():
+    with pytest.raises(errors.InvalidArgument, match="unexpected inference output 'probs'"):
+        check(GOOD, outputs=["probs"])

@@ -1,0 +1,35 @@
+"""Arrays to blobs and back, byte for byte."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from bessemer_server.domain import checkpoints
+from bessemer_server.worker import arrays
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(12, dtype=np.float32).reshape(3, 4),
+        np.array(7, dtype=np.int64),
+        np.zeros((0, 3), dtype=np.float32),
+        np.asfortranarray(np.arange(6, dtype=np.float64).reshape(2, 3)),
+        np.random.default_rng(0).standard_normal(700_000).astype(np.float32),
+    ],
+    ids=["matrix", "scalar", "empty", "column-major", "larger than a blob"],
+)
+def test_an_array_survives_the_way_through_blobs(array):
+    entries, blobs = arrays.to_blobs({"w": array})
+    assert all(len(data) <= checkpoints.BLOB_MAX_BYTES for data in blobs.values())
+    assert all(hashlib.sha256(data).hexdigest() == digest for digest, data in blobs.items())
+    found = arrays.from_blobs(entries[0], [bytes(blobs[digest]) for digest in entries[0].digests])
+    np.testing.assert_array_equal(found, array)
+    assert (found.dtype, found.shape, entries[0].size_bytes) == (array.dtype, array.shape, array.nbytes)
+    found.flags.writeable = True
+
+
+def test_equal_tensors_share_their_blobs():
+    entries, blobs = arrays.to_blobs({"a": np.ones(5, np.float32), "b": np.ones(5, np.float32)})
+    assert entries[0].digests == entries[1].digests
+    assert len(blobs) == 1
