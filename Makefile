@@ -17,6 +17,7 @@ help: ## Say what can be made
 
 .PHONY: install
 install: $(STAMP) ## Install everything into .venv (the other targets do so by themselves)
+	@:
 
 .PHONY: demo
 demo: $(STAMP) ## Start a service, train a model on real data, predict, draw its learning curve

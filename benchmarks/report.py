@@ -17,7 +17,9 @@ def show(figures: Sequence[Figure]) -> None:
     table = rich.table.Table(*HEADINGS)
     for figure in figures:
         table.add_row(*figure.cells())
-    rich.console.Console().print(table)
+    console = rich.console.Console()
+    # A log has no width, and a table in columns of ten letters cannot be read.
+    console.print(table, width=max(console.width, 110), crop=False)
 
 
 def write(folder: pathlib.Path, machine: Mapping[str, str], figures: Sequence[Figure]) -> pathlib.Path:

@@ -15,6 +15,7 @@ from typing import Any
 import grpc
 from google.protobuf import json_format
 
+from bessemer.inference.v2 import inference_pb2
 from bessemer.v1 import catalog_pb2, catalog_pb2_grpc, jobs_pb2, jobs_pb2_grpc
 
 READY = re.compile(r"bessemer-server listening on (\S+) ")
@@ -50,6 +51,16 @@ class Service:
         """The job's events as they come, until it has ended."""
         request = jobs_pb2.WatchJobRequest(id=job_id)
         yield from jobs_pb2_grpc.JobServiceStub(self.channel).WatchJob(request, timeout=600)
+
+    def load(self, model: str) -> None:
+        """Have a published model loaded and warmed: the predictor is there afterwards."""
+        call = self.channel.unary_unary(
+            "/inference.GRPCInferenceService/ModelReady",
+            request_serializer=inference_pb2.ModelReadyRequest.SerializeToString,
+            response_deserializer=inference_pb2.ModelReadyResponse.FromString,
+        )
+        if not call(inference_pb2.ModelReadyRequest(name=model), timeout=60).ready:
+            raise RuntimeError(f"model {model} is not ready")
 
 
 @contextlib.contextmanager

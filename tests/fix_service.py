@@ -80,13 +80,23 @@ class Service:
         """SIGTERM, and the exit status."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(timeout=60)
+        status = self._process.wait(timeout=60)
+        self._close_pipes()
+        return status
 
     def kill(self) -> None:
         """SIGKILL to the server, and to nothing else."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
+        self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
 
     def close(self) -> None:
         """Stop if it still runs."""
@@ -95,8 +105,7 @@ class Service:
             self._process.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=60)
-            if self._process.poll() is None:
-                self.kill()
+            self.kill()
 
 
 @pytest.fixture(scope="session")

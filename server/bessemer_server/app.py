@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import grpc
 import structlog
@@ -75,14 +76,16 @@ class CannotStart(Exception):
     """Why, and what to do."""
 
 
-async def serve(settings: Settings) -> None:
-    """Run the service until SIGTERM, SIGINT, or the end of standard input where that was asked."""
+async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Run the service until SIGTERM, SIGINT, or the end of standard input where that was asked. `announce` is told once,
+    when clients can call.
+    """
     logs.configure(settings.log_level)
     stop = _catch_stop(settings)
     try:
         with folder.hold(settings.data_dir):
             async with _running(settings) as service:
-                print(f"bessemer-server listening on {service.address} (data in {settings.data_dir})", flush=True)
+                announce(f"bessemer-server listening on {service.address} (data in {settings.data_dir})")
                 await _until(stop, service.scheduling)
                 log.info("stopping: trainers save and end", grace_s=settings.grace_seconds)
                 await _drain(service, settings)
@@ -225,6 +228,6 @@ def _catch_stop(settings: Settings) -> asyncio.Event:
 
 
 def _read_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    if not sys.stdin.buffer.raw.read(4096):  # type: ignore[attr-defined]
+    if not os.read(sys.stdin.fileno(), 4096):
         loop.remove_reader(sys.stdin.fileno())
         stop.set()

@@ -14,8 +14,12 @@ from bessemer_server import settings
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--listen", metavar="HOST:PORT", help="Address for clients.  [default: 127.0.0.1:50051]")
-@click.option("--data-dir", type=click.Path(path_type=pathlib.Path), help="Folder for all data.  [default: ~/.bessemer]")
-@click.option("--database", metavar="URL", help="postgresql://user:password@host/name.  [default: SQLite in --data-dir]")
+@click.option(
+    "--data-dir", type=click.Path(path_type=pathlib.Path), help="Folder for all data.  [default: ~/.bessemer]"
+)
+@click.option(
+    "--database", metavar="URL", help="postgresql://user:password@host/name.  [default: SQLite in --data-dir]"
+)
 @click.option("--device", metavar="auto|cpu|cuda:0,1", help="Where to train.  [default: auto]")
 @click.option("--slots", type=int, help="Jobs that train at the same time.  [default: one per device]")
 @click.option(
@@ -23,13 +27,20 @@ from bessemer_server import settings
     type=click.Path(path_type=pathlib.Path),
     help="Folder where data sets are looked for before they are downloaded.",
 )
-@click.option("--grace-seconds", type=float, help="How long a stop waits for trainers to save.  [default: 30]")
-@click.option("--lease-seconds", type=float, help="Silence after which a trainer has lost its job.  [default: 10]")
+@click.option(
+    "--grace-seconds", type=float, help="How long a stop waits for trainers to save.  [default: 30]"
+)
+@click.option(
+    "--lease-seconds", type=float, help="Silence after which a trainer has lost its job.  [default: 10]"
+)
 @click.option("--keep-checkpoints", type=int, help="Newest checkpoints kept of each job.  [default: 3]")
 @click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [default: info]")
 @click.option("--stop-with-stdin", is_flag=True, default=None, help="Stop when standard input closes.")
 @click.option(
-    "--config", type=click.Path(path_type=pathlib.Path), envvar="BESSEMER_CONFIG", help="TOML file with settings."
+    "--config",
+    type=click.Path(path_type=pathlib.Path),
+    envvar="BESSEMER_CONFIG",
+    help="TOML file with settings.",
 )
 @click.option("--check", is_flag=True, help="Print the settings and stop.")
 @click.version_option(package_name="bessemer")
@@ -56,7 +67,7 @@ def _run(found: settings.Settings) -> None:
     from bessemer_server import app  # the service's libraries, which --help can do without
 
     try:
-        asyncio.run(app.serve(found))
+        asyncio.run(app.serve(found, click.echo))
     except app.CannotStart as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)

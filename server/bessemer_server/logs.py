@@ -12,7 +12,9 @@ def configure(level: str) -> None:
     """Set up structlog and the standard library's logging, which our libraries use."""
     number = getattr(logging, level.upper())
     # Libraries speak up only when something is wrong.
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
     is_terminal = sys.stderr.isatty()
     render: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer()

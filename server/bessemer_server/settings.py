@@ -109,8 +109,8 @@ def load(flags: dict[str, Any], file: pathlib.Path | None) -> Settings:
             settings_cls: type[pydantic_settings.BaseSettings],
             init_settings: pydantic_settings.PydanticBaseSettingsSource,
             env_settings: pydantic_settings.PydanticBaseSettingsSource,
-            dotenv_settings: pydantic_settings.PydanticBaseSettingsSource,
-            file_secret_settings: pydantic_settings.PydanticBaseSettingsSource,
+            dotenv_settings: pydantic_settings.PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+            file_secret_settings: pydantic_settings.PydanticBaseSettingsSource,  # noqa: ARG003
         ) -> tuple[pydantic_settings.PydanticBaseSettingsSource, ...]:
             sources = [init_settings, env_settings]
             if file:

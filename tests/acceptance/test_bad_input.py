@@ -2,10 +2,11 @@
 
 import math
 
-import bessemer
 import grpc
 import numpy as np
 import pytest
+
+import bessemer
 from bessemer.v1 import jobs_pb2, jobs_pb2_grpc
 
 DENSE10 = {"dense": {"units": 10, "activation": "softmax"}}
@@ -61,15 +62,26 @@ def test_a_fault_is_named_with_its_field_and_nothing_is_created(client, change, 
 
 def test_all_faults_are_named_at_once(client):
     with pytest.raises(bessemer.InvalidArgument) as refused:
-        client.train("mnist_cnn", dataset="digits", epochs=-1, batch_size=0, optimizer="adma", options={"x": 1})
-    assert {v.field for v in refused.value.violations} == {"epochs", "batch_size", "optimizer.kind", "options.x"}
+        client.train(
+            "mnist_cnn", dataset="digits", epochs=-1, batch_size=0, optimizer="adma", options={"x": 1}
+        )
+    assert {v.field for v in refused.value.violations} == {
+        "epochs",
+        "batch_size",
+        "optimizer.kind",
+        "options.x",
+    }
 
 
 @pytest.mark.parametrize(
     ("layers", "field", "words"),
     [
         ([], "options.layers", []),
-        (["flatten", {"conv2d": {"filters": 8, "kernel": 3}}, "flatten", DENSE10], "options.layers[1]", ["conv2d", "64"]),
+        (
+            ["flatten", {"conv2d": {"filters": 8, "kernel": 3}}, "flatten", DENSE10],
+            "options.layers[1]",
+            ["conv2d", "64"],
+        ),
         ([{"conv2d": {"filters": 8, "kernel": 9}}, "flatten", DENSE10], "options.layers[0]", ["conv2d", "9"]),
         ([{"max_pool2d": {"size": 9}}, "flatten", DENSE10], "options.layers[0]", ["max_pool2d", "9"]),
         ([DENSE10], "options.layers[0]", ["dense", "flatten"]),
@@ -124,7 +136,12 @@ def test_unknown_jobs_and_models_are_not_found(client, iris_model):
 
 @pytest.mark.parametrize(
     "features",
-    [np.zeros((2, 5), np.float32), np.zeros((0, 4), np.float32), [["a", "b", "c", "d"]], np.zeros((1, 1, 1, 1))],
+    [
+        np.zeros((2, 5), np.float32),
+        np.zeros((0, 4), np.float32),
+        [["a", "b", "c", "d"]],
+        np.zeros((1, 1, 1, 1)),
+    ],
     ids=["too wide", "empty", "words", "too deep"],
 )
 def test_the_sdk_says_what_a_model_expects(iris_model, features):
@@ -152,7 +169,9 @@ def test_a_cursor_beyond_the_last_event_is_refused(service, client):
     job = client.train("mlp", dataset="iris", epochs=1)
     job.wait()
     with grpc.insecure_channel(service.address) as channel:
-        stream = jobs_pb2_grpc.JobServiceStub(channel).WatchJob(jobs_pb2.WatchJobRequest(id=job.id, cursor=10_000))
+        stream = jobs_pb2_grpc.JobServiceStub(channel).WatchJob(
+            jobs_pb2.WatchJobRequest(id=job.id, cursor=10_000)
+        )
         with pytest.raises(grpc.RpcError) as refused:
             next(stream)
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -2,7 +2,6 @@
 
 import queue
 
-import bessemer
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
@@ -10,6 +9,8 @@ from google.protobuf import descriptor_pool
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from sklearn import datasets
 from tritonclient.utils import InferenceServerException
+
+import bessemer
 
 FEATURES = datasets.load_iris().data.astype(np.float32)
 
@@ -45,7 +46,9 @@ def test_metadata_tells_the_signature(server, model):
     metadata = server.get_model_metadata("iris-mlp")
     assert list(metadata.versions) == [model.version]
     assert [(t.name, t.datatype, list(t.shape)) for t in metadata.inputs] == [("features", "FP32", [-1, 4])]
-    assert [(t.name, t.datatype, list(t.shape)) for t in metadata.outputs] == [("probabilities", "FP32", [-1, 3])]
+    assert [(t.name, t.datatype, list(t.shape)) for t in metadata.outputs] == [
+        ("probabilities", "FP32", [-1, 3])
+    ]
 
 
 def test_a_model_that_is_not_there_is_not_ready(server):
@@ -71,11 +74,17 @@ def test_a_version_can_be_named_and_is_told(server, model):
     [
         ("iris-mpl", [tensor(FEATURES[:1])], "NOT_FOUND", "iris-mlp"),
         ("iris-mlp", [tensor(FEATURES[:1], name="x")], "INVALID_ARGUMENT", "unexpected inference input 'x'"),
-        ("iris-mlp", [tensor(FEATURES[:1].astype(np.float64), datatype="FP64")], "INVALID_ARGUMENT", "expects 'FP32'"),
+        (
+            "iris-mlp",
+            [tensor(FEATURES[:1].astype(np.float64), datatype="FP64")],
+            "INVALID_ARGUMENT",
+            "expects 'FP32'",
+        ),
         ("iris-mlp", [tensor(FEATURES[:1, :3])], "INVALID_ARGUMENT", r"Expected \[-1, 4\], got \[1, 3\]"),
     ],
 )
-def test_a_faulty_request_is_told_what_is_wrong(server, model, name, inputs, code, message):
+@pytest.mark.usefixtures("model")
+def test_a_faulty_request_is_told_what_is_wrong(server, name, inputs, code, message):
     with pytest.raises(InferenceServerException, match=message) as failed:
         server.infer(name, inputs)
     assert failed.value.status() == f"StatusCode.{code}"

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import tomllib
 
-import bessemer
 import grpc
 import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+import bessemer
 
 
 def run(*flags, env=None):

@@ -1,9 +1,10 @@
 """One real model travels the whole way: submitted, trained, published, asked."""
 
-import bessemer
 import numpy as np
 import pytest
 from sklearn import datasets
+
+import bessemer
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_one_does_not(client):
     def losses(seed):
         job = client.train("mlp", dataset="iris", epochs=3, seed=seed)
         job.wait()
-        return [value for value in job.history.steps["train/loss"]]
+        return list(job.history.steps["train/loss"])
 
     assert losses(1) == losses(1)
     assert losses(1) != losses(2)
@@ -113,9 +114,9 @@ def test_a_running_job_can_be_cancelled(client):
         job.wait()
     assert "cancelled" in str(failed.value).lower()
     assert client.jobs.get(job.id).state == "CANCELLED"
+    done = client.train("mlp", dataset="iris", epochs=1)
+    done.wait()
     with pytest.raises(bessemer.FailedPrecondition):
-        done = client.train("mlp", dataset="iris", epochs=1)
-        done.wait()
         done.cancel()
 
 

@@ -30,7 +30,11 @@ def at(seconds: float) -> datetime.datetime:
 
 def new_job(job_id: str = "job-1", name: str = "digits", architecture: str = "mlp", **fields: Any) -> NewJob:
     """A job as it is accepted."""
-    spec = {"architecture": architecture, "dataset": "digits", "options": {"dropout": 0.1, "layers": [1, None]}}
+    spec = {
+        "architecture": architecture,
+        "dataset": "digits",
+        "options": {"dropout": 0.1, "layers": [1, None]},
+    }
     effective_spec = {**spec, "epochs": 10, "seed": 2**62, "validation_split": 0.1, "early_stopping": None}
     return NewJob(**{"id": job_id, "name": name, "spec": spec, "effective_spec": effective_spec, **fields})
 

@@ -4,9 +4,10 @@ the run that was never interrupted."""
 import os
 import signal
 
-import bessemer
 import numpy as np
 import pytest
+
+import bessemer
 
 EPOCHS = 30
 SPEC = {"dataset": "digits", "epochs": EPOCHS, "seed": 3, "batch_size": 32}
@@ -117,7 +118,9 @@ def test_a_killed_predictor_or_planner_comes_back(service, unbroken):
         images = np.zeros((1, 8, 8), dtype=np.uint8)
         before = client.models.get(unbroken.model.name).predict(images)[0].probabilities
         trainers = {p.pid for p in service.trainers()}
-        helpers = [p for p in service.processes()[1:] if p.pid not in trainers and p.memory_info().rss > 200e6]
+        helpers = [
+            p for p in service.processes()[1:] if p.pid not in trainers and p.memory_info().rss > 200e6
+        ]
         forked = [p for p in helpers if any(p.ppid() == other.pid for other in helpers)]
         assert len(forked) == 2  # planner and predictor, children of the fork server
         for process in forked:

@@ -6,6 +6,7 @@ import signal
 import socket
 
 import pytest
+
 from bessemer_server.domain import errors
 from bessemer_server.domain.tensors import Tensor
 from bessemer_server.executors.forkserver import ForkServer
@@ -16,18 +17,21 @@ from bessemer_server.worker import service
 def run_echo(connection: socket.socket) -> None:
     """A helper that gives back what it gets, or fails as it is told."""
 
-    def fail(arguments, body):
+    def echo(arguments, body):
+        return arguments, body
+
+    def tell_pid(_arguments, _body):
+        return os.getpid(), {}
+
+    def die(_arguments, _body):
+        os._exit(3)
+
+    def fail(arguments, _body):
         if arguments["kind"] == "InvalidArgument":
             raise errors.InvalidArgument(violations=[errors.Violation("a.b", "must be c")])
         raise {"NotFound": errors.NotFound, "ValueError": ValueError}[arguments["kind"]]("gone")
 
-    handlers = {
-        "echo": lambda arguments, body: (arguments, body),
-        "pid": lambda arguments, body: (os.getpid(), {}),
-        "fail": fail,
-        "die": lambda arguments, body: os._exit(3),
-    }
-    service.serve(connection, handlers)
+    service.serve(connection, {"echo": echo, "pid": tell_pid, "fail": fail, "die": die})
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +83,6 @@ async def test_a_helper_that_dies_fails_what_it_was_asked_and_is_forked_again(he
 async def test_a_helper_that_is_killed_while_idle_is_forked_again(helper):
     first = (await helper.call("pid", {}))[0]
     os.kill(first, signal.SIGKILL)
-    while helper.is_alive:
+    while helper.is_alive:  # noqa: ASYNC110 - nothing tells when the end was noticed
         await asyncio.sleep(0.01)
     assert (await helper.call("pid", {}))[0] != first

@@ -10,7 +10,7 @@ from bessemer_server.architectures import kinds
 from bessemer_server.domain import plans
 from bessemer_server.layers.options import Options
 
-EXAMPLE = {
+EXAMPLE: dict[str, Any] = {
     "layers": [
         {"conv2d": {"filters": 16, "kernel": 3, "activation": "relu"}},
         {"max_pool2d": {"size": 2}},

@@ -40,7 +40,7 @@ def fetch(mirrors: Sequence[str], md5: str, target: Path) -> None:
 def _fetch(url: str, md5: str, target: Path) -> None:
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
-        with open(descriptor, "wb") as file, urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
+        with os.fdopen(descriptor, "wb") as file, _open(url) as response:
             digest, size = hashlib.md5(usedforsecurity=False), 0
             while chunk := response.read(CHUNK_BYTES):
                 size += len(chunk)
@@ -50,6 +50,13 @@ def _fetch(url: str, md5: str, target: Path) -> None:
                 file.write(chunk)
         if digest.hexdigest() != md5:
             raise ValueError(f"{size:,} bytes with MD5 {digest.hexdigest()} came instead of {md5}")
-        os.replace(name, target)
+        Path(name).replace(target)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _open(url: str) -> http.client.HTTPResponse:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("only http and https are fetched")
+    response: http.client.HTTPResponse = urllib.request.urlopen(url, timeout=TIMEOUT_S)  # noqa: S310 checked above
+    return response

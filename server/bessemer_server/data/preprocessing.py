@@ -1,4 +1,4 @@
-"""From raw inputs to what a network takes: learnt and stored as JSON data, and the same code in training and prediction."""
+"""From raw inputs to what a network takes: stored as JSON data, run by the same code in training and prediction."""
 
 from __future__ import annotations
 
@@ -28,16 +28,18 @@ class Preprocessor:
     Images stay channels-last in memory, which convolutions like best; changing the axes is a view.
     """
 
+    _mean: torch.Tensor | None
+
     def __init__(self, definition: Mapping[str, Any], device: torch.device) -> None:
         match definition:
             case {"kind": "rescale", "scale": scale}:
-                mean, deviation = None, scale
+                self._mean, self._deviation = None, _tensor(scale, device)
             case {"kind": "standardize", "mean": mean, "deviation": deviation}:
-                pass
+                self._mean, self._deviation = _tensor(mean, device), _tensor(deviation, device)
             case _:
-                raise ValueError(f"unknown preprocessing {dict(definition)!r}; known are rescale, standardize")
-        self._mean = None if mean is None else torch.tensor(mean, dtype=torch.float32, device=device)
-        self._deviation = torch.tensor(deviation, dtype=torch.float32, device=device)
+                raise ValueError(
+                    f"unknown preprocessing {dict(definition)!r}; known are rescale, standardize"
+                )
 
     def __call__(self, raw: torch.Tensor) -> torch.Tensor:
         """[N, H, W, C] → [N, C, H, W], or [N, F] → [N, F]."""
@@ -46,3 +48,7 @@ class Preprocessor:
             values = values - self._mean
         values = values / self._deviation
         return values.movedim(-1, 1) if values.ndim == 4 else values
+
+
+def _tensor(values: Any, device: torch.device) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float32, device=device)

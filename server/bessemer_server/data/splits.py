@@ -44,7 +44,11 @@ def sizes(info: plans.DatasetInfo, validation_split: float, test_split: float) -
 
 
 def split(
-    train: sources.Samples, test: sources.Samples | None, info: plans.DatasetInfo, validation_split: float, test_split: float
+    train: sources.Samples,
+    test: sources.Samples | None,
+    info: plans.DatasetInfo,
+    validation_split: float,
+    test_split: float,
 ) -> Splits:
     """Hold out test samples where the data set brings none, then validation samples."""
     counts = sizes(info, validation_split, test_split)

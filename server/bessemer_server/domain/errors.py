@@ -35,7 +35,9 @@ class InvalidArgument(DomainError):
     default_reason = "INVALID_ARGUMENT"
 
     def __init__(self, message: str = "", *, violations: Sequence[Violation] = (), reason: str = "") -> None:
-        super().__init__(message or "; ".join(f"{v.field}: {v.description}" for v in violations), reason=reason)
+        super().__init__(
+            message or "; ".join(f"{v.field}: {v.description}" for v in violations), reason=reason
+        )
         self.violations = tuple(violations)
 
 

@@ -7,7 +7,18 @@ from typing import Any, Protocol
 
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest
 from bessemer_server.domain.events import Event
-from bessemer_server.domain.jobs import Attempt, Command, Exit, Failure, Job, JobFilter, NewJob, Page, Progress, Time
+from bessemer_server.domain.jobs import (
+    Attempt,
+    Command,
+    Exit,
+    Failure,
+    Job,
+    JobFilter,
+    NewJob,
+    Page,
+    Progress,
+    Time,
+)
 from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Model, Publication
 from bessemer_server.domain.plans import Catalog, Plan
@@ -25,7 +36,8 @@ class Store(Protocol):
 
     async def create_job(self, job: NewJob, now: Time) -> Job:
         """Create a QUEUED job. The same request_id and fingerprint return the first job; raises `AlreadyExists` for
-        the same request_id with another fingerprint."""
+        the same request_id with another fingerprint.
+        """
         ...
 
     async def get_job(self, job_id: str) -> Job: ...
@@ -48,7 +60,8 @@ class Store(Protocol):
 
     async def start_attempt(self, job_id: str, slot: str, token_digest: str, now: Time) -> Attempt | None:
         """QUEUED → STARTING with the next attempt number; None when the job is no longer QUEUED (somebody else took
-        it, or it was cancelled). Sets start_time the first time."""
+        it, or it was cancelled). Sets start_time the first time.
+        """
         ...
 
     async def set_pid(self, job_id: str, attempt: int, pid: int) -> None: ...
@@ -63,14 +76,16 @@ class Store(Protocol):
         """Renew the lease, record metrics (a point that is there already is overwritten: values are deterministic) and
         progress; STARTING → RUNNING. Appends `Progressed` (with the step metrics of the last step) when there is
         progress and `MetricsRecorded` when there are epoch or test metrics that were not there. Epoch and test metrics
-        go into `Job.metrics`. Answers CANCEL when the job is CANCELLING, else CONTINUE."""
+        go into `Job.metrics`. Answers CANCEL when the job is CANCELLING, else CONTINUE.
+        """
         ...
 
     async def commit_checkpoint(
         self, job_id: str, attempt: int, manifest: Manifest, keep: int, now: Time
     ) -> Checkpoint:
         """Make a checkpoint visible, and remove all but the `keep` newest. A job has one checkpoint per step: again is
-        the first one. Resets `Job.losses`. Renews the lease. Raises `FailedPrecondition` when a blob is missing."""
+        the first one. Resets `Job.losses`. Renews the lease. Raises `FailedPrecondition` when a blob is missing.
+        """
         ...
 
     async def latest_checkpoint(self, job_id: str) -> Checkpoint | None: ...
@@ -93,12 +108,14 @@ class Store(Protocol):
 
     async def release(self, job_id: str, attempt: int, failure: Failure, is_loss: bool, now: Time) -> Job:
         """The attempt ended without an outcome: → QUEUED, or → CANCELLED when it was CANCELLING. `is_loss` counts it in
-        `Job.losses`; a preemption does not count. `failure.message` becomes the state message."""
+        `Job.losses`; a preemption does not count. `failure.message` becomes the state message.
+        """
         ...
 
     async def request_cancel(self, job_id: str, now: Time) -> Job:
         """QUEUED → CANCELLED; active → CANCELLING; CANCELLING or CANCELLED: unchanged. Raises `FailedPrecondition` for
-        SUCCEEDED and FAILED."""
+        SUCCEEDED and FAILED.
+        """
         ...
 
     async def events(self, job_id: str, after: int, limit: int) -> Sequence[Event]:

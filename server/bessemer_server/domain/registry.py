@@ -43,6 +43,10 @@ class Registry(Generic[T]):
     def __contains__(self, name: object) -> bool:
         return name in self._entries
 
+    def __str__(self) -> str:
+        """Names, for a sentence."""
+        return ", ".join(self._entries)
+
     def names(self) -> list[str]:
         """Names, sorted."""
         return list(self._entries)
@@ -50,15 +54,21 @@ class Registry(Generic[T]):
     def get(self, name: str) -> T:
         """The entry of that name. Raises `errors.NotFound` with the nearest names."""
         if name not in self._entries:
-            raise errors.NotFound(f"there is no {self._noun} {name!r}; {errors.suggest(name, self._entries)}")
+            raise errors.NotFound(self.unknown(name))
         return self._entries[name]
+
+    def unknown(self, name: str) -> str:
+        """Sentence for a name that is not there."""
+        return f"there is no {self._noun} {name!r}; {errors.suggest(name, self._entries)}"
 
     @functools.cached_property
     def _entries(self) -> dict[str, T]:
         found: dict[str, T] = {}
         for origin, entry in (*self._from_package(), *self._from_entry_points()):
             if found.setdefault(entry.name, entry) is not entry:
-                raise ValueError(f"{origin} brings a second {self._noun} named {entry.name!r}; rename one of them")
+                raise ValueError(
+                    f"{origin} brings a second {self._noun} named {entry.name!r}; rename one of them"
+                )
         return dict(sorted(found.items()))
 
     def _from_package(self) -> Iterator[tuple[str, T]]:

@@ -47,7 +47,9 @@ class ForkServer:
     def _fork(
         self, name: str, target: Callable[..., None], arguments: tuple[Any, ...], daemon: bool
     ) -> BaseProcess:
-        with _environment({**ALLOCATOR, **THREADING}):  # read by the fork server when it starts, with the first fork
+        with _environment(
+            {**ALLOCATOR, **THREADING}
+        ):  # read by the fork server when it starts, with the first fork
             multiprocessing.forkserver.ensure_running()
         process = self._context.Process(target=target, args=arguments, name=name, daemon=daemon)
         process.start()

@@ -24,7 +24,8 @@ STOP_GRACE_S = 2.0
 
 class Helper:
     """One process that answers requests in the order in which they come. Forked at the first call, and again after it
-    died: what it was asked then fails with `Unavailable`, and `generation` tells callers that its memory is new."""
+    died: what it was asked then fails with `Unavailable`, and `generation` tells callers that its memory is new.
+    """
 
     def __init__(
         self, name: str, forkserver: ForkServer, target: Callable[..., None], *arguments: Any
@@ -59,7 +60,9 @@ class Helper:
             await writer.drain()
             return await answer
         except (ConnectionError, BrokenPipeError) as error:
-            raise errors.Unavailable(f"the {self._name} process ended; try again", reason="HELPER_ENDED") from error
+            raise errors.Unavailable(
+                f"the {self._name} process ended; try again", reason="HELPER_ENDED"
+            ) from error
         finally:
             self._pending.pop(request_id, None)
 
@@ -101,7 +104,9 @@ class Helper:
             for answer in self._pending.values():
                 if not answer.done():
                     answer.set_exception(
-                        errors.Unavailable(f"the {self._name} process ended; try again", reason="HELPER_ENDED")
+                        errors.Unavailable(
+                            f"the {self._name} process ended; try again", reason="HELPER_ENDED"
+                        )
                     )
 
     def _settle(self, header: dict[str, Any], body: dict[str, tensors.Tensor]) -> None:

@@ -33,7 +33,9 @@ class PredictorClient:
             if key in self._loaded and self._helper.is_alive:
                 self._loaded.move_to_end(key)
                 return
-            await self._helper.call("load", {"key": key, "definition": model.definition}, await self._read(model))
+            await self._helper.call(
+                "load", {"key": key, "definition": model.definition}, await self._read(model)
+            )
             if self._generation != self._helper.generation:  # a new process, with this model only
                 self._generation = self._helper.generation
                 self._loaded.clear()

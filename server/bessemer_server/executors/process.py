@@ -15,7 +15,8 @@ Key = tuple[str, int]
 
 class ProcessExecutor:
     """Forks trainers and notices within milliseconds when one ends. Trainers outlive this process on purpose: a server
-    that comes back finds them at work."""
+    that comes back finds them at work.
+    """
 
     def __init__(self, forkserver: ForkServer, address: str, wake: Callable[[], None]) -> None:
         self._forkserver = forkserver

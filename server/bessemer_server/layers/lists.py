@@ -47,12 +47,11 @@ def _parse_entry(entry: Any, path: str, found: list[errors.Violation]) -> Layer 
     if isinstance(entry, str):
         entry = {entry: {}}
     if not isinstance(entry, Mapping) or len(entry) != 1:
-        known = ", ".join(kinds.REGISTRY.names())
         found.append(
             errors.Violation(
                 path,
                 f'must be the name of a layer or one such name with its options, as {{"dense": {{"units": 10}}}}, '
-                f"but is {options.show(entry)}; known are {known}",
+                f"but is {options.show(entry)}; known are {kinds.REGISTRY}",
             )
         )
         return None

@@ -64,12 +64,12 @@ def _sentence(detail: Any, model: type[Options]) -> str:
         case "value_error":
             return str(context["error"])
         case "literal_error":
-            return f"must be one of {context['expected']}, but is {given}"
+            known = context["expected"].replace("'", "")
+            return f"must be one of {known}, but is {given}"
         case "too_short" | "too_long":
             bound = ("min_length", "at least") if kind == "too_short" else ("max_length", "at most")
-            return f"must have {bound[1]} {context[bound[0]]} entries, but has {context['actual_length']}"
-        case "string_too_short":
-            return "must not be empty"
+            noun = "entry" if context[bound[0]] == 1 else "entries"
+            return f"must have {bound[1]} {context[bound[0]]} {noun}, but has {context['actual_length']}"
     if kind in _BOUNDS:
         word, key = _BOUNDS[kind]
         return f"must be {word} {context[key]}, but is {given}"

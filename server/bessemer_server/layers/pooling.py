@@ -33,7 +33,7 @@ class MaxPool2d(nn.MaxPool2d):
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         if self.edge is not None:
             input = functional.pad(input, self.edge, value=-math.inf)
-        return super().forward(input)
+        return functional.max_pool2d(input, self.kernel_size, self.stride)
 
 
 def build(options: MaxPool2dOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:

@@ -26,7 +26,9 @@ _SIDE = {"type": "integer", "minimum": 1, "maximum": LARGEST}
 Size = Annotated[
     tuple[int, int],
     pydantic.BeforeValidator(_parse),
-    pydantic.WithJsonSchema({"anyOf": [_SIDE, {"type": "array", "items": _SIDE, "minItems": 2, "maxItems": 2}]}),
+    pydantic.WithJsonSchema(
+        {"anyOf": [_SIDE, {"type": "array", "items": _SIDE, "minItems": 2, "maxItems": 2}]}
+    ),
 ]
 """(height, width) in pixels; one integer means a square."""
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from bessemer.v1 import catalog_pb2, datasets_pb2, jobs_pb2, models_pb2
 from bessemer_server.domain import checkpoints, events, jobs, metrics, models, plans
-from bessemer_server.domain.states import State
 from bessemer_server.rpc import structs
 
 SCALARS = ("epochs", "batch_size", "seed", "validation_split", "test_split")
@@ -67,7 +66,7 @@ def job_to_wire(job: jobs.Job) -> jobs_pb2.Job:
         name=job.name,
         spec=spec_to_wire(job.spec),
         effective_spec=spec_to_wire(job.effective_spec),
-        state=state_to_wire(job.state),
+        state=job.state.value,
         state_message=job.state_message,
         progress=progress_to_wire(job.progress),
         attempt=job.attempt,
@@ -89,11 +88,6 @@ def _set_time(message: jobs_pb2.Job, field: str, time: datetime.datetime | None)
         getattr(message, field).FromDatetime(time)
 
 
-def state_to_wire(state: State) -> jobs_pb2.Job.State:
-    """As a value of the enum."""
-    return jobs_pb2.Job.State.Value(state.value)
-
-
 def progress_to_wire(progress: jobs.Progress) -> jobs_pb2.Progress:
     """As a message."""
     message = jobs_pb2.Progress(
@@ -112,7 +106,7 @@ def progress_to_wire(progress: jobs.Progress) -> jobs_pb2.Progress:
 def failure_to_wire(failure: jobs.Failure) -> jobs_pb2.Failure:
     """As a message."""
     return jobs_pb2.Failure(
-        reason=jobs_pb2.Failure.Reason.Value(failure.reason.value),
+        reason=failure.reason.value,
         message=failure.message,
         next_step=failure.next_step,
     )
@@ -126,7 +120,7 @@ def reference_to_wire(reference: jobs.ModelReference) -> jobs_pb2.ModelReference
 def metric_to_wire(metric: metrics.Metric) -> jobs_pb2.Metric:
     """As a message."""
     return jobs_pb2.Metric(
-        scope=jobs_pb2.Metric.Scope.ValueType(metric.scope),
+        scope=metric.scope.name,
         name=metric.name,
         step=metric.step,
         epoch=metric.epoch,
@@ -166,7 +160,7 @@ def event_to_wire(event: events.Event) -> jobs_pb2.JobEvent:
 
 def _state_changed(change: events.StateChanged) -> jobs_pb2.StateChanged:
     return jobs_pb2.StateChanged(
-        state=state_to_wire(change.state),
+        state=change.state.value,
         attempt=change.attempt,
         message=change.message,
         failure=failure_to_wire(change.failure) if change.failure else None,

@@ -26,7 +26,8 @@ CODES: dict[type[errors.DomainError], grpc.StatusCode] = {
 
 def to_status(error: errors.DomainError) -> status_pb2.Status:
     """The status with ErrorInfo and, for faulty fields, BadRequest. Its message stands alone: some clients, tritonclient
-    for one, show nothing else."""
+    for one, show nothing else.
+    """
     details = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)]
     if isinstance(error, errors.InvalidArgument) and error.violations:
         violations = [

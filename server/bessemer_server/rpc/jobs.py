@@ -70,7 +70,9 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
             )
             violations.append(errors.Violation("name", description))
         if len(request.request_id) > REQUEST_ID_MAX:
-            violations.append(errors.Violation("request_id", f"must have at most {REQUEST_ID_MAX} characters"))
+            violations.append(
+                errors.Violation("request_id", f"must have at most {REQUEST_ID_MAX} characters")
+            )
         try:
             plan = await self._planner.plan(spec)
         except errors.InvalidArgument as error:

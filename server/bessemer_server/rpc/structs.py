@@ -32,4 +32,4 @@ def _value(value: struct_pb2.Value) -> Any:
 
 def to_struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
     """The values as a struct."""
-    return json_format.ParseDict(values, struct_pb2.Struct())
+    return json_format.ParseDict(dict(values), struct_pb2.Struct())

@@ -21,6 +21,9 @@ from bessemer_server.worker import wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
+UPLOAD_COMMIT_BYTES = 8 * 1024 * 1024
+"""Each commit waits for the disk: small blobs share one, and memory stays bounded."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Resources:
@@ -83,9 +86,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             self._notices.announce(attempt.job_id)
             if command is Command.CONTINUE and self._scheduler.is_draining:
                 command = Command.PREEMPT
-            yield pb.ReportResponse(
-                acknowledged_sequence=request.sequence, command=pb.ReportResponse.Command.ValueType(command)
-            )
+            yield pb.ReportResponse(acknowledged_sequence=request.sequence, command=command.name)
 
     async def FindMissingBlobs(
         self, request: pb.FindMissingBlobsRequest, context: Context
@@ -97,10 +98,15 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
     async def UploadBlobs(
         self, request_iterator: AsyncIterator[pb.UploadBlobsRequest], context: Context
     ) -> pb.UploadBlobsResponse:
-        """Store blobs as they come."""
+        """Store blobs as they come, several in one commit."""
         await self._current(context)
+        waiting: dict[str, bytes] = {}
         async for request in request_iterator:
-            await self._blobs.put({request.blob.digest: request.blob.data})
+            waiting[request.blob.digest] = request.blob.data
+            if sum(map(len, waiting.values())) >= UPLOAD_COMMIT_BYTES:
+                await self._blobs.put(waiting)
+                waiting = {}
+        await self._blobs.put(waiting)
         return pb.UploadBlobsResponse()
 
     async def DownloadBlobs(

@@ -29,7 +29,8 @@ class LeaseTable:
 
     def expired(self, attempts: Sequence[Attempt], now_s: float) -> list[Attempt]:
         """Those of the active `attempts` whose lease has not changed for the timeout. `now_s` is monotonic. An attempt
-        that is seen for the first time, after a restart say, gets a whole timeout."""
+        that is seen for the first time, after a restart say, gets a whole timeout.
+        """
         active = {(a.job_id, a.number): a for a in attempts}
         self._sightings = {key: seen for key, seen in self._sightings.items() if key in active}
         late = []

@@ -36,7 +36,9 @@ def from_silence(attempt: Attempt, timeout_s: float) -> Failure:
 
 def from_shutdown() -> Failure:
     """The failure of an attempt that the server's stop ended; not a loss."""
-    return Failure(Reason.PREEMPTED, "the trainer was told to stop; training goes on from its last checkpoint")
+    return Failure(
+        Reason.PREEMPTED, "the trainer was told to stop; training goes on from its last checkpoint"
+    )
 
 
 def _signal_name(number: int) -> str:

@@ -48,7 +48,8 @@ def make_slots(devices: Sequence[str], count: int) -> list[str]:
 
 def choose_devices(wanted: str, available: Sequence[str]) -> list[str]:
     """Devices to train on, from the setting (`auto`, `cpu`, `cuda`, `cuda:0,1`) and what torch can use. Raises
-    `InvalidArgument` when what is wanted is not there."""
+    `InvalidArgument` when what is wanted is not there.
+    """
     gpus = [device for device in available if device.startswith("cuda")]
     if wanted == "auto":
         return gpus or ["cpu"]

@@ -43,7 +43,8 @@ class Batcher(Generic[P]):
         """Queue a request. Raises `ResourceExhausted` when too much waits."""
         if self.waiting_rows and self.waiting_rows + item.rows > self._max_waiting_rows:
             raise errors.ResourceExhausted(
-                f"{self.waiting_rows} rows wait for a prediction already; try again later", reason="QUEUE_FULL"
+                f"{self.waiting_rows} rows wait for a prediction already; try again later",
+                reason="QUEUE_FULL",
             )
         self._arrivals += 1
         self._queues.setdefault(item.key, deque()).append((self._arrivals, item))
@@ -56,7 +57,8 @@ class Batcher(Generic[P]):
             return [], late
         key = min(self._queues, key=lambda k: self._queues[k][0][0])
         queue = self._queues[key]
-        batch, rows = [], 0
+        batch: list[Item[P]] = []
+        rows = 0
         while queue and (not batch or rows + queue[0][1].rows <= self._max_batch_rows):
             item = queue.popleft()[1]
             batch.append(item)

@@ -56,7 +56,9 @@ class Dispatcher:
         key = (model.name, model.version)
         self._batcher.add(Item(key, rows, deadline_s, _Waiting(model, inputs, answer)))
         self._arrived.set()
-        return await answer  # when the caller is cancelled, so is the future, and the batcher drops the request
+        return (
+            await answer
+        )  # when the caller is cancelled, so is the future, and the batcher drops the request
 
     async def _run(self) -> None:
         while True:

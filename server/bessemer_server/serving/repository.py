@@ -39,7 +39,9 @@ class Repository:
             model = await self._store.get_model(name, version)
         except errors.NotFound as error:
             which = f"'{name}'" if version is None else f"'{name}' version {version}"
-            raise errors.NotFound(f"Request for unknown model: {which} is not found ({error.message})") from error
+            raise errors.NotFound(
+                f"Request for unknown model: {which} is not found ({error.message})"
+            ) from error
         self._cache[(model.name, model.version)] = model
         if len(self._cache) > CACHE_SIZE:
             self._cache.popitem(last=False)

@@ -28,7 +28,9 @@ class Classifier:
         )
         self._network = networks.place(network, device)
         self._parameters = dict(self._network.named_parameters())
-        self._optimizer = resolved.optimizer.build(resolved.optimizer_options, list(self._parameters.values()))
+        self._optimizer = resolved.optimizer.build(
+            resolved.optimizer_options, list(self._parameters.values())
+        )
 
     @property
     def learning_rate(self) -> float:

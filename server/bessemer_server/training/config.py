@@ -1,4 +1,4 @@
-"""A training specification as data: types and ranges, one field at a time. What needs more is checked in `resolving`."""
+"""A training specification as data: types and ranges, field by field; what needs more is checked in `resolving`."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ class EarlyStoppingConfig(Options):
 class TrainingConfig(Options):
     """What to train."""
 
-    architecture: str
-    """Name of an architecture."""
-    dataset: str
-    """Name of a data set."""
+    # Required; `resolving` says which there are.
+    architecture: str = ""
+    """Name of an architecture. Required."""
+    dataset: str = ""
+    """Name of a data set. Required."""
     options: dict[str, Any] = {}
     """Options of the architecture."""
     epochs: Annotated[int, pydantic.Field(ge=1, le=1_000_000)] = 10
     """Passes over the training split, from 1 to 1,000,000."""
-    batch_size: Annotated[int, pydantic.Field(ge=1)] = 64
-    """Samples per step, from 1 to the size of the training split. The last batch of an epoch may be smaller."""
+    batch_size: Annotated[int, pydantic.Field(ge=1)] = 32
+    """Samples per step, from 1 to the size of the training split; the last batch of an epoch may be smaller."""
     seed: Annotated[int, pydantic.Field(ge=0, le=MAX_SEED)] = 0
     """Key of every random draw: initialisation, order, dropout."""
     optimizer: dict[str, Any] = {"kind": "adam"}
@@ -45,4 +46,4 @@ class TrainingConfig(Options):
     validation_split: Share = 0.1
     """Share of the training split that is held out for validation, from 0 up to but not 1."""
     test_split: Share = 0.2
-    """Share that is held out for the test metrics where the data set brings no test split, from 0 up to but not 1."""
+    """Share held out for the test metrics where the data set brings no test split, from 0 up to but not 1."""

@@ -46,7 +46,11 @@ def non_finite(
     what: str, step: int, epoch: int, last_loss: float | None, config: TrainingConfig
 ) -> TrainingFailed:
     """The failure of a run whose numbers have left the finite ones."""
-    seen = "no step before it had a finite loss" if last_loss is None else f"the last finite loss was {last_loss:g}"
+    seen = (
+        "no step before it had a finite loss"
+        if last_loss is None
+        else f"the last finite loss was {last_loss:g}"
+    )
     rate = config.optimizer.get("learning_rate")
     now = "" if rate is None else f", now {rate:g}"
     return _failed(

@@ -30,7 +30,10 @@ class Batch:
 class Learner(Protocol):
     """A model that learns step by step, and whose state is a set of named tensors."""
 
-    learning_rate: float
+    @property
+    def learning_rate(self) -> float:
+        """Of the next step."""
+        ...
 
     def train_step(self, batch: Batch, epoch: int, step: int) -> Sums:
         """Learn from a batch. All randomness is keyed by `epoch` and `step`, both from 1."""

@@ -149,8 +149,8 @@ class _Session:
         self._observer = observer
         # The whole data set lies on the device, images as bytes: no loader stands in the way of a step.
         self._train = _place(parts.train, device)
-        self._validation = parts.validation and _place(parts.validation, device)
-        self._test = parts.test and _place(parts.test, device)
+        self._validation = None if parts.validation is None else _place(parts.validation, device)
+        self._test = None if parts.test is None else _place(parts.test, device)
         self._epoch_steps = -(-len(self._train) // config.batch_size)
         self._steps = self._epoch_steps * config.epochs
         self._meter = meters.EpochMeter(waiting_limit=1 if device.type == "cpu" else GPU_WAITING_STEPS)
@@ -296,4 +296,4 @@ class _Session:
 
 
 def _place(samples: sources.Samples, device: torch.device) -> Batch:
-    return Batch(torch.from_numpy(samples.inputs).to(device), torch.from_numpy(samples.labels).to(device))
+    return Batch(torch.tensor(samples.inputs, device=device), torch.tensor(samples.labels, device=device))

@@ -51,9 +51,7 @@ class EpochMeter:
             self.samples += samples
             for name, value in zip(sums, row, strict=True):
                 self.sums[name] = self.sums.get(name, 0.0) + value
-            measured.append(
-                Measured(step, epoch, {n: v / samples for n, v in zip(sums, row, strict=True)})
-            )
+            measured.append(Measured(step, epoch, {n: v / samples for n, v in zip(sums, row, strict=True)}))
         self._waiting.clear()
         return measured
 

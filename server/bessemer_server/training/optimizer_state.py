@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import torch
 
 
-def export(optimizer: torch.optim.Optimizer, names: Mapping[str, torch.nn.Parameter]) -> dict[str, torch.Tensor]:
+def export(
+    optimizer: torch.optim.Optimizer, names: Mapping[str, torch.nn.Parameter]
+) -> dict[str, torch.Tensor]:
     """The live tensors, e.g. `0.weight/exp_avg`; none before the first step."""
     return {
         f"{name}/{slot}": value

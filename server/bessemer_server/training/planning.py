@@ -48,5 +48,6 @@ def catalog() -> plans.Catalog:
 
 def _entries(entries: Iterable[_Entry]) -> tuple[plans.CatalogEntry, ...]:
     return tuple(
-        plans.CatalogEntry(entry.name, entry.description, entry.options.model_json_schema()) for entry in entries
+        plans.CatalogEntry(entry.name, entry.description, entry.options.model_json_schema())
+        for entry in entries
     )

@@ -1,4 +1,4 @@
-"""From a specification to all that a run needs, checked as a whole: every fault is found, not the first one only."""
+"""From a specification to all that a run needs, checked as a whole: every fault is found, not only the first."""
 
 from __future__ import annotations
 
@@ -80,15 +80,14 @@ class _Checker:
             self.found.extend(violations(error, TrainingConfig, ""))
             faulty = {detail["loc"][0] for detail in error.errors() if detail["loc"]}
         sound = {name: value for name, value in spec.items() if name not in faulty}
-        return TrainingConfig.model_validate({"architecture": "", "dataset": "", **sound})
+        return TrainingConfig.model_validate(sound)
 
     def entry(self, entries: registry.Registry[T], name: str, path: str) -> T | None:
-        try:
+        if name in entries:
             return entries.get(name)
-        except errors.NotFound as error:
-            # An empty name stands for a field whose type was wrong, which has its violation.
-            if not any(violation.field == path for violation in self.found):
-                self.reject(path, error.message)
+        # A field whose type was wrong has its violation, and an empty name here.
+        if not any(violation.field == path for violation in self.found):
+            self.reject(path, entries.unknown(name) if name else f"is required; known are {entries}")
         return None
 
     def options(self, model: type[Options], values: Mapping[str, Any], path: str) -> Options | None:
@@ -98,12 +97,10 @@ class _Checker:
             self.found.extend(violations(error, model, path))
         return None
 
-    def optimizer(
-        self, values: Mapping[str, Any]
-    ) -> tuple[optimizers.Optimizer[Any] | None, Options | None]:
+    def optimizer(self, values: Mapping[str, Any]) -> tuple[optimizers.Optimizer[Any] | None, Options | None]:
         kind = values.get("kind")
         if not isinstance(kind, str):
-            self.reject("optimizer.kind", f"is required; known are {', '.join(optimizers.REGISTRY.names())}")
+            self.reject("optimizer.kind", f"is required; known are {optimizers.REGISTRY}")
             return None, None
         optimizer = self.entry(optimizers.REGISTRY, kind, "optimizer.kind")
         if optimizer is None:
@@ -118,7 +115,10 @@ class _Checker:
             ("test_split", config.test_split, sizes.test),
         ):
             if share and not size:
-                self.reject(name, f"{share:g} of the samples of {source.name} is less than one; use more, or 0 for none")
+                self.reject(
+                    name,
+                    f"{share:g} of the samples of {source.name} is less than one; use more, or 0 for none",
+                )
         if not sizes.train:
             self.reject("validation_split", f"leaves no training samples of {source.name}; use less")
         elif config.batch_size > sizes.train:
@@ -134,8 +134,8 @@ class _Checker:
         if rule and rule.monitor.startswith("val/") and not config.validation_split:
             self.reject(
                 "early_stopping.monitor",
-                f"{rule.monitor} is not measured, because validation_split is 0; set a validation_split, or watch "
-                f"{rule.monitor.replace('val/', 'train/')}",
+                f"{rule.monitor} is not measured, because validation_split is 0; set a validation_split, or "
+                f"watch {rule.monitor.replace('val/', 'train/')}",
             )
 
     def fits(self, architecture: architectures.Architecture[Any], source: sources.Source) -> bool:
@@ -144,8 +144,8 @@ class _Checker:
             fitting = [a.name for a in architectures.REGISTRY if info.kind in a.takes]
             self.reject(
                 "architecture",
-                f"{architecture.name} takes {' and '.join(sorted(architecture.takes))} data, but {info.name} is "
-                f"{info.kind} data; for it there are {', '.join(fitting)}",
+                f"{architecture.name} takes {' and '.join(sorted(architecture.takes))} data, but {info.name} "
+                f"is {info.kind} data; for it there are {', '.join(fitting)}",
             )
         return info.kind in architecture.takes
 
@@ -165,5 +165,6 @@ class _Checker:
             return None
         fault = networks.end_fault(network, len(info.labels))
         if fault:
-            self.reject(f"{path}[{len(layers) - 1}]", f"{fault}, because {info.name} has {len(info.labels)} classes")
+            where = f"{path}[{len(layers) - 1}]" if architecture.list_option else path
+            self.reject(where, f"{fault}, because {info.name} has {len(info.labels)} classes")
         return network

@@ -18,10 +18,12 @@ def to_arrays(tensors: Mapping[str, torch.Tensor]) -> dict[str, Array]:
 
 
 def to_tensors(arrays: Mapping[str, Array], prefix: str = "") -> dict[str, torch.Tensor]:
-    """Copies of those arrays whose name begins with `prefix`, which is taken off. In memory that torch made: results
-    may depend on alignment."""
+    """Copies of those arrays whose name begins with `prefix`, which is taken off.
+
+    They lie in memory that torch made: results may depend on alignment.
+    """
     return {
-        name.removeprefix(prefix): torch.from_numpy(array).clone()
+        name.removeprefix(prefix): torch.tensor(array)
         for name, array in arrays.items()
         if name.startswith(prefix)
     }

@@ -4,37 +4,44 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bessemer_server.domain import checkpoints, tensors
 
-def to_array(tensor: tensors.Tensor) -> np.ndarray:
+Array = npt.NDArray[Any]
+
+
+def to_array(tensor: tensors.Tensor) -> Array:
     """A read-only view of the tensor's bytes."""
     return np.frombuffer(tensor.data, dtype=tensors.NUMPY_NAMES[tensor.datatype]).reshape(tensor.shape)
 
 
-def to_tensor(array: np.ndarray) -> tensors.Tensor:
+def to_tensor(array: Array) -> tensors.Tensor:
     """The array's values as a tensor."""
     array = np.ascontiguousarray(array)
     return tensors.Tensor(tensors.DATATYPES[array.dtype.name], array.shape, array.tobytes())
 
 
 def to_blobs(
-    arrays: Mapping[str, np.ndarray],
+    arrays: Mapping[str, Array],
 ) -> tuple[tuple[checkpoints.TensorEntry, ...], dict[str, memoryview]]:
     """Manifest entries of the arrays, and their bytes by digest, in parts of at most `BLOB_MAX_BYTES`."""
-    entries, blobs = [], {}
+    entries: list[checkpoints.TensorEntry] = []
+    blobs: dict[str, memoryview] = {}
     for name, array in arrays.items():
-        # A copy of rank 0 is contiguous too, but ascontiguousarray would make it rank 1.
-        data = memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8)).cast("B")
-        parts = [data[i : i + checkpoints.BLOB_MAX_BYTES] for i in range(0, len(data), checkpoints.BLOB_MAX_BYTES)]
+        data = memoryview(array.tobytes())
+        parts = [
+            data[i : i + checkpoints.BLOB_MAX_BYTES] for i in range(0, len(data), checkpoints.BLOB_MAX_BYTES)
+        ]
         digests = tuple(hashlib.sha256(part).hexdigest() for part in parts)
         blobs.update(zip(digests, parts, strict=True))
         entries.append(checkpoints.TensorEntry(name, array.dtype.name, array.shape, digests, len(data)))
     return tuple(entries), blobs
 
 
-def from_blobs(entry: checkpoints.TensorEntry, parts: Iterable[bytes]) -> np.ndarray:
+def from_blobs(entry: checkpoints.TensorEntry, parts: Iterable[bytes]) -> Array:
     """The array whose blobs, in order, are `parts`; writable."""
     return np.frombuffer(bytearray(b"".join(parts)), dtype=entry.dtype).reshape(entry.shape)

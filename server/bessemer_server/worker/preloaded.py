@@ -1,8 +1,14 @@
 """Imported once by the fork server, so that what is forked from it has torch at hand.
 
-The one module that works at import time: importing is how `multiprocessing` preloads a fork server.
+The one module that works at import time: importing is how `multiprocessing` preloads a fork server. gRPC is imported
+here too, which saves each trainer a third of a second; a channel, which starts threads that no fork survives, is only
+made after the fork. A test holds that the import starts none.
 """
 
 from bessemer_server.training import preload
+from bessemer_server.worker import planner, predictor, trainer
 
 preload.preload()
+
+ENTRY_ROOMS = (planner, predictor, trainer)
+"""What the forked processes run; named so that their imports are seen to be meant."""

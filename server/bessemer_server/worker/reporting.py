@@ -87,9 +87,7 @@ class Client:
             return
 
         def upload(_: None, metadata: Any) -> None:
-            messages = (
-                pb.UploadBlobsRequest(blob=pb.Blob(digest=d, data=bytes(blobs[d]))) for d in missing
-            )
+            messages = (pb.UploadBlobsRequest(blob=pb.Blob(digest=d, data=bytes(blobs[d]))) for d in missing)
             self._stub.UploadBlobs(messages, metadata=metadata)
 
         self._call(upload, None)
@@ -119,9 +117,7 @@ class Client:
 
     def finish_failed(self, failure: jobs.Failure) -> None:
         """The attempt is over, and so is the job."""
-        failed = pb.Failed(
-            reason=failure.reason.value, message=failure.message, next_step=failure.next_step
-        )
+        failed = pb.Failed(reason=failure.reason.value, message=failure.message, next_step=failure.next_step)
         self._finish(pb.FinishAttemptRequest(failed=failed))
 
     def finish_cancelled(self) -> None:

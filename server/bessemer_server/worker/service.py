@@ -17,7 +17,9 @@ Handler = Callable[[Mapping[str, Any], Body], tuple[Any, Body]]
 
 def serve(connection: socket.socket, handlers: Mapping[str, Handler]) -> None:
     """Answer requests in order; returns when the other end closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which closes this connection in its time.
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C is for the server, which closes this connection in its time.
     with connection, connection.makefile("rwb") as stream:
         while prefix := stream.read(frames.PREFIX.size):
             head_bytes, body_bytes = frames.PREFIX.unpack(prefix)
@@ -34,9 +36,18 @@ def _answer(
         result, tensors_out = handlers[request["method"]](request["arguments"], body)
     except errors.InvalidArgument as error:
         violations = [dataclasses.asdict(v) for v in error.violations]
-        return {"id": request["id"], "error": "InvalidArgument", "message": error.message, "violations": violations}, {}
+        return {
+            "id": request["id"],
+            "error": "InvalidArgument",
+            "message": error.message,
+            "violations": violations,
+        }, {}
     except errors.DomainError as error:
         return {"id": request["id"], "error": type(error).__name__, "message": error.message}, {}
     except Exception as error:  # A helper must outlive any single request.
-        return {"id": request["id"], "error": "DomainError", "message": f"{type(error).__name__}: {error}"}, {}
+        return {
+            "id": request["id"],
+            "error": "DomainError",
+            "message": f"{type(error).__name__}: {error}",
+        }, {}
     return {"id": request["id"], "result": result}, tensors_out

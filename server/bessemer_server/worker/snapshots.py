@@ -14,7 +14,11 @@ from bessemer_server.worker import arrays, reporting
 
 
 def upload(
-    client: reporting.Client, tensors: Mapping[str, np.ndarray], epoch: int, step: int, state: Mapping[str, Any]
+    client: reporting.Client,
+    tensors: Mapping[str, np.ndarray],
+    epoch: int,
+    step: int,
+    state: Mapping[str, Any],
 ) -> checkpoints.Manifest:
     """Send the tensors that the server lacks; returns the manifest to commit or to publish."""
     entries, blobs = arrays.to_blobs(tensors)

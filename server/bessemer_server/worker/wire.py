@@ -9,9 +9,7 @@ from bessemer_server.domain import checkpoints, jobs, metrics
 def manifest_to_wire(manifest: checkpoints.Manifest) -> pb.Manifest:
     """As a message."""
     tensors = [
-        pb.TensorEntry(
-            name=t.name, dtype=t.dtype, shape=t.shape, digests=t.digests, size_bytes=t.size_bytes
-        )
+        pb.TensorEntry(name=t.name, dtype=t.dtype, shape=t.shape, digests=t.digests, size_bytes=t.size_bytes)
         for t in manifest.tensors
     ]
     return pb.Manifest(

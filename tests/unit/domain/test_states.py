@@ -1,6 +1,7 @@
 """The table of legal moves."""
 
 import pytest
+
 from bessemer_server.domain import errors, states
 from bessemer_server.domain.states import State
 

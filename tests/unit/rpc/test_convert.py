@@ -1,12 +1,17 @@
 """The specification on its way over the wire."""
 
 import pytest
-from bessemer_server.rpc import convert, structs
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bessemer_server.rpc import convert, structs
+
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=10,
 )

@@ -3,9 +3,10 @@
 import inspect
 
 import grpc
+from google.rpc import error_details_pb2
+
 from bessemer_server.domain import errors as domain_errors
 from bessemer_server.rpc import errors
-from google.rpc import error_details_pb2
 
 
 def test_every_domain_error_has_a_code():

@@ -1,6 +1,7 @@
 """Which job gets which slot."""
 
 import pytest
+
 from bessemer_server.domain import errors
 from bessemer_server.scheduling import policy
 

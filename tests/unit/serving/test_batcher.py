@@ -3,13 +3,16 @@
 import math
 
 import pytest
-from bessemer_server.domain import errors
-from bessemer_server.serving.batcher import Batcher, Item
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bessemer_server.domain import errors
+from bessemer_server.serving.batcher import Batcher, Item
+
 ITEMS = st.lists(
-    st.tuples(st.sampled_from("abc"), st.integers(1, 20), st.sampled_from([1.0, 5.0, math.inf]), st.booleans()),
+    st.tuples(
+        st.sampled_from("abc"), st.integers(1, 20), st.sampled_from([1.0, 5.0, math.inf]), st.booleans()
+    ),
     max_size=40,
 )
 
@@ -70,5 +73,5 @@ def test_a_full_queue_refuses_at_once_and_says_so():
 def test_a_request_larger_than_the_queue_is_taken_when_nothing_waits():
     batcher = Batcher(max_batch_rows=4, max_waiting_rows=8)
     batcher.add(Item("a", 50, math.inf, 0))
-    batch, _ = batcher.take(0.0, lambda payload: False)
+    batch, _ = batcher.take(0.0, lambda _payload: False)
     assert [item.payload for item in batch] == [0]

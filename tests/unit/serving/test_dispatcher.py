@@ -5,10 +5,10 @@ import dataclasses
 import struct
 
 import pytest
+
 from bessemer_server.domain import errors
 from bessemer_server.domain.tensors import Tensor
 from bessemer_server.serving.dispatcher import Dispatcher
-
 from tests.unit.serving.test_requests import MODEL
 
 POISON = -1.0

@@ -5,6 +5,7 @@ import datetime
 import struct
 
 import pytest
+
 from bessemer_server.domain import checkpoints, errors, models
 from bessemer_server.serving import requests
 
@@ -58,7 +59,10 @@ def test_typed_contents_become_the_same_bytes_as_raw_ones():
         ({"shape": (2, 4)}, "byte size mismatch .* Expected 32, got 16"),
         ({"raw": b"123"}, "byte size mismatch .* Expected 16, got 3"),
         ({"raw": None}, "unable to find data for input tensor 'features'"),
-        ({"raw": None, "typed": {"fp64_contents": VALUES}}, r"unexpected explicit tensor data \(fp64_contents\)"),
+        (
+            {"raw": None, "typed": {"fp64_contents": VALUES}},
+            r"unexpected explicit tensor data \(fp64_contents\)",
+        ),
         ({"raw": None, "typed": {"fp32_contents": VALUES[:3]}}, "byte size mismatch .* Expected 16, got 12"),
         ({"typed": {"fp32_contents": VALUES}}, "contents field must not be specified when using raw"),
     ],

@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
+
 from bessemer_server.domain import checkpoints
 from bessemer_server.worker import arrays
 

@@ -1,9 +1,10 @@
 """Frames between the server and its helpers."""
 
-from bessemer_server.domain.tensors import ITEM_BYTES, Tensor, join, size_bytes, split
-from bessemer_server.worker import frames
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bessemer_server.domain.tensors import ITEM_BYTES, Tensor, join, size_bytes, split
+from bessemer_server.worker import frames
 
 
 @st.composite
@@ -29,6 +30,9 @@ def test_what_is_encoded_is_decoded(body, arguments):
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.data())
 def test_split_undoes_join(rows, data):
-    parts = [Tensor("FP32", (count, 2), data.draw(st.binary(min_size=8 * count, max_size=8 * count))) for count in rows]
+    parts = [
+        Tensor("FP32", (count, 2), data.draw(st.binary(min_size=8 * count, max_size=8 * count)))
+        for count in rows
+    ]
     found = split(join(parts), rows)
     assert [(t.shape, bytes(t.data)) for t in found] == [(t.shape, t.data) for t in parts]

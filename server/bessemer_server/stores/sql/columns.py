@@ -51,7 +51,7 @@ class Json(sa.TypeDecorator[Any]):
 
 
 class Number(sa.TypeDecorator[float]):
-    """A double. NaN is NULL, because SQLite stores it so anyway."""
+    """A double. NaN is NULL, because SQLite stores it so anyway; and SQLite forgets the sign of zero."""
 
     impl = sa.Double
     cache_ok = True

@@ -94,7 +94,10 @@ def _postgresql(url: sa.URL) -> Engines:
     that held the rows of several jobs could deadlock with another server's.
     """
     writers = 4
-    writing = sa.create_engine(url, pool_size=writers, max_overflow=0, pool_pre_ping=True)
+    try:
+        writing = sa.create_engine(url, pool_size=writers, max_overflow=0, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise _unusable(f'{error.name} is not installed: pip install "bessemer[postgres]"') from error
     reading = sa.create_engine(
         url, pool_size=READERS, max_overflow=0, pool_pre_ping=True, isolation_level="REPEATABLE READ"
     ).execution_options(postgresql_readonly=True)

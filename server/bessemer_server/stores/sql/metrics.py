@@ -58,10 +58,24 @@ def list_page(
     wanted = sorted(set(scopes))
     listing = paging.metrics_listing(job_id, wanted)
     after = paging.decode(listing, page_token)
-    query = sa.select(metrics).where(metrics.c.job_id == job_id).order_by(*KEY).limit(page_size + 1)
-    if wanted:
-        query = query.where(metrics.c.scope.in_(wanted))
-    if after is not None:
-        query = query.where(sa.tuple_(*KEY) > sa.tuple_(*(sa.literal(value) for value in after)))
-    points = [rows.read_metric(row) for row in connection.execute(query)]
+    points: list[Metric] = []
+    # One query for each scope, each in the order of the key: together they would have to be sorted.
+    for scope in wanted or sorted(Scope):
+        if after is None or scope >= after[0]:
+            start = None if after is None or scope > after[0] else after[1:]
+            points += _read(connection, job_id, scope, start, limit=page_size + 1 - len(points))
     return paging.make_page(points, page_size, listing, paging.metric_position)
+
+
+def _read(
+    connection: sa.Connection, job_id: str, scope: Scope, after: paging.Position | None, *, limit: int
+) -> list[Metric]:
+    """Points of one scope after a (name, step)."""
+    mine = sa.and_(metrics.c.job_id == job_id, metrics.c.scope == scope)
+    query = sa.select(metrics).where(mine).order_by(metrics.c.name, metrics.c.step).limit(limit)
+    if after is not None:
+        name, step = after
+        query = query.where(
+            sa.tuple_(metrics.c.name, metrics.c.step) > sa.tuple_(sa.literal(name), sa.literal(step))
+        )
+    return [rows.read_metric(row) for row in connection.execute(query)]

@@ -1,0 +1,223 @@
+"""What both faces of the SDK share: building requests and reading answers. Pure, no I/O."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf import json_format, struct_pb2
+
+from bessemer import errors
+from bessemer.v1 import jobs_pb2
+
+CHANNEL_OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # A larger request is never retried: the default of 256 KiB is less than a small batch of images.
+    ("grpc.per_rpc_retry_buffer_size", 64 * 1024 * 1024),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    (
+        "grpc.service_config",
+        json.dumps(
+            {
+                "methodConfig": [
+                    {
+                        # Every call here can be repeated: reads, predictions, cancel, and CreateJob with its key.
+                        "name": [
+                            {"service": "bessemer.v1.JobService"},
+                            {"service": "bessemer.v1.ModelService"},
+                            {"service": "bessemer.v1.DatasetService"},
+                            {"service": "bessemer.v1.CatalogService"},
+                            {"service": "inference.GRPCInferenceService"},
+                        ],
+                        "retryPolicy": {
+                            "maxAttempts": 4,
+                            "initialBackoff": "0.1s",
+                            "maxBackoff": "1s",
+                            "backoffMultiplier": 3,
+                            "retryableStatusCodes": ["UNAVAILABLE"],
+                        },
+                    }
+                ]
+            }
+        ),
+    ),
+]
+
+INT32, INT64 = 2**31 - 1, 2**63 - 1
+INTEGERS = {"epochs": INT32, "batch_size": INT32, "seed": INT64}
+FRACTIONS = ("validation_split", "test_split")
+
+
+def build_spec(
+    architecture: str,
+    dataset: str,
+    options: Mapping[str, Any] | None = None,
+    optimizer: str | Mapping[str, Any] | None = None,
+    early_stopping: Mapping[str, Any] | None = None,
+    **scalars: Any,
+) -> jobs_pb2.TrainingSpec:
+    """The specification as a message. Raises `InvalidArgument` for what no message can hold, all at once."""
+    found = _Violations()
+    spec = jobs_pb2.TrainingSpec(
+        architecture=found.check_text("architecture", architecture), dataset=found.check_text("dataset", dataset)
+    )
+    if options is not None and (struct := found.check_struct("options", options)) is not None:
+        spec.options.CopyFrom(struct)
+    for name, value in scalars.items():
+        if value is None:
+            continue
+        checked = (
+            found.check_integer(name, value, INTEGERS[name])
+            if name in INTEGERS
+            else found.check_number(name, value)
+        )
+        if checked is not None:
+            setattr(spec, name, checked)
+    if optimizer is not None:
+        _set_optimizer(spec, optimizer, found)
+    if early_stopping is not None:
+        _set_early_stopping(spec, early_stopping, found)
+    found.raise_any()
+    return spec
+
+
+def _set_optimizer(
+    spec: jobs_pb2.TrainingSpec, optimizer: str | Mapping[str, Any], found: _Violations
+) -> None:
+    if isinstance(optimizer, str):
+        optimizer = {"kind": optimizer}
+    if not isinstance(optimizer, Mapping):
+        found.add("optimizer", f"must be a name or a dict with `kind`, but is {optimizer!r}")
+        return
+    spec.optimizer.kind = found.check_text("optimizer.kind", optimizer.get("kind", ""))
+    options = {name: value for name, value in optimizer.items() if name != "kind"}
+    if options and (struct := found.check_struct("optimizer", options)) is not None:
+        spec.optimizer.options.CopyFrom(struct)
+
+
+def _set_early_stopping(spec: jobs_pb2.TrainingSpec, rule: Mapping[str, Any], found: _Violations) -> None:
+    if not isinstance(rule, Mapping):
+        found.add("early_stopping", f"must be a dict with monitor, patience, min_delta, but is {rule!r}")
+        return
+    spec.early_stopping.SetInParent()
+    for name, value in rule.items():
+        field = f"early_stopping.{name}"
+        if name == "monitor":
+            spec.early_stopping.monitor = found.check_text(field, value)
+        elif name == "patience":
+            if (patience := found.check_integer(field, value, INT32)) is not None:
+                spec.early_stopping.patience = patience
+        elif name == "min_delta":
+            if (delta := found.check_number(field, value)) is not None:
+                spec.early_stopping.min_delta = delta
+        else:
+            found.add(field, "there is no such option; there are monitor, patience, min_delta")
+
+
+class _Violations:
+    """Collects faults, so that all are named at once."""
+
+    def __init__(self) -> None:
+        self._found: list[errors.Violation] = []
+
+    def add(self, field: str, description: str) -> None:
+        self._found.append(errors.Violation(field, description))
+
+    def raise_any(self) -> None:
+        if self._found:
+            raise errors.InvalidArgument(violations=tuple(self._found))
+
+    def check_text(self, field: str, value: Any) -> str:
+        if isinstance(value, str):
+            return value
+        self.add(field, f"must be a name, but is {value!r}")
+        return ""
+
+    def check_integer(self, field: str, value: Any, maximum: int) -> int | None:
+        number = value.item() if hasattr(value, "item") else value  # NumPy's integers are welcome
+        if not isinstance(number, int) or isinstance(number, bool):
+            self.add(field, f"must be an integer, but is {value!r}")
+        elif abs(number) > maximum:
+            self.add(field, f"must be at most {maximum}, but is {number}")
+        else:
+            return number
+        return None
+
+    def check_number(self, field: str, value: Any) -> float | None:
+        number = value.item() if hasattr(value, "item") else value
+        if isinstance(number, int | float) and not isinstance(number, bool):
+            return float(number)
+        self.add(field, f"must be a number, but is {value!r}")
+        return None
+
+    def check_struct(self, field: str, values: Any) -> struct_pb2.Struct | None:
+        if not isinstance(values, Mapping):
+            self.add(field, f"must be a dict, but is {values!r}")
+            return None
+        try:
+            return json_format.ParseDict(_plain(values), struct_pb2.Struct())
+        except (json_format.ParseError, TypeError, ValueError) as error:
+            self.add(field, f"must hold only numbers, strings, booleans, lists and dicts: {error}")
+            return None
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, NumPy's numbers as Python's."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.item() if hasattr(value, "item") and not isinstance(value, str) else value
+
+
+def build_create(
+    spec: jobs_pb2.TrainingSpec, name: str | None, idempotency_key: str | None
+) -> jobs_pb2.CreateJobRequest:
+    """The request that submits a job; the key makes it safe to repeat."""
+    if name is not None and not isinstance(name, str):
+        raise errors.InvalidArgument(violations=(errors.Violation("name", f"must be a string, but is {name!r}"),))
+    return jobs_pb2.CreateJobRequest(
+        job=jobs_pb2.Job(name=name or "", spec=spec), request_id=idempotency_key or str(uuid.uuid4())
+    )
+
+
+def parse_reference(reference: str) -> tuple[str, str]:
+    """Name and version of `digits-cnn@2` or `digits-cnn`; the version is empty for the newest."""
+    name, _, version = reference.partition("@")
+    return name, version
+
+
+def struct_to_dict(struct: struct_pb2.Struct) -> dict[str, Any]:
+    """Plain values; numbers without a fraction as int."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+    found: dict[str, Any] = plain(json_format.MessageToDict(struct))
+    return found
+
+
+def spec_to_dict(spec: jobs_pb2.TrainingSpec) -> dict[str, Any]:
+    """The specification with what is set, as it could be given to `train` again."""
+    found: dict[str, Any] = {"architecture": spec.architecture, "dataset": spec.dataset}
+    if spec.HasField("options"):
+        found["options"] = struct_to_dict(spec.options)
+    for name in (*INTEGERS, *FRACTIONS):
+        if spec.HasField(name):
+            found[name] = getattr(spec, name)
+    if spec.HasField("optimizer"):
+        found["optimizer"] = {"kind": spec.optimizer.kind, **struct_to_dict(spec.optimizer.options)}
+    if spec.HasField("early_stopping"):
+        rule = spec.early_stopping
+        found["early_stopping"] = {
+            "monitor": rule.monitor,
+            **{name: getattr(rule, name) for name in ("patience", "min_delta") if rule.HasField(name)},
+        }
+    return found

@@ -1,0 +1,121 @@
+"""What users hold (arrays, lists, images, files) to the tensor that a model takes.
+
+Shapes: N batch, H height, W width, C channels, F features. A sample without its batch, and a grey image without its
+channel, get the missing axis.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bessemer import errors
+
+Array = npt.NDArray[Any]
+PREFERRED_BYTES = 4 * 1024 * 1024
+"""Size of one request: larger inputs go in several."""
+
+
+def prepare(inputs: Any, datatype: str, shape: Sequence[int]) -> Array:
+    """The tensor [N, ...] for a signature such as UINT8 [-1, 28, 28, 1]. Raises `InvalidArgument`."""
+    loaded = _load(inputs)
+    array = _to_array(loaded)
+    if datatype == "UINT8":
+        return _to_pixels(_fit_image(array, tuple(shape[1:])))
+    return np.ascontiguousarray(_fit_table(array, tuple(shape[1:])), dtype=np.float32)
+
+
+def split(array: Array) -> list[Array]:
+    """Runs of samples of about `PREFERRED_BYTES`, at most 4096 samples each."""
+    rows = max(1, min(4096, PREFERRED_BYTES // max(1, array[0].nbytes)))
+    return [array[start : start + rows] for start in range(0, len(array), rows)]
+
+
+def _load(inputs: Any) -> Any:
+    """Decode what names or holds an image file; anything else is left as it is."""
+    if isinstance(inputs, str | os.PathLike | bytes) or _is_picture(inputs):
+        return _decode(inputs)
+    if isinstance(inputs, list | tuple) and inputs:
+        if all(isinstance(item, str | os.PathLike | bytes) or _is_picture(item) for item in inputs):
+            return [_decode(item) for item in inputs]
+    return inputs
+
+
+def _is_picture(value: Any) -> bool:
+    return hasattr(value, "getbands") and hasattr(value, "convert")  # a PIL image, without importing PIL
+
+
+def _decode(source: Any) -> Array:
+    if _is_picture(source):
+        return np.asarray(source)
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError:
+        raise errors.BessemerError(
+            'reading image files needs Pillow: pip install "bessemer[plot]"'
+        ) from None
+    name = "these bytes" if isinstance(source, bytes) else os.fspath(source)
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as picture:
+            return np.asarray(picture)
+    except FileNotFoundError:
+        raise _invalid(f"there is no file {name}") from None
+    except (UnidentifiedImageError, OSError) as error:
+        raise _invalid(f"{name} is no image that can be read: {error}") from None
+
+
+def _to_array(inputs: Any) -> Array:
+    try:
+        array = np.asarray(inputs)
+    except ValueError:
+        raise _invalid("the samples differ in shape; give samples of one shape, or predict one by one") from None
+    if array.dtype.kind not in "buif":
+        raise _invalid(f"must be numbers, but holds {array.dtype.name}")
+    return array
+
+
+def _fit_image(array: Array, wanted: tuple[int, ...]) -> Array:
+    height, width, channels = wanted
+    if channels == 1 and array.shape[-2:] == (height, width) and array.ndim in (2, 3):
+        array = array[..., np.newaxis]
+    if array.ndim == 3:
+        array = array[np.newaxis]
+    if array.ndim != 4 or array.shape[1:] != wanted or not len(array):
+        forms = [f"[N, {height}, {width}, {channels}]", f"[{height}, {width}, {channels}]"]
+        if channels == 1:
+            forms += [f"[N, {height}, {width}]", f"[{height}, {width}]"]
+        raise _invalid(f"the model takes images of shape {' or '.join(forms)}, but this has {list(array.shape)}")
+    return array
+
+
+def _to_pixels(array: Array) -> Array:
+    if array.dtype != np.uint8:
+        if array.dtype.kind == "f" and not np.array_equal(array, np.round(array)):
+            raise _invalid(
+                "the model takes raw pixels, whole numbers from 0 to 255 as in its data set, and scales them itself; "
+                "this holds fractions"
+            )
+        if array.min() < 0 or array.max() > 255:
+            raise _invalid(f"pixels must be from 0 to 255, but are from {array.min()} to {array.max()}")
+    return np.ascontiguousarray(array, dtype=np.uint8)
+
+
+def _fit_table(array: Array, wanted: tuple[int, ...]) -> Array:
+    if array.ndim == 1:
+        array = array[np.newaxis]
+    if array.ndim != 2 or array.shape[1:] != wanted or not len(array):
+        features = wanted[0]
+        raise _invalid(
+            f"the model takes {features} features, shape [N, {features}] or [{features}], but this has "
+            f"{list(array.shape)}"
+        )
+    return array
+
+
+def _invalid(description: str) -> errors.InvalidArgument:
+    return errors.InvalidArgument(violations=(errors.Violation("inputs", description),))

@@ -1,0 +1,80 @@
+"""Learning curves: as a picture, and sketched in the terminal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from bessemer import errors
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Curves = Mapping[str, Sequence[float]]
+"""Values per epoch by name of metric, as `Job.history` has them."""
+
+KINDS = ("loss", "accuracy")
+SPLITS = {"train": "Training", "val": "Validation"}
+COLORS = {"train": "#1f6feb", "val": "#d9480f"}
+
+
+def draw_history(history: Curves, *, title: str, path: str | os.PathLike[str] | None = None) -> Figure:
+    """Loss and accuracy side by side over the epochs, training and validation; written to `path` when given."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise errors.BessemerError('plots need matplotlib: pip install "bessemer[plot]"') from None
+    if not any(f"{split}/{kind}" in history for split in SPLITS for kind in KINDS):
+        raise errors.FailedPrecondition("there is nothing to plot yet: no epoch has ended")
+    figure = Figure(figsize=(10, 4), layout="constrained", dpi=120)
+    FigureCanvasAgg(figure)  # no window, wherever this runs
+    figure.suptitle(title, fontsize=12)
+    for axes, kind in zip(figure.subplots(1, len(KINDS)), KINDS, strict=True):
+        _draw_kind(axes, history, kind)
+    if path is not None:
+        figure.savefig(path)
+    return figure
+
+
+def _draw_kind(axes: Axes, history: Curves, kind: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    for split, label in SPLITS.items():
+        if values := history.get(f"{split}/{kind}"):
+            epochs = range(1, len(values) + 1)
+            marker = "o" if len(values) <= 30 else ""
+            axes.plot(epochs, values, label=label, color=COLORS[split], marker=marker, markersize=4)
+    if test := history.get(f"test/{kind}"):
+        axes.axhline(test[-1], label=f"Test {test[-1]:.4f}", color="#868e96", linestyle="--", linewidth=1)
+    axes.set_title(kind.capitalize())
+    axes.set_xlabel("Epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+
+
+def sketch_history(history: Curves, *, width: int = 78, height: int = 14, color: bool = False) -> str:
+    """Loss and accuracy over the epochs in characters, side by side."""
+    import plotext
+
+    plotext.clear_figure()
+    plotext.subplots(1, 2)
+    plotext.plot_size(width, height)
+    for column, kind in enumerate(KINDS, start=1):
+        part = plotext.subplot(1, column)
+        part.plot_size(width // 2, height)
+        for split, marker in (("train", "braille"), ("val", "dot")):
+            if values := history.get(f"{split}/{kind}"):
+                part.plot(
+                    list(range(1, len(values) + 1)), list(values), marker=marker, label=SPLITS[split].lower()
+                )
+        part.title(kind)
+        part.xlabel("epoch")
+    if not color:
+        plotext.theme("clear")
+    text: str = plotext.build()
+    return text if color else plotext.uncolorize(text)

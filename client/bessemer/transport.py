@@ -1,0 +1,59 @@
+"""The blocking channel: one call, one answer, errors of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import grpc
+
+from bessemer import _calls, errors
+from bessemer.inference.v2 import inference_pb2
+from bessemer.v1 import catalog_pb2_grpc, datasets_pb2_grpc, jobs_pb2_grpc, models_pb2_grpc
+
+T = TypeVar("T")
+
+
+class Transport:
+    """A channel with the stubs of every service."""
+
+    def __init__(self, address: str, token: str | None, tls: bool, timeout_s: float) -> None:
+        self.address = address
+        self._timeout_s = timeout_s
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self._channel = (
+            grpc.secure_channel(address, grpc.ssl_channel_credentials(), options=_calls.CHANNEL_OPTIONS)
+            if tls
+            else grpc.insecure_channel(address, options=_calls.CHANNEL_OPTIONS)
+        )
+        self.jobs = jobs_pb2_grpc.JobServiceStub(self._channel)
+        self.models = models_pb2_grpc.ModelServiceStub(self._channel)
+        self.datasets = datasets_pb2_grpc.DatasetServiceStub(self._channel)
+        self.catalog = catalog_pb2_grpc.CatalogServiceStub(self._channel)
+        # The protocol's standard name: the generated stub would call our own package's.
+        self.infer = self._channel.unary_unary(
+            "/inference.GRPCInferenceService/ModelInfer",
+            request_serializer=inference_pb2.ModelInferRequest.SerializeToString,
+            response_deserializer=inference_pb2.ModelInferResponse.FromString,
+        )
+
+    def call(self, method: Callable[..., T], request: Any) -> T:
+        """The answer. Raises the errors of this package."""
+        try:
+            return method(request, timeout=self._timeout_s, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise errors.from_rpc(error, self.address) from None
+
+    def stream(self, method: Callable[..., Iterator[T]], request: Any) -> Iterator[T]:
+        """The answers of a stream, without a timeout. Raises the errors of this package."""
+        answers: Any = method(request, metadata=self._metadata)
+        try:
+            yield from answers
+        except grpc.RpcError as error:
+            raise errors.from_rpc(error, self.address) from None
+        finally:
+            answers.cancel()
+
+    def close(self) -> None:
+        """End the channel."""
+        self._channel.close()

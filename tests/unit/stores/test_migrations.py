@@ -1,0 +1,100 @@
+"""The migrations make the tables that the code speaks of, once, whoever runs them and how often."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from alembic import autogenerate
+from alembic.runtime.migration import MigrationContext
+
+from bessemer_server.domain import errors
+from bessemer_server.stores.sql import engines, migrations, tables
+
+MIGRATE = """
+import sys
+from bessemer_server.stores.sql import engines, migrations
+opened = engines.make(sys.argv[1])
+input()
+migrations.migrate(opened.writing)
+opened.dispose()
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest) -> str:
+    name = "sqlite_url" if request.param == "sqlite" else "empty_postgres_url"
+    return str(request.getfixturevalue(name))
+
+
+@pytest.fixture
+def engine(empty_url: str) -> Iterator[sa.Engine]:
+    opened = engines.make(empty_url)
+    yield opened.writing
+    opened.dispose()
+
+
+def test_the_migrated_schema_is_that_of_the_tables(engine: sa.Engine) -> None:
+    migrations.migrate(engine)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert autogenerate.compare_metadata(context, tables.metadata) == []
+
+
+def test_the_comparison_sees_a_difference(engine: sa.Engine) -> None:
+    migrations.migrate(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP INDEX ix_jobs_create_time_id")
+        connection.exec_driver_sql("ALTER TABLE jobs ADD COLUMN extra INTEGER")
+        context = MigrationContext.configure(connection)
+        found = {change[0] for change in autogenerate.compare_metadata(context, tables.metadata)}
+    assert found == {"add_index", "remove_column"}
+
+
+def test_migrating_again_changes_nothing_and_keeps_rows(engine: sa.Engine) -> None:
+    migrations.migrate(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.insert(tables.blobs).values(digest="d", data=b"x"))
+    migrations.migrate(engine)
+    migrations.migrate(engine)
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(tables.blobs.c.data)) == b"x"
+
+
+def test_servers_that_start_at_once_migrate_once(empty_url: str, engine: sa.Engine) -> None:
+    command = [sys.executable, "-c", MIGRATE, empty_url]
+    started = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    outcomes = [(process.communicate()[1], process.returncode) for process in started]
+    assert outcomes == [("", 0)] * 3
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [
+            "0001"
+        ]
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        # The last table of the first migration is there already.
+        connection.exec_driver_sql("CREATE TABLE model_blobs (x INTEGER)")
+    with pytest.raises(sa.exc.DBAPIError, match="model_blobs"):
+        migrations.migrate(engine)
+    assert sa.inspect(engine).get_table_names() == ["model_blobs"]
+
+
+def test_a_schema_of_a_newer_release_is_refused_and_stays(engine: sa.Engine) -> None:
+    migrations.migrate(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(errors.FailedPrecondition, match=r"9999.*a newer one"):
+        migrations.migrate(engine)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() == "9999"
