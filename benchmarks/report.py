@@ -17,9 +17,10 @@ def show(figures: Sequence[Figure]) -> None:
     table = rich.table.Table(*HEADINGS)
     for figure in figures:
         table.add_row(*figure.cells())
-    console = rich.console.Console()
     # A log has no width, and a table in columns of ten letters cannot be read.
-    console.print(table, width=max(console.width, 110), crop=False)
+    console = rich.console.Console()
+    console.width = max(console.width, 110)
+    console.print(table)
 
 
 def write(folder: pathlib.Path, machine: Mapping[str, str], figures: Sequence[Figure]) -> pathlib.Path:

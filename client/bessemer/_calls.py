@@ -62,7 +62,8 @@ def build_spec(
     """The specification as a message. Raises `InvalidArgument` for what no message can hold, all at once."""
     found = _Violations()
     spec = jobs_pb2.TrainingSpec(
-        architecture=found.check_text("architecture", architecture), dataset=found.check_text("dataset", dataset)
+        architecture=found.check_text("architecture", architecture),
+        dataset=found.check_text("dataset", dataset),
     )
     if options is not None and (struct := found.check_struct("options", options)) is not None:
         spec.options.CopyFrom(struct)
@@ -84,9 +85,7 @@ def build_spec(
     return spec
 
 
-def _set_optimizer(
-    spec: jobs_pb2.TrainingSpec, optimizer: str | Mapping[str, Any], found: _Violations
-) -> None:
+def _set_optimizer(spec: jobs_pb2.TrainingSpec, optimizer: Any, found: _Violations) -> None:
     if isinstance(optimizer, str):
         optimizer = {"kind": optimizer}
     if not isinstance(optimizer, Mapping):
@@ -98,7 +97,7 @@ def _set_optimizer(
         spec.optimizer.options.CopyFrom(struct)
 
 
-def _set_early_stopping(spec: jobs_pb2.TrainingSpec, rule: Mapping[str, Any], found: _Violations) -> None:
+def _set_early_stopping(spec: jobs_pb2.TrainingSpec, rule: Any, found: _Violations) -> None:
     if not isinstance(rule, Mapping):
         found.add("early_stopping", f"must be a dict with monitor, patience, min_delta, but is {rule!r}")
         return
@@ -178,7 +177,9 @@ def build_create(
 ) -> jobs_pb2.CreateJobRequest:
     """The request that submits a job; the key makes it safe to repeat."""
     if name is not None and not isinstance(name, str):
-        raise errors.InvalidArgument(violations=(errors.Violation("name", f"must be a string, but is {name!r}"),))
+        raise errors.InvalidArgument(
+            violations=(errors.Violation("name", f"must be a string, but is {name!r}"),)
+        )
     return jobs_pb2.CreateJobRequest(
         job=jobs_pb2.Job(name=name or "", spec=spec), request_id=idempotency_key or str(uuid.uuid4())
     )

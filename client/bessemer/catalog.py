@@ -46,7 +46,11 @@ class Summary:
     def __str__(self) -> str:
         rows = [("Layer", "Output shape", "Params")]
         rows += [
-            (f"{layer.index:>2} {layer.kind} {layer.detail}".rstrip(), format_shape(layer.output_shape), f"{layer.parameters:,}")
+            (
+                f"{layer.index:>2} {layer.kind} {layer.detail}".rstrip(),
+                format_shape(layer.output_shape),
+                f"{layer.parameters:,}",
+            )
             for layer in self.layers
         ]
         widths = [max(len(row[column]) for row in rows) for column in range(3)]

@@ -76,6 +76,7 @@ class Client:
         Raises:
             InvalidArgument: with every faulty argument in `.violations`.
             AlreadyExists: the key was used with other arguments.
+
         """
         spec = _calls.build_spec(
             architecture,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 if TYPE_CHECKING:
-    from bessemer.jobs import Failure
+    from bessemer.events import Failure
 
 
 @dataclasses.dataclass(frozen=True)

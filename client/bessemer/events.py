@@ -140,5 +140,9 @@ def parse_failure(message: jobs_pb2.Failure) -> Failure:
 def parse_checkpoint(message: jobs_pb2.Checkpoint) -> Checkpoint:
     """From the wire."""
     return Checkpoint(
-        message.id, message.epoch, message.step, message.size_bytes, message.create_time.ToDatetime(datetime.UTC)
+        message.id,
+        message.epoch,
+        message.step,
+        message.size_bytes,
+        message.create_time.ToDatetime(datetime.UTC),
     )

@@ -38,12 +38,15 @@ def split(array: Array) -> list[Array]:
 
 def _load(inputs: Any) -> Any:
     """Decode what names or holds an image file; anything else is left as it is."""
-    if isinstance(inputs, str | os.PathLike | bytes) or _is_picture(inputs):
+    if _is_file_or_picture(inputs):
         return _decode(inputs)
-    if isinstance(inputs, list | tuple) and inputs:
-        if all(isinstance(item, str | os.PathLike | bytes) or _is_picture(item) for item in inputs):
-            return [_decode(item) for item in inputs]
+    if isinstance(inputs, list | tuple) and inputs and all(map(_is_file_or_picture, inputs)):
+        return [_decode(item) for item in inputs]
     return inputs
+
+
+def _is_file_or_picture(value: Any) -> bool:
+    return isinstance(value, str | os.PathLike | bytes) or _is_picture(value)
 
 
 def _is_picture(value: Any) -> bool:
@@ -56,9 +59,7 @@ def _decode(source: Any) -> Array:
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
-        raise errors.BessemerError(
-            'reading image files needs Pillow: pip install "bessemer[plot]"'
-        ) from None
+        raise errors.BessemerError('reading image files needs Pillow: pip install "bessemer[plot]"') from None
     name = "these bytes" if isinstance(source, bytes) else os.fspath(source)
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as picture:
@@ -73,7 +74,9 @@ def _to_array(inputs: Any) -> Array:
     try:
         array = np.asarray(inputs)
     except ValueError:
-        raise _invalid("the samples differ in shape; give samples of one shape, or predict one by one") from None
+        raise _invalid(
+            "the samples differ in shape; give samples of one shape, or predict one by one"
+        ) from None
     if array.dtype.kind not in "buif":
         raise _invalid(f"must be numbers, but holds {array.dtype.name}")
     return array
@@ -89,7 +92,9 @@ def _fit_image(array: Array, wanted: tuple[int, ...]) -> Array:
         forms = [f"[N, {height}, {width}, {channels}]", f"[{height}, {width}, {channels}]"]
         if channels == 1:
             forms += [f"[N, {height}, {width}]", f"[{height}, {width}]"]
-        raise _invalid(f"the model takes images of shape {' or '.join(forms)}, but this has {list(array.shape)}")
+        raise _invalid(
+            f"the model takes images of shape {' or '.join(forms)}, but this has {list(array.shape)}"
+        )
     return array
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from bessemer import _calls, errors, events, history
@@ -136,9 +136,7 @@ class Job:
 
     def refresh(self) -> Job:
         """Ask the server how things stand; returns this job."""
-        self._message = self._transport.call(
-            self._transport.jobs.GetJob, jobs_pb2.GetJobRequest(id=self.id)
-        )
+        self._message = self._transport.call(self._transport.jobs.GetJob, jobs_pb2.GetJobRequest(id=self.id))
         return self
 
     def watch(self, after: int = 0) -> Iterator[Event]:
@@ -225,7 +223,9 @@ class Job:
         """
         from bessemer import plots
 
-        return plots.draw_history(self.history, title=f"{self.name} · {self.architecture} on {self.dataset}", path=path)
+        return plots.draw_history(
+            self.history, title=f"{self.name} · {self.architecture} on {self.dataset}", path=path
+        )
 
 
 class Jobs:
@@ -265,10 +265,9 @@ class Jobs:
             request.page_token = page.next_page_token
 
 
-def _parse_state(state: str) -> jobs_pb2.Job.State:
-    known: Mapping[str, jobs_pb2.Job.State] = dict(jobs_pb2.Job.State.items())
+def _parse_state(state: str) -> str:
+    known = [name for name in jobs_pb2.Job.State.keys() if name != "STATE_UNSPECIFIED"]  # noqa: SIM118 - no mapping
     if state.upper() not in known:
-        names = ", ".join(name for name in known if name != "STATE_UNSPECIFIED")
-        violation = errors.Violation("state", f"there is no state {state!r}; there are {names}")
+        violation = errors.Violation("state", f"there is no state {state!r}; there are {', '.join(known)}")
         raise errors.InvalidArgument(violations=(violation,))
-    return known[state.upper()]
+    return state.upper()

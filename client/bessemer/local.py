@@ -30,7 +30,9 @@ def local(
     """
     _check_installed()
     with contextlib.ExitStack() as stack:
-        folder = pathlib.Path(data_dir or stack.enter_context(tempfile.TemporaryDirectory(prefix="bessemer-")))
+        folder = pathlib.Path(
+            data_dir or stack.enter_context(tempfile.TemporaryDirectory(prefix="bessemer-"))
+        )
         folder.mkdir(parents=True, exist_ok=True)
         process = stack.enter_context(_started(folder, dataset_dir))
         yield stack.enter_context(connect(_read_address(process, folder)))

@@ -135,15 +135,15 @@ class Model:
         )
         request.inputs.add(name=spec.name, datatype=spec.datatype, shape=array.shape)
         response = self._transport.call(self._transport.infer, request)
-        probabilities_NK = np.frombuffer(response.raw_output_contents[0], dtype="<f4").reshape(
+        probabilities = np.frombuffer(response.raw_output_contents[0], dtype="<f4").reshape(
             response.outputs[0].shape
         )
-        return [self._read(row_K) for row_K in probabilities_NK]
+        return [self._read(row) for row in probabilities]
 
-    def _read(self, probabilities_K: npt.NDArray[np.float32]) -> Prediction:
-        index = int(probabilities_K.argmax())
+    def _read(self, probabilities: npt.NDArray[np.float32]) -> Prediction:
+        index = int(probabilities.argmax())
         label = self.labels[index] if index < len(self.labels) else str(index)
-        return Prediction(label, index, float(probabilities_K[index]), tuple(probabilities_K.tolist()))
+        return Prediction(label, index, float(probabilities[index]), tuple(probabilities.tolist()))
 
 
 class Models:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bessemer import errors
 
@@ -57,24 +57,31 @@ def _draw_kind(axes: Axes, history: Curves, kind: str) -> None:
     axes.legend(frameon=False)
 
 
-def sketch_history(history: Curves, *, width: int = 78, height: int = 14, color: bool = False) -> str:
-    """Loss and accuracy over the epochs in characters, side by side."""
+def sketch_history(history: Curves, *, width: int = 78, height: int = 14) -> str:
+    """Loss and accuracy over the epochs in characters, side by side, without colour."""
     import plotext
 
-    plotext.clear_figure()
-    plotext.subplots(1, 2)
-    plotext.plot_size(width, height)
+    figure = plotext.figure
+    figure.clear()
+    figure.subplots(1, len(KINDS))
     for column, kind in enumerate(KINDS, start=1):
-        part = plotext.subplot(1, column)
-        part.plot_size(width // 2, height)
-        for split, marker in (("train", "braille"), ("val", "dot")):
-            if values := history.get(f"{split}/{kind}"):
-                part.plot(
-                    list(range(1, len(values) + 1)), list(values), marker=marker, label=SPLITS[split].lower()
-                )
-        part.title(kind)
-        part.xlabel("epoch")
-    if not color:
-        plotext.theme("clear")
-    text: str = plotext.build()
-    return text if color else plotext.uncolorize(text)
+        _sketch_kind(figure.subplot(1, column).plot_size(width // len(KINDS), height), history, kind)
+    lines = [line.rstrip() for line in plotext.uncolorize(str(figure.build())).rstrip().splitlines()]
+    return "\n".join([*lines, "    ─ training   • validation   over the epochs"])
+
+
+def _sketch_kind(part: Any, history: Curves, kind: str) -> None:
+    for split, marker in (("train", "braille"), ("val", "dot")):
+        if values := history.get(f"{split}/{kind}"):
+            signal = part.signal(list(range(1, len(values) + 1)), list(values), marker=marker)
+            if marker == "braille":
+                signal.lines()
+            part.draw(signal)
+            part.ruler("x").ticks(_pick_ticks(len(values)))
+    part.title(kind)
+
+
+def _pick_ticks(epochs: int) -> list[int]:
+    """At most six whole epochs, the first and the last among them."""
+    step = -(-epochs // 5)
+    return sorted({1, *range(step, epochs + 1, step), epochs})

@@ -38,9 +38,8 @@ def show(job: Job, *, enabled: bool = True) -> Iterator[Display]:
         else:
             yield _LineDisplay(job)
     except KeyboardInterrupt:
-        print(
-            f"\nJob {job.id} goes on. Watch it: bessemer jobs watch {job.id}   Stop it: bessemer jobs cancel {job.id}",
-            file=sys.stderr,
+        _say(
+            f"\nJob {job.id} goes on. Watch it: bessemer jobs watch {job.id}   Stop it: bessemer jobs cancel {job.id}"
         )
         raise
 
@@ -57,8 +56,12 @@ def format_metrics(metrics: dict[str, float]) -> str:
 
 def describe_change(change: events.StateChanged) -> str:
     """One line for a move that deserves one."""
-    text = f"{change.state.lower()}: {change.message}" if change.message else change.state.lower()
-    return text
+    return f"{change.state.lower()}: {change.message}" if change.message else change.state.lower()
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 class _Nothing:
@@ -77,9 +80,9 @@ class _LineDisplay:
             case events.MetricsRecorded(epoch=epoch, metrics=metrics):
                 is_test = any(name.startswith("test/") for name in metrics)
                 head = "test" if is_test else f"epoch {epoch}/{self._epochs}"
-                print(f"{head}  {format_metrics(dict(metrics))}", file=sys.stderr, flush=True)
+                _say(f"{head}  {format_metrics(dict(metrics))}")
             case events.StateChanged() if event.state not in QUIET_STATES and event.message:
-                print(describe_change(event), file=sys.stderr, flush=True)
+                _say(describe_change(event))
 
 
 def _open_bar() -> Bar:
@@ -102,18 +105,20 @@ class _BarDisplay:
     def __init__(self, job: Job, bar: Bar) -> None:
         self._bar = bar
         self._epochs = job.effective_spec.get("epochs", 0)
+        self._metrics = ""
         self._task: TaskID = bar.add_task(job.state.lower(), total=None, rate="", metrics="")
 
     def update(self, event: events.Event) -> None:
         match event:
             case events.Progressed(progress=progress, metrics=metrics):
+                self._metrics = _short(dict(metrics)) if metrics else self._metrics
                 self._bar.update(
                     self._task,
                     description=f"epoch {progress.epoch}/{progress.epochs}",
                     total=progress.steps,
                     completed=progress.step,
                     rate=f"{progress.samples_per_second:,.0f}/s" if progress.samples_per_second else "",
-                    **({"metrics": _short(dict(metrics))} if metrics else {}),
+                    metrics=self._metrics,
                 )
             case events.MetricsRecorded(epoch=epoch, metrics=metrics):
                 is_test = any(name.startswith("test/") for name in metrics)

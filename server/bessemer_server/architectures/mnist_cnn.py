@@ -41,12 +41,13 @@ def layers(options: MnistCnnOptions, info: plans.DatasetInfo) -> kinds.LayerList
     # image, 0.955-0.964.
     is_small = min(info.shape[:2]) < SHRINKS_FROM
     convolution = {"kernel": 3, "padding": "same" if is_small else "valid", "activation": options.activation}
+    pooling = {"max_pool2d": {"size": 2, "stride": 1} if is_small else {"size": 2}}
     first, second = options.filters
     return [
         {"conv2d": {"filters": first, **convolution}},
-        *([] if is_small else [{"max_pool2d": {"size": 2}}]),
+        *([] if is_small else [pooling]),
         {"conv2d": {"filters": second, **convolution}},
-        {"max_pool2d": {"size": 2, "stride": 1 if is_small else 2}},
+        pooling,
         "flatten",
         {"dense": {"units": options.units, "activation": options.activation}},
         {"dropout": {"rate": options.dropout}},

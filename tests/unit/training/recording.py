@@ -14,9 +14,7 @@ from bessemer_server.training import loop
 class Recorder:
     """Answers CONTINUE until `stop_after` steps were done in this run, then `command`."""
 
-    def __init__(
-        self, stop_after: int | None = None, command: jobs.Command = jobs.Command.PREEMPT
-    ) -> None:
+    def __init__(self, stop_after: int | None = None, command: jobs.Command = jobs.Command.PREEMPT) -> None:
         self.points: dict[tuple[metrics.Scope, str, int], metrics.Metric] = {}
         self.snapshots: list[loop.Snapshot] = []
         self.reports: list[jobs.Progress] = []

@@ -18,14 +18,18 @@ STEP, EPOCH, TEST = metrics.Scope.STEP, metrics.Scope.EPOCH, metrics.Scope.TEST
 def test_every_step_epoch_and_the_test_have_their_metrics():
     _, recorder = recording.train(IRIS)
     # 150 samples, less 30 for the test and 12 for validation: 108 make five steps, the last one with 8 samples.
-    assert {scope: set() for scope, *_ in recorder.points}.keys() == {STEP, EPOCH, TEST}
+    assert {scope for scope, *_ in recorder.points} == {STEP, EPOCH, TEST}
     steps = [(p.step, p.epoch) for (s, n, _), p in recorder.points.items() if (s, n) == (STEP, "train/loss")]
     assert steps == [(step, (step - 1) // 5 + 1) for step in range(1, 16)]
     names = {name for scope, name, _ in recorder.points if scope is EPOCH}
     assert names == {
         "train/loss", "train/accuracy", "val/loss", "val/accuracy", "learning_rate"
     }  # fmt: skip
-    assert [p.step for (s, n, _), p in recorder.points.items() if (s, n) == (EPOCH, "val/loss")] == [5, 10, 15]
+    assert [p.step for (s, n, _), p in recorder.points.items() if (s, n) == (EPOCH, "val/loss")] == [
+        5,
+        10,
+        15,
+    ]
     assert {(n, step) for s, n, step in recorder.points if s is TEST} == {
         ("test/loss", 15), ("test/accuracy", 15)
     }  # fmt: skip
@@ -51,7 +55,11 @@ def test_without_test_split_there_are_no_test_metrics():
 def test_progress_is_told_at_the_end_of_each_epoch():
     _, recorder = recording.train(IRIS)
     ends = [report for report in recorder.reports if report.step % 5 == 0]
-    assert [(r.epoch, r.epochs, r.step, r.steps) for r in ends] == [(1, 3, 5, 15), (2, 3, 10, 15), (3, 3, 15, 15)]
+    assert [(r.epoch, r.epochs, r.step, r.steps) for r in ends] == [
+        (1, 3, 5, 15),
+        (2, 3, 10, 15),
+        (3, 3, 15, 15),
+    ]
     assert all(report.samples_per_second > 0 for report in ends)
     assert ends[-1].eta_s == 0
 
@@ -66,7 +74,12 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
 
 def test_a_run_learns():
     _, recorder = recording.train(
-        {"architecture": "mlp", "dataset": "iris", "epochs": 40, "optimizer": {"kind": "adam", "learning_rate": 0.01}}
+        {
+            "architecture": "mlp",
+            "dataset": "iris",
+            "epochs": 40,
+            "optimizer": {"kind": "adam", "learning_rate": 0.01},
+        }
     )
     assert recorder.values(TEST, "test/accuracy")[0] >= 0.93
 

@@ -56,7 +56,9 @@ def test_the_effective_specification_has_every_default():
         MLP,
         {**MLP, "early_stopping": {}, "optimizer": {"kind": "sgd", "momentum": 0.5}},
         layers("flatten", {"dense": {"units": 10}}),
-        layers({"conv2d": {"filters": 4, "kernel": [3, 1]}}, "max_pool2d", "flatten", {"dense": {"units": 10}}),
+        layers(
+            {"conv2d": {"filters": 4, "kernel": [3, 1]}}, "max_pool2d", "flatten", {"dense": {"units": 10}}
+        ),
     ],
 )
 def test_planning_the_effective_specification_gives_the_same_plan(spec):
@@ -139,7 +141,9 @@ def test_early_stopping_cannot_watch_what_is_not_measured():
 
 def test_an_architecture_for_images_refuses_a_table_and_names_those_that_take_it():
     found = violations({"architecture": "mnist_cnn", "dataset": "iris"})
-    assert found == {"architecture": "mnist_cnn takes image data, but iris is table data; for it there are mlp, sequential"}
+    assert found == {
+        "architecture": "mnist_cnn takes image data, but iris is table data; for it there are mlp, sequential"
+    }
 
 
 def test_nesterov_needs_momentum():

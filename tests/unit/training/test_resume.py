@@ -55,7 +55,9 @@ def train_in_pieces(spec, seed):
         piece = recording.Recorder(stop_after=draw.randint(0, 9))
         outcome = loop.run(spec, recording.environment(), piece, resume)
         for key, point in piece.points.items():
-            assert recorder.points.setdefault(key, point) == point, "a point that came again has another value"
+            assert recorder.points.setdefault(key, point) == point, (
+                "a point that came again has another value"
+            )
         if isinstance(outcome, loop.Trained):
             return outcome, recorder, stops
         assert outcome == loop.Stopped(jobs.Command.PREEMPT)

@@ -1,0 +1,124 @@
+"""`bessemer jobs`."""
+
+from __future__ import annotations
+
+import pathlib
+
+import click
+
+from bessemer import plots
+from bessemer.cli import render
+from bessemer.cli.session import Session
+from bessemer.jobs import Job
+
+
+@click.group()
+def jobs() -> None:
+    """List, show, watch, cancel and plot jobs."""
+
+
+@jobs.command("list")
+@click.option("--state", help="Only jobs in this state, e.g. RUNNING.")
+@click.option("--architecture", help="Only jobs of this architecture.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most this many.")
+@render.as_json
+@click.pass_obj
+def list_(session: Session, state: str | None, architecture: str | None, limit: int, as_json: bool) -> None:
+    """The newest jobs."""
+    found = list(session.client.jobs.list(state=state, architecture=architecture, limit=limit))
+    if as_json:
+        render.print_json([describe(job) for job in found])
+        return
+    columns = ("ID", "NAME", "STATE", "EPOCH", "METRICS", "CREATED")
+    rows = [
+        (
+            job.id,
+            job.name,
+            job.state,
+            f"{job.progress.epoch}/{job.progress.epochs}" if job.progress.epochs else "",
+            render.format_metrics(job.metrics, lambda name: name.endswith("/accuracy")),
+            render.format_age(job.create_time),
+        )
+        for job in found
+    ]
+    render.print_table(
+        columns, rows, empty="There are no jobs. Start one: bessemer train mnist_cnn --dataset digits"
+    )
+
+
+@jobs.command()
+@click.argument("job_id")
+@render.as_json
+@click.pass_obj
+def show(session: Session, job_id: str, as_json: bool) -> None:
+    """Everything about one job."""
+    job = session.client.jobs.get(job_id)
+    if as_json:
+        render.print_json(describe(job))
+        return
+    fields = describe(job)
+    fields["metrics"] = render.format_metrics(job.metrics)
+    fields["progress"] = (
+        f"epoch {job.progress.epoch}/{job.progress.epochs}, step {job.progress.step}/{job.progress.steps}"
+    )
+    if job.failure:
+        fields["failure"] = f"{job.failure.reason}: {job.failure.message}"
+        fields["next step"] = job.failure.next_step
+    del fields["spec"]
+    render.print_fields(fields)
+
+
+@jobs.command()
+@click.argument("job_id")
+@click.pass_obj
+def watch(session: Session, job_id: str) -> None:
+    """Show the progress of a job until its end."""
+    job = session.client.jobs.get(job_id)
+    try:
+        job.wait()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    click.echo(f"{job.state}  {render.format_metrics(job.metrics)}")
+
+
+@jobs.command()
+@click.argument("job_id")
+@click.pass_obj
+def cancel(session: Session, job_id: str) -> None:
+    """Ask a job to stop."""
+    click.echo(session.client.jobs.get(job_id).cancel().state)
+
+
+@jobs.command()
+@click.argument("job_id")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=pathlib.Path), help="Picture to write (PNG, PDF, SVG)."
+)
+@click.pass_obj
+def plot(session: Session, job_id: str, output: pathlib.Path | None) -> None:
+    """The learning curves of a job, sketched here or drawn into a file."""
+    job = session.client.jobs.get(job_id)
+    if output is None:
+        click.echo(plots.sketch_history(job.history))
+    else:
+        job.plot(output)
+        click.echo(f"wrote {output}")
+
+
+def describe(job: Job) -> dict[str, object]:
+    """The job's fields, for JSON."""
+    return {
+        "id": job.id,
+        "name": job.name,
+        "state": job.state,
+        "state_message": job.state_message,
+        "architecture": job.architecture,
+        "dataset": job.dataset,
+        "attempt": job.attempt,
+        "progress": job.progress,
+        "metrics": job.metrics,
+        "failure": job.failure,
+        "spec": job.effective_spec,
+        "created": job.create_time.isoformat(timespec="seconds"),
+        "duration": str(job.duration) if job.duration else None,
+    }
