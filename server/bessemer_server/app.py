@@ -122,7 +122,6 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         blobs = SqlBlobStore(store.database)
 
         forkserver = ForkServer()
-        stack.callback(forkserver.close)
         planner_helper = Helper("planner", forkserver, entry.run_planner)
         stack.push_async_callback(planner_helper.close)
         planner = PlannerClient(planner_helper)

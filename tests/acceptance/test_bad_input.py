@@ -38,7 +38,7 @@ def iris_model(service):
         ({"epochs": 2.5}, "epochs", ["2.5", "integer"]),
         ({"epochs": 2**40}, "epochs", []),
         ({"batch_size": 0}, "batch_size", ["0"]),
-        ({"batch_size": 100_000}, "batch_size", ["100000"]),
+        ({"batch_size": 100_000}, "batch_size", ["1,294", "100,000"]),
         ({"seed": -1}, "seed", ["-1"]),
         ({"name": "Not A Name"}, "name", ["lower-case"]),
         ({"options": 3}, "options", []),
@@ -56,7 +56,7 @@ def test_a_fault_is_named_with_its_field_and_nothing_is_created(client, change, 
     fields = {violation.field: violation.description for violation in refused.value.violations}
     assert field in fields, fields
     for word in words:
-        assert word in fields[field].replace("_", "_"), fields[field]
+        assert word in fields[field], fields[field]
     assert [job.id for job in client.jobs.list()] == before
 
 

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from bessemer_server.architectures import kinds as architectures
+from bessemer_server.data import sources
 from bessemer_server.domain import states
+from bessemer_server.layers import kinds as layers
+from bessemer_server.training.optimizers import kinds as optimizers
 from tools import render_states
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,3 +61,17 @@ def test_the_tree_in_the_readme_names_what_is_there() -> None:
         if not path.name.startswith("_") and path.suffix in {"", ".py"}
     }
     assert rooms == present
+
+
+@pytest.mark.parametrize(
+    ("row", "names"),
+    [
+        ("architectures", [*architectures.REGISTRY.names(), *layers.REGISTRY.names()]),
+        ("data sets", sources.REGISTRY.names()),
+        ("optimizers", optimizers.REGISTRY.names()),
+    ],
+)
+def test_the_readme_names_all_that_can_be_trained_and_nothing_else(row: str, names: list[str]) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (line,) = (line for line in readme.splitlines() if line.startswith(f"| {row} |"))
+    assert set(re.findall(r"`([a-z]\w*)`", line)) == set(names)

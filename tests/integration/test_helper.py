@@ -36,9 +36,7 @@ def run_echo(connection: socket.socket) -> None:
 
 @pytest.fixture(scope="module")
 def forkserver():
-    server = ForkServer()
-    yield server
-    server.close()
+    return ForkServer()
 
 
 @pytest.fixture

@@ -7,14 +7,16 @@ a fork.
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextlib
 import multiprocessing
 import multiprocessing.forkserver
 import os
+import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 # glibc gives large blocks back to the kernel at once and torch asks for them again at each step: with these settings
 # they stay. Measured in docs/measurements.md.
@@ -33,31 +35,49 @@ class ForkServer:
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["bessemer_server.worker.preloaded"])
-        # One thread: multiprocessing's bookkeeping is not safe for several at once, and the first start blocks for as
-        # long as the preload takes.
-        self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="fork")
+        # multiprocessing's bookkeeping is not safe for several at once.
+        self._one_at_a_time = asyncio.Lock()
 
     async def fork(
         self, name: str, target: Callable[..., None], *arguments: Any, daemon: bool
     ) -> BaseProcess:
         """Run `target(*arguments)` in a new process. A daemon ends with this server, others outlive it."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._fork, name, target, arguments, daemon)
+        async with self._one_at_a_time:
+            return await _in_thread(lambda: self._fork(name, target, arguments, daemon))
 
     def _fork(
         self, name: str, target: Callable[..., None], arguments: tuple[Any, ...], daemon: bool
     ) -> BaseProcess:
         with _environment(
             {**ALLOCATOR, **THREADING}
-        ):  # read by the fork server when it starts, with the first fork
+        ):  # it is the fork server that reads them, when the first fork starts it
             multiprocessing.forkserver.ensure_running()
         process = self._context.Process(target=target, args=arguments, name=name, daemon=daemon)
         process.start()
         return process
 
-    def close(self) -> None:
-        """Stop accepting forks. The fork server itself ends when this process does."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """What `work` returns. The first fork blocks for as long as the preload takes, and a server that is stopped
+    meanwhile must not wait for it: hence a daemon thread, which no executor offers."""
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[T] = loop.create_future()
+
+    def settle(set_result: Callable[..., None], value: T | BaseException) -> None:
+        if not result.done():
+            set_result(value)
+
+    def run() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            try:
+                value = work()
+            except BaseException as error:
+                loop.call_soon_threadsafe(settle, result.set_exception, error)
+            else:
+                loop.call_soon_threadsafe(settle, result.set_result, value)
+
+    threading.Thread(target=run, name="fork", daemon=True).start()
+    return await result
 
 
 @contextlib.contextmanager

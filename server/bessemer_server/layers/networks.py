@@ -73,7 +73,9 @@ def end_fault(network: Network, classes: int) -> str | None:
 
 def initialise(network: Network, generator: Callable[[int], torch.Generator]) -> Network:
     """Give a network from `build` memory on the CPU, and initial weights from one generator per layer index."""
-    network.to_empty(device="cpu")
+    # Not `to_empty`: leaving the meta device by it imports sympy, which takes seconds.
+    memory = {name: torch.empty(t.shape, dtype=t.dtype) for name, t in network.state_dict().items()}
+    network.load_state_dict(memory, assign=True)
     for index, layer in enumerate(network):
         if isinstance(layer, kinds.Initialisable):
             layer.initialise(generator(index))

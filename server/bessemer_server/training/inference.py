@@ -25,10 +25,9 @@ class InferenceModel:
         self._device = torch.device(device)
         (self._input,), (self._output,) = definition["inputs"], definition["outputs"]
         self._preprocess = preprocessing.Preprocessor(definition["preprocessing"], self._device)
-        network = networks.build(
-            lists.parse(definition["layers"], "layers"), tuple(definition["input_shape"])
-        ).to_empty(device="cpu")
-        network.load_state_dict(snapshots.to_tensors(weights))
+        layers = lists.parse(definition["layers"], "layers")
+        network = networks.build(layers, tuple(definition["input_shape"]))
+        network.load_state_dict(snapshots.to_tensors(weights), assign=True)
         self._network = networks.place(network, self._device).eval()
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:

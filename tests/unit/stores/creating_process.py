@@ -25,7 +25,7 @@ async def create(store: SqlStore, prefix: str) -> None:
     while True:
         job = NewJob(f"{prefix}-{number}", "name", {}, {"architecture": "mlp"})
         await store.create_job(job, datetime.datetime.now(datetime.UTC))
-        print(job.id, flush=True)  # noqa: T201
+        print(job.id, flush=True)
         number += 1
 
 

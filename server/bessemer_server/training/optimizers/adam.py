@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import pydantic
 import torch
+from torch.optim import adam
 
 from bessemer_server.layers.options import Options
 from bessemer_server.training.optimizers import kinds
@@ -25,15 +25,34 @@ class AdamOptions(Options):
     """Added to the divisor; greater than 0. The default is Keras's."""
 
 
-def build(options: AdamOptions, parameters: Sequence[torch.nn.Parameter]) -> torch.optim.Optimizer:
+def slots(options: AdamOptions, parameter: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Running averages of the gradient and its square, and the number of steps."""
+    return {
+        "exp_avg": torch.zeros_like(parameter),
+        "exp_avg_sq": torch.zeros_like(parameter),
+        "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
+    }
+
+
+def update(options: AdamOptions, batch: kinds.Update) -> None:
     """torch's Adam, without weight decay."""
-    return torch.optim.Adam(
-        parameters,
+    adam.adam(
+        batch.parameters,
+        batch.gradients,
+        batch.slots["exp_avg"],
+        batch.slots["exp_avg_sq"],
+        [],
+        batch.slots["step"],
+        foreach=False,
+        fused=batch.fused,
+        amsgrad=False,
+        beta1=options.beta1,
+        beta2=options.beta2,
         lr=options.learning_rate,
-        betas=(options.beta1, options.beta2),
+        weight_decay=0.0,
         eps=options.epsilon,
-        fused=kinds.has_fused(parameters),
+        maximize=False,
     )
 
 
-ADAM = kinds.Optimizer("adam", AdamOptions, build)
+ADAM = kinds.Optimizer("adam", AdamOptions, slots, update)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Any, Generic, TypeVar
 
 import pydantic
@@ -19,13 +19,28 @@ Decay = Annotated[float, pydantic.Field(ge=0, lt=1)]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Update:
+    """What one update works on: all parameters side by side."""
+
+    parameters: list[torch.Tensor]
+    gradients: list[torch.Tensor]
+    slots: dict[str, list[torch.Tensor]]
+    """Each slot of all parameters; changed in place."""
+    fused: bool
+    """Whether torch has one kernel for all of it on this device."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Optimizer(Generic[O]):
     """A kind of optimizer. A module-level value of this type in this package is found by the registry."""
 
     name: str
     options: type[O]
-    build: Callable[[O, Sequence[torch.nn.Parameter]], torch.optim.Optimizer]
-    """Its state is per parameter and consists of tensors."""
+    """Has a field `learning_rate`."""
+    slots: Callable[[O, torch.Tensor], dict[str, torch.Tensor]]
+    """What is remembered of a parameter from step to step, as it is before the first one."""
+    update: Callable[[O, Update], None]
+    """Take one step: change parameters and slots in place."""
 
     @property
     def description(self) -> str:
@@ -36,8 +51,3 @@ class Optimizer(Generic[O]):
 REGISTRY: registry.Registry[Optimizer[Any]] = registry.Registry(
     "optimizer", Optimizer, __package__, "bessemer.optimizers"
 )
-
-
-def has_fused(parameters: Sequence[torch.nn.Parameter]) -> bool:
-    """Whether torch updates parameters on this device in one kernel."""
-    return parameters[0].device.type in {"cpu", "cuda"}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pydantic
 import torch
+from torch.optim import sgd
 
 from bessemer_server.layers.options import Options
 from bessemer_server.training.optimizers import kinds
@@ -29,15 +28,28 @@ class SgdOptions(Options):
         return nesterov
 
 
-def build(options: SgdOptions, parameters: Sequence[torch.nn.Parameter]) -> torch.optim.Optimizer:
+def slots(options: SgdOptions, parameter: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The velocity, where there is momentum."""
+    return {"momentum": torch.zeros_like(parameter)} if options.momentum else {}
+
+
+def update(options: SgdOptions, batch: kinds.Update) -> None:
     """torch's SGD, without weight decay and dampening."""
-    return torch.optim.SGD(
-        parameters,
-        lr=options.learning_rate,
+    velocities: list[torch.Tensor | None] = [*batch.slots.get("momentum", [None] * len(batch.parameters))]
+    sgd.sgd(
+        batch.parameters,
+        batch.gradients,
+        velocities,
+        has_sparse_grad=False,
+        foreach=False,
+        fused=batch.fused,
+        weight_decay=0.0,
         momentum=options.momentum,
+        lr=options.learning_rate,
+        dampening=0.0,
         nesterov=options.nesterov,
-        fused=kinds.has_fused(parameters),
+        maximize=False,
     )
 
 
-SGD = kinds.Optimizer("sgd", SgdOptions, build)
+SGD = kinds.Optimizer("sgd", SgdOptions, slots, update)
