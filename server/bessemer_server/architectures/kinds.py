@@ -19,8 +19,8 @@ LayerList = list[Any]
 class Architecture(Generic[O]):
     """An architecture. A module-level value of this type in this package is found by the registry.
 
-    The last layer gives one score or probability per class. Where `options` has fields without a default, its schema
-    carries `examples`, which the tests over the registry train.
+    The last layer gives one score or probability per class. Where `options` has fields without a default, its
+    schema carries `examples`, which the tests over the registry train.
     """
 
     name: str

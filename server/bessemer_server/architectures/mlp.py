@@ -26,7 +26,7 @@ class MlpOptions(Options):
 
 
 def layers(options: MlpOptions, info: plans.DatasetInfo) -> kinds.LayerList:
-    """Fully connected layers, for tables and images alike: the neural network of forward and back propagation.
+    """Fully connected layers, for tables and images: the network of forward and back propagation.
 
     Source: Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors", 1986.
     """

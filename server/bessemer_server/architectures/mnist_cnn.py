@@ -33,12 +33,12 @@ class MnistCnnOptions(Options):
 def layers(options: MnistCnnOptions, info: plans.DatasetInfo) -> kinds.LayerList:
     """Two 3×3 convolutions, each with a 2×2 max pooling, then a dense layer with dropout: for small images.
 
-    Source: Keras's MNIST example (225,034 parameters on 28×28×1 with 10 classes). An image with a side below 10
-    pixels, of which that would leave nothing, is not made smaller: the convolutions keep height and width (padding
-    "same"), the first pooling is left out, and the second moves by 1 pixel.
+    Source: Keras's MNIST example (225,034 parameters on 28×28×1 with 10 classes). An image with a side below
+    10 pixels, of which that would leave nothing, is not made smaller: the convolutions keep height and width
+    (padding "same"), the first pooling is left out, and the second moves by 1 pixel.
     """
-    # On 8×8 digits, 5 epochs, batch 32, seeds 0-7: test accuracy 0.980-0.992; with both poolings halving the padded
-    # image, 0.955-0.964.
+    # On 8×8 digits, 5 epochs, batch 32, seeds 0-7: test accuracy 0.980-0.992; with both poolings halving the
+    # padded image 0.955-0.964 (seeds 0-3).
     is_small = min(info.shape[:2]) < SHRINKS_FROM
     convolution = {"kernel": 3, "padding": "same" if is_small else "valid", "activation": options.activation}
     pooling = {"max_pool2d": {"size": 2, "stride": 1} if is_small else {"size": 2}}

@@ -27,8 +27,8 @@ class SequentialOptions(Options):
     model_config = pydantic.ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     layers: Annotated[list[Any], pydantic.Field(min_length=1, max_length=1_000)]
-    """The layers in order, from 1 to 1,000: each the name of a layer, or one such name with its options. The last one
-    has as many outputs as the data set has classes, with activation softmax or linear."""
+    """The layers in order, from 1 to 1,000: each the name of a layer, or one such name with its options. The
+    last one has as many outputs as the data set has classes, with activation softmax or linear."""
 
 
 def layers(options: SequentialOptions, info: plans.DatasetInfo) -> kinds.LayerList:

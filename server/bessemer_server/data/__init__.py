@@ -1,1 +1,1 @@
-"""Data sets: one file per source or format, splits, and the preprocessing that training and prediction share."""
+"""Data sets: one file per source, splits, and the preprocessing that training and prediction share."""

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
-import sklearn.datasets
 
-from bessemer_server.data import sources
+from bessemer_server.data import bundled, sources
 from bessemer_server.domain import plans
 
 
 def read(folders: sources.Folders) -> tuple[sources.Samples, None]:
     """All 1,797 digits; there is no test split."""
-    bunch = sklearn.datasets.load_digits()
-    return sources.Samples(bunch.images.astype(np.uint8)[..., None], bunch.target.astype(np.int64)), None
+    table = bundled.read_table("digits.csv.gz")
+    images = table[:, :64].reshape(-1, 8, 8, 1).astype(np.uint8)
+    return sources.Samples(images, table[:, 64].astype(np.int64)), None
 
 
 DIGITS = sources.Source(
     plans.DatasetInfo(
         name="digits",
-        description="Handwritten digits as 8×8 grey images with values from 0 to 16 (UCI, Alpaydin and Kaynak, 1998).",
+        description="Handwritten digits, 8×8 grey images, values from 0 to 16 (Alpaydin and Kaynak, 1998).",
         kind="image",
         shape=(8, 8, 1),
         labels=tuple("0123456789"),

@@ -58,5 +58,5 @@ def _fetch(url: str, md5: str, target: Path) -> None:
 def _open(url: str) -> http.client.HTTPResponse:
     if not url.startswith(("http://", "https://")):
         raise ValueError("only http and https are fetched")
-    response: http.client.HTTPResponse = urllib.request.urlopen(url, timeout=TIMEOUT_S)  # noqa: S310 checked above
+    response: http.client.HTTPResponse = urllib.request.urlopen(url, timeout=TIMEOUT_S)  # noqa: S310
     return response

@@ -1,6 +1,6 @@
 """Data sets in the IDX format of MNIST: four files, found in torchvision's layout or downloaded.
 
-Format: two zero bytes, type (8: uint8), number of dimensions, each dimension as a big-endian uint32, then the values.
+Format: two zero bytes, type (8: uint8), number of dimensions, each as a big-endian uint32, then the values.
 """
 
 from __future__ import annotations

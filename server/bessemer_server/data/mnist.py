@@ -8,7 +8,7 @@ from bessemer_server.domain import plans
 MNIST = sources.Source(
     plans.DatasetInfo(
         name="mnist",
-        description="Handwritten digits as 28×28 grey images with values from 0 to 255 (LeCun, Cortes and Burges, 1998).",
+        description="Handwritten digits, 28×28 grey images, values from 0 to 255 (LeCun et al., 1998).",
         kind="image",
         shape=(28, 28, 1),
         labels=tuple("0123456789"),

@@ -1,4 +1,4 @@
-"""From raw inputs to what a network takes: stored as JSON data, run by the same code in training and prediction."""
+"""From raw inputs to what a network takes: stored as JSON, and the same code in training and prediction."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bessemer_server.data import sources
 
 
 def learn(source: sources.Source, train: sources.Samples) -> dict[str, Any]:
-    """Preprocessing for a data set, as JSON; what it has to learn, it learns from the training split alone."""
+    """Preprocessing for a data set, as JSON; what it learns, it learns from the training split alone."""
     if source.scale is not None:
         return {"kind": "rescale", "scale": source.scale}
     mean = train.inputs.mean(axis=0, dtype=np.float64)

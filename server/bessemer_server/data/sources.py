@@ -51,7 +51,7 @@ class Folders:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Source:
-    """A data set and how to get it. A module-level value of this type in this package is found by the registry."""
+    """A data set and how to get it. A module-level value of this type here is found by the registry."""
 
     info: plans.DatasetInfo
     """Known without loading; `load` checks that it is true."""

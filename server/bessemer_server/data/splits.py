@@ -1,6 +1,6 @@
 """Splits: stratified by label, and the same for every job.
 
-The key of the draw is a constant, not the job's seed: jobs with the same shares are compared on the same samples.
+The key of the draw is a constant, not the job's seed: jobs of equal shares are compared on the same samples.
 """
 
 from __future__ import annotations

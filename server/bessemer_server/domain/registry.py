@@ -25,7 +25,7 @@ T = TypeVar("T", bound=Named)
 
 
 class Registry(Generic[T]):
-    """Every value of one type at the top level of a package's modules, and in the entry points of other packages.
+    """Every value of one type at the top level of a package's modules, and in entry points of other packages.
 
     Modules are imported at the first question, not before. An entry point names one such value.
     """

@@ -1,4 +1,4 @@
-"""Activation functions: one table, for the `activation` layer and for the `activation` option of other layers."""
+"""Activation functions: one table, for the `activation` layer and the `activation` option of others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "softmax": _softmax,
     "tanh": torch.tanh,
 }
-"""relu: max(0, x); sigmoid: 1 / (1 + exp(-x)); softmax: exp(x_i) / sum of exp(x_j) over the features or channels."""
+"""relu: max(0, x); sigmoid: 1 / (1 + exp(-x)); softmax: exp(x_i) / sum of exp(x_j) over features or
+channels."""
 
 
 class ActivationOptions(Options):

@@ -23,7 +23,7 @@ class Conv2dOptions(Options):
     stride: windows.Size = (1, 1)
     """Step between windows: one integer, or [height, width]."""
     padding: windows.Padding = "valid"
-    """valid: windows stay inside the image; same: zeros around it, so that stride 1 keeps height and width."""
+    """valid: windows stay inside the image; same: zeros around it, so that stride 1 keeps its size."""
     activation: activations.Name = "linear"
     """Activation function."""
 

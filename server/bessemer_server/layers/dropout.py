@@ -20,7 +20,8 @@ class DropoutOptions(Options):
 
 
 class Dropout(nn.Module):
-    """Inverted dropout whose mask is a function of a key: no history of draws, so that a run can resume at any step.
+    """Inverted dropout whose mask is a function of a key, not of a history of draws: a run can resume at any
+    step.
 
     Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014.
     """

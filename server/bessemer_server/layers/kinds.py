@@ -40,8 +40,8 @@ class Random(Protocol):
 class Kind(Generic[O]):
     """A kind of layer. A module-level value of this type in this package is found by the registry.
 
-    Modules take and give images as NCHW and tables as NF. One that has parameters is `Initialisable`, one that draws
-    numbers in training is `Random`.
+    Modules take and give images as NCHW and tables as NF. One that has parameters is `Initialisable`, one
+    that draws numbers in training is `Random`.
     """
 
     name: str

@@ -50,7 +50,8 @@ def _parse_entry(entry: Any, path: str, found: list[errors.Violation]) -> Layer 
         found.append(
             errors.Violation(
                 path,
-                f'must be the name of a layer or one such name with its options, as {{"dense": {{"units": 10}}}}, '
+                "must be the name of a layer or one such name with its options, as "
+                '{"dense": {"units": 10}}, '
                 f"but is {options.show(entry)}; known are {kinds.REGISTRY}",
             )
         )

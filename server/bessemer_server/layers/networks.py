@@ -26,7 +26,7 @@ class ImpossibleLayer(Exception):
 class Network(nn.Sequential):
     """The layers of a classifier, named by index, from inputs to logits.
 
-    A final softmax is not part of it: cross-entropy is exact and stable on logits, and `probabilities` applies it.
+    A final softmax is not part of it: cross-entropy is stable on logits, and `probabilities` applies it.
     """
 
     layers: Sequence[lists.Layer]
@@ -72,7 +72,7 @@ def end_fault(network: Network, classes: int) -> str | None:
 
 
 def initialise(network: Network, generator: Callable[[int], torch.Generator]) -> Network:
-    """Give a network from `build` memory on the CPU, and initial weights from one generator per layer index."""
+    """Give a network from `build` memory on the CPU, and weights from one generator per layer index."""
     # Not `to_empty`: leaving the meta device by it imports sympy, which takes seconds.
     memory = {name: torch.empty(t.shape, dtype=t.dtype) for name, t in network.state_dict().items()}
     network.load_state_dict(memory, assign=True)

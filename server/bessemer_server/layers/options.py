@@ -14,7 +14,8 @@ EXACT_INTEGERS = 2**53
 
 
 class Options(pydantic.BaseModel):
-    """Base of all options: strict, frozen, nothing unknown, no infinities. Docstrings of fields go into the schema."""
+    """Base of all options: strict, frozen, nothing unknown, no infinities; docstrings of fields are in the
+    schema."""
 
     model_config = pydantic.ConfigDict(
         strict=True, frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True

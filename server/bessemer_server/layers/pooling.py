@@ -18,7 +18,7 @@ class MaxPool2dOptions(Options):
     size: windows.Size = (2, 2)
     """Size of the window: one integer, or [height, width]."""
     stride: windows.Size | None = None
-    """Step between windows: one integer, or [height, width]; by default the size, so that windows do not overlap."""
+    """Step between windows: one integer, or [height, width]; by default the size: no overlap."""
     padding: windows.Padding = "valid"
     """valid: windows stay inside the image; same: windows may reach over its edge."""
 

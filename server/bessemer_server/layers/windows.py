@@ -1,4 +1,4 @@
-"""Windows that slide over images: their options, padding and output size. Shared by convolution and pooling."""
+"""Windows that slide over images, in convolution and pooling: their options, padding and output size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def _parse(value: Any) -> tuple[int, int]:
     pair = value if isinstance(value, list | tuple) else (value, value)
     if len(pair) != 2 or not all(type(side) is int and 1 <= side <= LARGEST for side in pair):
         raise ValueError(
-            f"must be an integer from 1 to {LARGEST}, or a pair [height, width] of them, but is {options.show(value)}"
+            f"must be an integer from 1 to {LARGEST}, or a pair [height, width] of them, "
+            f"but is {options.show(value)}"
         )
     return pair[0], pair[1]
 
@@ -56,7 +57,8 @@ def slide(
 ) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
     """Output (height, width), and padding (left, right, top, bottom) as `torch.nn.functional.pad` takes it.
 
-    Raises `LayerError` when the input is no image or the window does not fit; `noun` names the window in its sentence.
+    Raises `LayerError` when the input is no image or the window does not fit; `noun` is the window's name
+    there.
     """
     if len(input_shape) != 3:
         raise kinds.LayerError("it needs an image, and its input is flat: put it before flatten")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
                 if handler.request_streaming
                 else grpc.unary_stream_rpc_method_handler
             )
-            wrapped: Any = _guard_stream(method, behavior)
+            is_generator = inspect.isasyncgenfunction(behavior)
+            wrapped: Any = (_guard_stream if is_generator else _guard_unary)(method, behavior)
         else:
             behavior = handler.stream_unary or handler.unary_unary
             make = (
@@ -52,6 +54,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
 
 def _guard_unary(method: str, behavior: Any) -> Any:
+    """For what returns its answer, and for streams that write theirs to the context, as the health service does."""
+
     async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         try:
             return await behavior(request, context)

@@ -10,8 +10,9 @@ from torch.nn import functional
 
 from bessemer_server.data import preprocessing
 from bessemer_server.layers import lists, networks
-from bessemer_server.training import optimizer_state, randomness, signatures
+from bessemer_server.training import randomness, signatures
 from bessemer_server.training.learner import Batch, Sums
+from bessemer_server.training.optimizers import updater
 from bessemer_server.training.resolving import Resolved
 
 
@@ -27,15 +28,14 @@ class Classifier:
             resolved.network, lambda layer: randomness.generator(self._seed, "init", layer)
         )
         self._network = networks.place(network, device)
-        self._parameters = dict(self._network.named_parameters())
-        self._optimizer = resolved.optimizer.build(
-            resolved.optimizer_options, list(self._parameters.values())
+        self._optimizer = updater.Updater(
+            resolved.optimizer, resolved.optimizer_options, dict(self._network.named_parameters())
         )
 
     @property
     def learning_rate(self) -> float:
         """Of the next step."""
-        return float(self._optimizer.param_groups[0]["lr"])
+        return self._optimizer.learning_rate
 
     def train_step(self, batch: Batch, epoch: int, step: int) -> Sums:
         """See `Learner`; loss and accuracy are those before the update, with dropout, as in Keras."""
@@ -43,7 +43,7 @@ class Classifier:
         self._network.reseed(lambda layer: randomness.key(self._seed, "dropout", epoch, step, layer))
         logits = self._network(self._preprocess(batch.inputs))
         loss = functional.cross_entropy(logits, batch.labels)
-        self._optimizer.zero_grad(set_to_none=True)
+        self._network.zero_grad(set_to_none=True)
         loss.backward()
         self._optimizer.step()
         return _sums(loss.detach() * len(batch), logits.detach(), batch.labels)
@@ -65,17 +65,16 @@ class Classifier:
 
     def state(self) -> dict[str, torch.Tensor]:
         """See `Learner`: `model/<parameter>` and `optimizer/<parameter>/<slot>`."""
-        optimizer = optimizer_state.export(self._optimizer, self._parameters)
         return {
             **{f"model/{name}": tensor for name, tensor in self.weights().items()},
-            **{f"optimizer/{name}": tensor for name, tensor in optimizer.items()},
+            **{f"optimizer/{name}": tensor for name, tensor in self._optimizer.state().items()},
         }
 
     def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
         """See `Learner`."""
         self.load_weights({n.removeprefix("model/"): t for n, t in state.items() if n.startswith("model/")})
         slots = {n.removeprefix("optimizer/"): t for n, t in state.items() if n.startswith("optimizer/")}
-        optimizer_state.load(self._optimizer, self._parameters, slots)
+        self._optimizer.load_state(slots)
 
     def definition(self) -> dict[str, Any]:
         """See `Learner`."""

@@ -1,4 +1,4 @@
-"""A training specification as data: types and ranges, field by field; what needs more is checked in `resolving`."""
+"""A training specification as data: types and ranges, field by field. `resolving` checks what needs more."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TrainingConfig(Options):
     epochs: Annotated[int, pydantic.Field(ge=1, le=1_000_000)] = 10
     """Passes over the training split, from 1 to 1,000,000."""
     batch_size: Annotated[int, pydantic.Field(ge=1)] = 32
-    """Samples per step, from 1 to the size of the training split; the last batch of an epoch may be smaller."""
+    """Samples per step, from 1 to the size of the training split. An epoch's last batch may be smaller."""
     seed: Annotated[int, pydantic.Field(ge=0, le=MAX_SEED)] = 0
     """Key of every random draw: initialisation, order, dropout."""
     optimizer: dict[str, Any] = {"kind": "adam"}

@@ -9,7 +9,6 @@ import torch
 
 from bessemer_server.data import sources
 from bessemer_server.domain import jobs
-from bessemer_server.training.config import TrainingConfig
 
 
 class TrainingFailed(Exception):
@@ -43,7 +42,7 @@ def translated() -> Iterator[None]:
 
 
 def non_finite(
-    what: str, step: int, epoch: int, last_loss: float | None, config: TrainingConfig
+    what: str, step: int, epoch: int, last_loss: float | None, learning_rate: float
 ) -> TrainingFailed:
     """The failure of a run whose numbers have left the finite ones."""
     seen = (
@@ -51,12 +50,11 @@ def non_finite(
         if last_loss is None
         else f"the last finite loss was {last_loss:g}"
     )
-    rate = config.optimizer.get("learning_rate")
-    now = "" if rate is None else f", now {rate:g}"
     return _failed(
         jobs.Reason.NON_FINITE_LOSS,
         f"{what} became infinite or not a number at step {step} (epoch {epoch}); {seen}",
-        f"lower optimizer.learning_rate{now}, for example to a tenth, and look for extreme values in the data",
+        f"lower optimizer.learning_rate, now {learning_rate:g}, for example to a tenth, "
+        "and look for extreme values in the data",
     )
 
 

@@ -21,7 +21,7 @@ class InferenceModel:
     """A model on a device, ready to predict."""
 
     def __init__(self, definition: Mapping[str, Any], weights: Mapping[str, Array], device: str) -> None:
-        """Build the network of `definition` (see `domain.models.Publication`) and give it copies of `weights`."""
+        """Build the network of `definition` (see `models.Publication`) and give it copies of `weights`."""
         self._device = torch.device(device)
         (self._input,), (self._output,) = definition["inputs"], definition["outputs"]
         self._preprocess = preprocessing.Preprocessor(definition["preprocessing"], self._device)

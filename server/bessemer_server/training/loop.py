@@ -37,8 +37,11 @@ GPU_WAITING_STEPS = 32
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Environment:
-    """Where a run takes place. Nothing here changes what is learnt, except the kind of device and `threads`, whose
-    number decides the order of floating-point sums."""
+    """Where a run takes place.
+
+    Of what is here, the kind of device and the number of threads decide the order of floating-point sums:
+    for the same bytes they must stay the same.
+    """
 
     device: str
     """As torch names it: `cpu`, `cuda:0`."""
@@ -59,8 +62,8 @@ class Snapshot:
     step: int
     """Steps done over all epochs."""
     tensors: dict[str, Array]
-    """`model/<parameter>`, `optimizer/<parameter>/<slot>`, `best/<parameter>`: row-major, little-endian, never shared
-    with the run."""
+    """`model/<parameter>`, `optimizer/<parameter>/<slot>`, `best/<parameter>`: row-major, little-endian,
+    copies."""
     state: dict[str, Any]
     """Counters and running sums; JSON values, floats exact."""
 
@@ -111,8 +114,8 @@ def run(
 ) -> Outcome:
     """Train what `spec` describes, from the beginning or from a snapshot.
 
-    Raises `errors.InvalidArgument` for a specification that cannot be trained, and `failures.TrainingFailed`, whose
-    `failure` is the `jobs.Failure` to report.
+    Raises `errors.InvalidArgument` for a specification that cannot be trained, and `failures.TrainingFailed`,
+    whose `failure` is the `jobs.Failure` to report.
     """
     with failures.translated():
         resolved = resolving.resolve(spec)
@@ -255,7 +258,9 @@ class _Session:
             self._observer.record(meters.points(TEST, self._step, self._epoch, values, "test/"))
         weights = snapshots.to_arrays(self._learner.weights())
         if not all(np.isfinite(array).all() for array in weights.values()):
-            raise failures.non_finite("the weights", self._step, self._epoch, self._last_loss, self._config)
+            raise failures.non_finite(
+                "the weights", self._step, self._epoch, self._last_loss, self._learner.learning_rate
+            )
         return Trained(self._learner.definition(), weights, sum(array.size for array in weights.values()))
 
     def _stop(self, command: jobs.Command) -> Stopped:
@@ -292,7 +297,7 @@ class _Session:
 
     def _check_finite(self, values: Mapping[str, float], step: int, epoch: int) -> None:
         if meters.first_non_finite(values):
-            raise failures.non_finite("the loss", step, epoch, self._last_loss, self._config)
+            raise failures.non_finite("the loss", step, epoch, self._last_loss, self._learner.learning_rate)
 
 
 def _place(samples: sources.Samples, device: torch.device) -> Batch:

@@ -1,4 +1,4 @@
-"""Sums of metrics: read from the device in groups, and added up in order, so that grouping changes no value."""
+"""Sums of metrics: read from the device in groups, added up in order, so that grouping changes no value."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class Measured:
 
 
 class EpochMeter:
-    """Means over the epoch so far. Steps wait on the device until they are read: reading stops a GPU for a moment."""
+    """Means over the epoch so far. Steps wait on the device to be read together: reading stops a GPU for a
+    moment."""
 
     def __init__(self, waiting_limit: int) -> None:
         self.sums: dict[str, float] = {}

@@ -9,13 +9,14 @@ from bessemer_server.data import sources
 from bessemer_server.layers import kinds as layers
 from bessemer_server.training import inference, loop, planning  # noqa: F401
 from bessemer_server.training.optimizers import kinds as optimizers
+from bessemer_server.training.optimizers import updater
 
 
 def preload() -> None:
     """Import all that training and predicting need, and take one step with each optimizer.
 
-    The first optimizer costs seconds, for what torch imports then. One thread and tiny operations: a pool of threads does
-    not survive a fork. CUDA is not touched.
+    One thread and tiny operations: a pool of threads does not survive a fork. No backward pass: the first one
+    counts CUDA's devices and starts a thread for each.
     """
     torch.set_num_threads(1)
     for registry in (architectures.REGISTRY, layers.REGISTRY, sources.REGISTRY):
@@ -23,5 +24,5 @@ def preload() -> None:
     for optimizer in optimizers.REGISTRY:
         parameter = torch.nn.Parameter(torch.zeros(1))
         parameter.grad = torch.zeros(1)
-        optimizer.build(optimizer.options(), [parameter]).step()
+        updater.Updater(optimizer, optimizer.options(), {"parameter": parameter}).step()
     planning.plan({"architecture": "mlp", "dataset": "digits", "options": {"dropout": 0.5}})

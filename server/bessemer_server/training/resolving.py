@@ -1,4 +1,4 @@
-"""From a specification to all that a run needs, checked as a whole: every fault is found, not only the first."""
+"""From a specification to all that a run needs, checked as a whole: every fault is found at once."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from bessemer_server.training.config import TrainingConfig
 from bessemer_server.training.optimizers import kinds as optimizers
 
 T = TypeVar("T", bound=registry.Named)
+P = TypeVar("P", bound=Options)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Resolved:
     options: Options
     source: sources.Source
     optimizer: optimizers.Optimizer[Any]
-    optimizer_options: Options
+    optimizer_options: optimizers.OptimizerOptions
     network: networks.Network
     """On torch's meta device."""
     sizes: splits.Sizes
@@ -90,14 +91,16 @@ class _Checker:
             self.reject(path, entries.unknown(name) if name else f"is required; known are {entries}")
         return None
 
-    def options(self, model: type[Options], values: Mapping[str, Any], path: str) -> Options | None:
+    def options(self, model: type[P], values: Mapping[str, Any], path: str) -> P | None:
         try:
             return model.model_validate(values)
         except pydantic.ValidationError as error:
             self.found.extend(violations(error, model, path))
         return None
 
-    def optimizer(self, values: Mapping[str, Any]) -> tuple[optimizers.Optimizer[Any] | None, Options | None]:
+    def optimizer(
+        self, values: Mapping[str, Any]
+    ) -> tuple[optimizers.Optimizer[Any] | None, optimizers.OptimizerOptions | None]:
         kind = values.get("kind")
         if not isinstance(kind, str):
             self.reject("optimizer.kind", f"is required; known are {optimizers.REGISTRY}")

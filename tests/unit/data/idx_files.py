@@ -21,7 +21,7 @@ def encode(array: np.ndarray) -> bytes:
 
 def contents() -> dict[str, bytes]:
     """The four files, gzipped."""
-    arrays = []
+    arrays: list[np.ndarray] = []
     for count in (6, 4):
         arrays.append(np.arange(count * 6, dtype=np.uint8).reshape(count, 3, 2))
         arrays.append(np.arange(count, dtype=np.uint8) % 2)

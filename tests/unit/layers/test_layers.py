@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bessemer_server.domain import errors
@@ -28,6 +28,7 @@ SIZES = st.one_of(st.integers(1, 4), st.lists(st.integers(1, 4), min_size=2, max
 PADDING = st.sampled_from(["valid", "same"])
 
 
+@settings(deadline=None)  # the first convolution of a process is slow
 @given(
     shape=st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3)),
     window=SIZES,

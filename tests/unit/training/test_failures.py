@@ -12,7 +12,7 @@ from bessemer_server.training import failures
     ("error", "reason"),
     [
         (sources.InvalidData("torn", "fetch again"), jobs.Reason.INVALID_DATA),
-        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore"), jobs.Reason.OUT_OF_MEMORY_DEVICE),
+        (torch.OutOfMemoryError("CUDA out of memory\nmore"), jobs.Reason.OUT_OF_MEMORY_DEVICE),
         (MemoryError(), jobs.Reason.OUT_OF_MEMORY_HOST),
     ],
 )  # fmt: skip

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import sklearn.datasets
 
-from bessemer_server.domain import errors
+from bessemer_server.data import digits as source
+from bessemer_server.data import sources, splits
+from bessemer_server.domain import errors, metrics
 from bessemer_server.training import inference
 from tests.unit.training import recording
 
@@ -57,14 +59,11 @@ def test_dropout_is_off(model, digits):
 def test_the_test_accuracy_of_training_is_that_of_the_published_model():
     outcome, recorder = recording.train({**SPEC, "dataset": "digits"})
     model = inference.InferenceModel(outcome.definition, outcome.weights, "cpu")
-    from bessemer_server.data import digits as source
-    from bessemer_server.data import sources, splits
-
     train, test = source.DIGITS.load(sources.Folders(None, recording.environment().cache_dir))
     held = splits.split(train, test, source.DIGITS.info, 0.1, 0.2).test
     assert held is not None
     predicted = model.predict({"image": held.inputs})["probabilities"].argmax(axis=1)
-    assert recorder.values(3, "test/accuracy") == [(predicted == held.labels).mean()]
+    assert recorder.values(metrics.Scope.TEST, "test/accuracy") == [(predicted == held.labels).mean()]
 
 
 @pytest.mark.parametrize(

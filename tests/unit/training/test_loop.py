@@ -17,7 +17,8 @@ STEP, EPOCH, TEST = metrics.Scope.STEP, metrics.Scope.EPOCH, metrics.Scope.TEST
 
 def test_every_step_epoch_and_the_test_have_their_metrics():
     _, recorder = recording.train(IRIS)
-    # 150 samples, less 30 for the test and 12 for validation: 108 make five steps, the last one with 8 samples.
+    # 150 samples, less 30 for the test and 12 for validation: 108 make five steps, the last one with 8
+    # samples.
     assert {scope for scope, *_ in recorder.points} == {STEP, EPOCH, TEST}
     steps = [(p.step, p.epoch) for (s, n, _), p in recorder.points.items() if (s, n) == (STEP, "train/loss")]
     assert steps == [(step, (step - 1) // 5 + 1) for step in range(1, 16)]

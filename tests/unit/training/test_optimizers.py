@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bessemer_server.training.optimizers import adam, kinds, sgd
+from bessemer_server.training.optimizers import adam, kinds, sgd, updater
 
 GRADIENTS = np.array([[0.5, -2.0], [0.25, 1.0], [-1.0, 3.0]], dtype=np.float32)
 START = np.array([1.0, -1.0], dtype=np.float32)
@@ -12,7 +12,7 @@ START = np.array([1.0, -1.0], dtype=np.float32)
 
 def descend(kind, **options):
     parameter = torch.nn.Parameter(torch.tensor(START))
-    optimizer = kind.build(kind.options(**options), [parameter])
+    optimizer = updater.Updater(kind, kind.options(**options), {"weight": parameter})
     for gradient in GRADIENTS:
         parameter.grad = torch.tensor(gradient)
         optimizer.step()
@@ -52,3 +52,20 @@ def test_defaults_are_those_of_keras():
 def test_the_registry_finds_both():
     assert kinds.REGISTRY.get("adam") is adam.ADAM
     assert kinds.REGISTRY.get("sgd") is sgd.SGD
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "oracle"),
+    [
+        (adam.ADAM, {}, lambda p: torch.optim.Adam([p], eps=1e-7, fused=True)),
+        (sgd.SGD, {}, lambda p: torch.optim.SGD([p], lr=0.01, fused=True)),
+        (sgd.SGD, {"momentum": 0.9}, lambda p: torch.optim.SGD([p], lr=0.01, momentum=0.9, fused=True)),
+    ],
+)
+def test_weights_are_bit_by_bit_those_of_torchs_optimizer(kind, options, oracle):
+    parameter = torch.nn.Parameter(torch.tensor(START))
+    optimizer = oracle(parameter)
+    for gradient in GRADIENTS:
+        parameter.grad = torch.tensor(gradient)
+        optimizer.step()
+    assert descend(kind, **options).tobytes() == parameter.detach().numpy().tobytes()

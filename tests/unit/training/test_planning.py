@@ -178,7 +178,10 @@ def test_all_faulty_options_of_all_layers_are_reported_at_once():
         (
             ["flatten", {"conv2d": {"filters": 3, "kernel": 3}}],
             "options.layers[1]",
-            "layer 1 (conv2d): it needs an image, and its input is flat: put it before flatten; its input is (64,)",
+            (
+                "layer 1 (conv2d): it needs an image, and its input is flat: put it before flatten; "
+                "its input is (64,)"
+            ),
         ),
         (
             [{"dense": {"units": 10}}],
@@ -188,26 +191,34 @@ def test_all_faulty_options_of_all_layers_are_reported_at_once():
         (
             [{"max_pool2d": {"size": 4}}, {"conv2d": {"filters": 3, "kernel": 3}}],
             "options.layers[1]",
-            "layer 1 (conv2d): the 3×3 kernel is larger than the 2×2 image: use a smaller one, "
-            'padding "same", or fewer layers that shrink the image before it; its input is (2, 2, 1)',
+            (
+                "layer 1 (conv2d): the 3×3 kernel is larger than the 2×2 image: use a smaller one, "
+                'padding "same", or fewer layers that shrink the image before it; its input is (2, 2, 1)'
+            ),
         ),
         (
             [{"max_pool2d": {"size": 9}}],
             "options.layers[0]",
-            "layer 0 (max_pool2d): the 9×9 window is larger than the 8×8 image: use a smaller one, "
-            'padding "same", or fewer layers that shrink the image before it; its input is (8, 8, 1)',
+            (
+                "layer 0 (max_pool2d): the 9×9 window is larger than the 8×8 image: use a smaller one, "
+                'padding "same", or fewer layers that shrink the image before it; its input is (8, 8, 1)'
+            ),
         ),
         (
             ["flatten", {"dense": {"units": 7, "activation": "softmax"}}],
             "options.layers[1]",
-            "the last layer gives 7 outputs with activation softmax; "
-            "it must give 10 outputs with activation softmax or linear, because digits has 10 classes",
+            (
+                "the last layer gives 7 outputs with activation softmax; "
+                "it must give 10 outputs with activation softmax or linear, because digits has 10 classes"
+            ),
         ),
         (
             ["flatten", {"dense": {"units": 10, "activation": "relu"}}],
             "options.layers[1]",
-            "the last layer gives 10 outputs with activation relu; "
-            "it must give 10 outputs with activation softmax or linear, because digits has 10 classes",
+            (
+                "the last layer gives 10 outputs with activation relu; "
+                "it must give 10 outputs with activation softmax or linear, because digits has 10 classes"
+            ),
         ),
     ],
 )

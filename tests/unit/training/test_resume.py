@@ -1,4 +1,5 @@
-"""Promise: stopped at any step, any number of times, a run ends with the bytes of the run that never stopped."""
+"""Promise: stopped at any step, any number of times, a run ends with the bytes of the run that never
+stopped."""
 
 from __future__ import annotations
 

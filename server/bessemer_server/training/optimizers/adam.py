@@ -8,11 +8,10 @@ import pydantic
 import torch
 from torch.optim import adam
 
-from bessemer_server.layers.options import Options
 from bessemer_server.training.optimizers import kinds
 
 
-class AdamOptions(Options):
+class AdamOptions(kinds.OptimizerOptions):
     """Adam: steps scaled by running averages of the gradient and its square (Kingma and Ba, 2015)."""
 
     learning_rate: kinds.LearningRate = 1e-3

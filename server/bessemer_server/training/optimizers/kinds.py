@@ -13,9 +13,18 @@ import torch
 from bessemer_server.domain import registry
 from bessemer_server.layers.options import Options
 
-O = TypeVar("O", bound=Options)  # noqa: E741
 LearningRate = Annotated[float, pydantic.Field(gt=0, le=1e6)]
 Decay = Annotated[float, pydantic.Field(ge=0, lt=1)]
+
+
+class OptimizerOptions(Options):
+    """Base of the options of optimizers."""
+
+    learning_rate: LearningRate
+    """Size of a step, greater than 0."""
+
+
+O = TypeVar("O", bound=OptimizerOptions)  # noqa: E741
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -6,11 +6,10 @@ import pydantic
 import torch
 from torch.optim import sgd
 
-from bessemer_server.layers.options import Options
 from bessemer_server.training.optimizers import kinds
 
 
-class SgdOptions(Options):
+class SgdOptions(kinds.OptimizerOptions):
     """Stochastic gradient descent on mini-batches, with momentum if wanted."""
 
     learning_rate: kinds.LearningRate = 0.01

@@ -7,19 +7,21 @@ from typing import Any
 
 import torch
 
-from bessemer_server.layers.options import Options
 from bessemer_server.training.optimizers import kinds
 
 
 class Updater:
     """Parameters with their slots.
 
-    The functions below torch's optimizers are called, not the classes: the first of those imports torch._dynamo, which
+    torch's functions are called, not its optimizer classes: the first of those imports torch._dynamo, which
     takes seconds, and each of their steps costs more. The bytes are the same.
     """
 
     def __init__(
-        self, kind: kinds.Optimizer[Any], options: Options, parameters: Mapping[str, torch.nn.Parameter]
+        self,
+        kind: kinds.Optimizer[Any],
+        options: kinds.OptimizerOptions,
+        parameters: Mapping[str, torch.nn.Parameter],
     ) -> None:
         self._kind = kind
         self._options = options
@@ -27,6 +29,11 @@ class Updater:
         self._slots = {name: kind.slots(options, p.detach()) for name, p in parameters.items()}
         devices = {p.device.type for p in parameters.values()}
         self._fused = devices <= {"cpu", "cuda"}
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the next step."""
+        return self._options.learning_rate
 
     @torch.no_grad()
     def step(self) -> None:
