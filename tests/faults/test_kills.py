@@ -3,6 +3,7 @@ the run that was never interrupted."""
 
 import os
 import signal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import bessemer
 
 EPOCHS = 30
-SPEC = {"dataset": "digits", "epochs": EPOCHS, "seed": 3, "batch_size": 32}
+SPEC: dict[str, Any] = {"dataset": "digits", "epochs": EPOCHS, "seed": 3, "batch_size": 32}
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +25,18 @@ def unbroken(service):
 
 def watch_until_epoch(job, epoch):
     for event in job.watch():
-        progress = getattr(event, "progress", None)
-        if progress is not None and progress.epoch >= epoch and progress.step % 45 > 5:
-            return progress
+        if not isinstance(event, bessemer.Progressed):
+            continue
+        if event.progress.epoch >= epoch and event.progress.step % 45 > 5:  # amid an epoch
+            return
     raise AssertionError(f"the job ended before epoch {epoch}")
+
+
+def wait_until_running(job, attempt):
+    for event in job.watch():
+        if isinstance(event, bessemer.StateChanged) and (event.state, event.attempt) == ("RUNNING", attempt):
+            return
+    raise AssertionError(f"attempt {attempt} never ran")
 
 
 def check_equal(job, unbroken):
@@ -48,12 +57,11 @@ def test_a_killed_trainer_is_replaced_and_the_job_ends_as_if_nothing_had_been(se
             (trainer,) = service.trainers()
             os.kill(trainer.pid, signal.SIGKILL)
             trainer.wait(timeout=10)
-            for event in job.watch():  # until the next attempt runs
-                if getattr(event, "state", "") == "RUNNING" and event.attempt == job.refresh().attempt:
-                    break
+            wait_until_running(job, attempt=job.attempt + 1)
         job.wait()
         assert job.attempt == 3
-        messages = [event.message for event in job.watch() if getattr(event, "state", "") == "QUEUED"]
+        changes = [event for event in job.watch() if isinstance(event, bessemer.StateChanged)]
+        messages = [change.message for change in changes if change.state == "QUEUED"]
         assert sum("SIGKILL" in message for message in messages) == 2
         check_equal(job, unbroken)
 
@@ -110,7 +118,7 @@ def test_a_watcher_keeps_watching_through_a_restart_of_the_server(make_service):
                 service.kill()
                 service.start(listen=address)
         assert cursors == list(range(1, len(cursors) + 1))
-        assert event.state == "SUCCEEDED"
+        assert job.state == "SUCCEEDED"
 
 
 def test_a_killed_predictor_or_planner_comes_back(service, unbroken):

@@ -1,20 +1,42 @@
 """Which job gets which slot."""
 
+import datetime
+
 import pytest
 
-from bessemer_server.domain import errors
+from bessemer_server.domain import errors, jobs, states
 from bessemer_server.scheduling import policy
 
 
+def make_job(job_id: str) -> jobs.Job:
+    now = datetime.datetime.now(datetime.UTC)
+    return jobs.Job(
+        id=job_id,
+        name="job",
+        spec={},
+        effective_spec={},
+        state=states.State.QUEUED,
+        state_message="",
+        progress=jobs.Progress(),
+        attempt=0,
+        losses=0,
+        failure=None,
+        model=None,
+        metrics={},
+        create_time=now,
+        start_time=None,
+        end_time=None,
+        last_cursor=1,
+    )
+
+
 def test_first_come_is_first_served():
-    assert policy.choose(["first", "second", "third"], ["cpu#0", "cpu#1"]) == [
-        ("first", "cpu#0"),
-        ("second", "cpu#1"),
-    ]
+    chosen = policy.choose([make_job("first"), make_job("second"), make_job("third")], ["cpu#0", "cpu#1"])
+    assert [(job.id, slot) for job, slot in chosen] == [("first", "cpu#0"), ("second", "cpu#1")]
 
 
 def test_no_slot_starts_nothing():
-    assert policy.choose(["first"], []) == []
+    assert policy.choose([make_job("first")], []) == []
 
 
 def test_a_slot_that_is_held_is_not_free():
