@@ -1,15 +1,27 @@
 """Entry point of `bessemer-server` and `python -m bessemer_server`.
 
-Imports nothing by itself: processes that are forked for training run this module once more, and must not load the
+Imports nothing of the service by itself: processes that are forked for training run this module once more, and must not load the
 server with it.
 """
 
+import sys
+
+EXTRAS = {"psycopg": "postgres"}
+"""Extra that brings a module, where it is not `server`."""
+
 
 def main() -> None:
-    """Run the command line."""
-    from bessemer_server import cli
+    """Run the command line; a library that is not installed is an error that says what to install."""
+    try:
+        from bessemer_server import cli
 
-    cli.main()
+        cli.main()
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        extra = EXTRAS.get(module, "server")
+        sys.exit(
+            f'error: bessemer-server needs {module}, which is not installed: pip install "bessemer[{extra}]"'
+        )
 
 
 if __name__ == "__main__":

@@ -72,6 +72,9 @@ PUBLIC_SERVICES = (
 )
 
 
+PLANNER_RETRY_S = 1.0
+
+
 class CannotStart(Exception):
     """Why, and what to do."""
 
@@ -175,10 +178,19 @@ async def _schedule(
     scheduler: Scheduler, executor: ProcessExecutor, planner: PlannerClient, settings: Settings
 ) -> None:
     """Learn the devices from the planner, which knows torch, and schedule on them."""
-    devices = policy.choose_devices(settings.device, (await planner.catalog()).devices)
+    devices = policy.choose_devices(settings.device, await _find_devices(planner))
     slots = policy.make_slots(devices, settings.slots or len(devices))
     log.info("ready to train", slots=slots)
     await scheduler.run(executor, slots)
+
+
+async def _find_devices(planner: PlannerClient) -> tuple[str, ...]:
+    while True:
+        try:
+            return (await planner.catalog()).devices
+        except errors.Unavailable as error:
+            log.warning("no planner yet", error=error.message)
+            await asyncio.sleep(PLANNER_RETRY_S)
 
 
 async def _drain(service: _Service, settings: Settings) -> None:

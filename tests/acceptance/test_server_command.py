@@ -161,3 +161,46 @@ def test_the_server_stops_when_its_parent_is_gone(make_service):
     everyone = service.processes()
     service.close()  # closes standard input, and nothing else
     assert remaining(everyone) == []
+
+
+@pytest.mark.parametrize(
+    ("missing", "flags", "extra"),
+    [
+        ("pydantic_settings", (), "server"),
+        ("sqlalchemy", (), "server"),
+        ("psycopg", ("--database", "postgresql://nobody@127.0.0.1:9/none"), "postgres"),
+    ],
+)
+def test_a_library_that_is_not_installed_is_named_with_the_extra_that_brings_it(
+    tmp_path, missing, flags, extra
+):
+    script = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "from bessemer_server import __main__ as command\n"
+        f"sys.argv[1:] = {['--listen', '127.0.0.1:0', '--data-dir', str(tmp_path), *flags]!r}\n"
+        "command.main()"
+    )
+    refused = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert refused.returncode == 1
+    assert f'needs {missing}, which is not installed: pip install "bessemer[{extra}]"' in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_database_that_is_not_there_is_named(tmp_path):
+    refused = run("--data-dir", str(tmp_path), "--database", "postgresql://nobody:secret@127.0.0.1:9/none")
+    assert refused.returncode == 1
+    assert "127.0.0.1" in refused.stderr
+    assert "secret" not in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path):
+    file = tmp_path / "bessemer.db"
+    file.write_text("dear diary\n" * 100)
+    refused = run("--listen", "127.0.0.1:0", "--data-dir", str(tmp_path))
+    assert refused.returncode == 1
+    assert str(file) in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert file.read_text() == "dear diary\n" * 100

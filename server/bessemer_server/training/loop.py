@@ -1,112 +1,15 @@
-"""The loop that trains: steps, epochs, metrics, snapshots; the same for every learner."""
+"""A training run, from its specification to its end."""
 
 from __future__ import annotations
 
-import dataclasses
-import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-import numpy.typing as npt
-import torch
+from collections.abc import Mapping
+from typing import Any
 
 from bessemer_server.data import preprocessing, sources, splits
-from bessemer_server.domain import jobs, metrics
-from bessemer_server.training import (
-    classifier,
-    devices,
-    early_stopping,
-    failures,
-    meters,
-    pace,
-    randomness,
-    resolving,
-    snapshots,
-)
-from bessemer_server.training.config import EarlyStoppingConfig, TrainingConfig
-from bessemer_server.training.learner import Batch, Learner
+from bessemer_server.training import classifier, devices, failures, resolving, session
+from bessemer_server.training.contract import Environment, Observer, Outcome, Snapshot, Stopped, Trained
 
-Array = npt.NDArray[Any]
-STEP, EPOCH, TEST = metrics.Scope.STEP, metrics.Scope.EPOCH, metrics.Scope.TEST
-BEST = "best/"
-GPU_WAITING_STEPS = 32
-"""Steps whose metrics wait on a GPU until they are read together."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Environment:
-    """Where a run takes place.
-
-    Of what is here, the kind of device and the number of threads decide the order of floating-point sums:
-    for the same bytes they must stay the same.
-    """
-
-    device: str
-    """As torch names it: `cpu`, `cuda:0`."""
-    threads: int
-    """Threads for operations on the CPU."""
-    dataset_dir: Path | None
-    """Where data sets lie that need no download."""
-    cache_dir: Path
-    """Where downloaded data sets are kept."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A consistent copy of a run after one step, from which `run` goes on to the same end, bit by bit."""
-
-    epoch: int
-    """Epochs completed."""
-    step: int
-    """Steps done over all epochs."""
-    tensors: dict[str, Array]
-    """`model/<parameter>`, `optimizer/<parameter>/<slot>`, `best/<parameter>`: row-major, little-endian,
-    copies."""
-    state: dict[str, Any]
-    """Counters and running sums; JSON values, floats exact."""
-
-
-class Observer(Protocol):
-    """Who is told how a run goes, and says whether it shall go on. Called from the thread of `run`."""
-
-    def record(self, points: Sequence[metrics.Metric]) -> None:
-        """Metrics became known. After a resume, those since the snapshot come again with the same values."""
-        ...
-
-    def progress(self, progress: jobs.Progress) -> None:
-        """Steps were done: about ten times a second at most, and at the end of each epoch."""
-        ...
-
-    def checkpoint(self, snapshot: Snapshot) -> None:
-        """A snapshot: at the end of each epoch, after its metrics, and at once when preempted."""
-        ...
-
-    def command(self) -> jobs.Command:
-        """What to do now. Asked before every step, so it must be cheap."""
-        ...
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Trained:
-    """The run came to its end."""
-
-    definition: Mapping[str, Any]
-    """See `domain.models.Publication.definition`; what `inference.InferenceModel` takes."""
-    weights: dict[str, Array]
-    """By name of parameter, without prefix."""
-    parameters: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Stopped:
-    """The run was told to stop. After PREEMPT the last snapshot holds every step that was done."""
-
-    command: jobs.Command
-
-
-Outcome = Trained | Stopped
+__all__ = ["Environment", "Observer", "Outcome", "Snapshot", "Stopped", "Trained", "run"]
 
 
 def run(
@@ -123,10 +26,10 @@ def run(
         parts = _load(resolved, environment)
         preprocessed = preprocessing.learn(resolved.source, parts.train)
         learner = classifier.Classifier(resolved, preprocessed, device)
-        session = _Session(resolved.config, learner, parts, device, observer)
+        course = session.Session(resolved.config, learner, parts, device, observer)
         if resume is not None:
-            session.restore(resume)
-        return session.train()
+            course.restore(resume)
+        return course.train()
 
 
 def _load(resolved: resolving.Resolved, environment: Environment) -> splits.Splits:
@@ -134,171 +37,3 @@ def _load(resolved: resolving.Resolved, environment: Environment) -> splits.Spli
     train, test = resolved.source.load(folders)
     config = resolved.config
     return splits.split(train, test, resolved.source.info, config.validation_split, config.test_split)
-
-
-class _Session:
-    """One run: where it stands, and the steps from there to its end."""
-
-    def __init__(
-        self,
-        config: TrainingConfig,
-        learner: Learner,
-        parts: splits.Splits,
-        device: torch.device,
-        observer: Observer,
-    ) -> None:
-        self._config = config
-        self._learner = learner
-        self._observer = observer
-        # The whole data set lies on the device, images as bytes: no loader stands in the way of a step.
-        self._train = _place(parts.train, device)
-        self._validation = None if parts.validation is None else _place(parts.validation, device)
-        self._test = None if parts.test is None else _place(parts.test, device)
-        self._epoch_steps = -(-len(self._train) // config.batch_size)
-        self._steps = self._epoch_steps * config.epochs
-        self._meter = meters.EpochMeter(waiting_limit=1 if device.type == "cpu" else GPU_WAITING_STEPS)
-        self._pace = pace.Pace(time.monotonic())
-        self._step = 0
-        self._saved_step = 0
-        self._last_loss: float | None = None
-        self._stopping = early_stopping.EarlyStopping()
-        self._best: dict[str, Array] = {}
-        self._order = torch.empty(0)
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """Stand where the snapshot was taken."""
-        state = snapshot.state
-        self._step = self._saved_step = snapshot.step
-        self._meter.sums, self._meter.samples = dict(state["sums"]), state["samples"]
-        self._last_loss = state["last_loss"]
-        self._stopping = early_stopping.EarlyStopping(**state["early_stopping"])
-        self._best = {n.removeprefix(BEST): a for n, a in snapshot.tensors.items() if n.startswith(BEST)}
-        self._learner.load_state(
-            snapshots.to_tensors({n: a for n, a in snapshot.tensors.items() if not n.startswith(BEST)})
-        )
-        if self._step % self._epoch_steps:
-            self._start_epoch()
-
-    def train(self) -> Outcome:
-        """Go on to the end, unless told to stop."""
-        while not self._is_over:
-            command = self._observer.command()
-            if command is not jobs.Command.CONTINUE:
-                return self._stop(command)
-            if self._step % self._epoch_steps == 0:
-                self._start_epoch()
-            self._train_step()
-            if self._step % self._epoch_steps == 0:
-                self._end_epoch()
-        return self._finish()
-
-    @property
-    def _is_over(self) -> bool:
-        rule = self._config.early_stopping
-        return self._step >= self._steps or (rule is not None and self._stopping.is_over(rule))
-
-    @property
-    def _epoch(self) -> int:
-        """Epoch of the last step, from 1; 0 before the first."""
-        return -(-self._step // self._epoch_steps)
-
-    def _start_epoch(self) -> None:
-        epoch = self._step // self._epoch_steps + 1
-        order = randomness.order(self._config.seed, epoch, len(self._train))
-        self._order = order.to(self._train.labels.device)
-
-    def _train_step(self) -> None:
-        start = self._step % self._epoch_steps * self._config.batch_size
-        batch = self._train.take(self._order[start : start + self._config.batch_size])
-        self._step += 1
-        sums = self._learner.train_step(batch, self._epoch, self._step)
-        self._meter.add(self._step, self._epoch, len(batch), sums)
-        self._pace.add(len(batch))
-        if self._meter.is_full:
-            self._read_steps()
-
-    def _read_steps(self) -> None:
-        points: list[metrics.Metric] = []
-        for measured in self._meter.read():
-            self._check_finite(measured.values, measured.step, measured.epoch)
-            points += meters.points(STEP, measured.step, measured.epoch, measured.values, "train/")
-            self._last_loss = measured.values.get("loss")
-        if points:
-            self._observer.record(points)
-        now = time.monotonic()
-        if self._pace.is_due(now):
-            self._report(now)
-
-    def _end_epoch(self) -> None:
-        self._read_steps()
-        values = {f"train/{name}": value for name, value in self._meter.means().items()}
-        if self._validation is not None:
-            measured = meters.evaluate(self._learner, self._validation)
-            self._check_finite(measured, self._step, self._epoch)
-            values |= {f"val/{name}": value for name, value in measured.items()}
-        values["learning_rate"] = self._learner.learning_rate
-        self._observer.record(meters.points(EPOCH, self._step, self._epoch, values))
-        if self._config.early_stopping is not None:
-            self._judge(values[self._config.early_stopping.monitor], self._config.early_stopping)
-        self._meter.reset()
-        self._report(time.monotonic())
-        self._save()
-
-    def _judge(self, value: float, rule: EarlyStoppingConfig) -> None:
-        self._stopping = self._stopping.after(value, rule)
-        if self._stopping.is_best:
-            self._best = snapshots.to_arrays(self._learner.weights())
-
-    def _finish(self) -> Trained:
-        if self._best:
-            self._learner.load_weights(snapshots.to_tensors(self._best))
-        if self._test is not None:
-            values = meters.evaluate(self._learner, self._test)
-            self._check_finite(values, self._step, self._epoch)
-            self._observer.record(meters.points(TEST, self._step, self._epoch, values, "test/"))
-        weights = snapshots.to_arrays(self._learner.weights())
-        if not all(np.isfinite(array).all() for array in weights.values()):
-            raise failures.non_finite(
-                "the weights", self._step, self._epoch, self._last_loss, self._learner.learning_rate
-            )
-        return Trained(self._learner.definition(), weights, sum(array.size for array in weights.values()))
-
-    def _stop(self, command: jobs.Command) -> Stopped:
-        self._read_steps()
-        if command is jobs.Command.PREEMPT and self._step > self._saved_step:
-            self._save()
-        return Stopped(command)
-
-    def _save(self) -> None:
-        best = {f"{BEST}{name}": array.copy() for name, array in self._best.items()}
-        state = {
-            "sums": dict(self._meter.sums),
-            "samples": self._meter.samples,
-            "last_loss": self._last_loss,
-            "early_stopping": self._stopping.to_json(),
-        }
-        tensors = snapshots.to_arrays(self._learner.state()) | best
-        self._saved_step = self._step
-        self._observer.checkpoint(Snapshot(self._step // self._epoch_steps, self._step, tensors, state))
-
-    def _report(self, now: float) -> None:
-        speed = self._pace.report(now)
-        left = (self._config.epochs - self._step / self._epoch_steps) * len(self._train)
-        self._observer.progress(
-            jobs.Progress(
-                epoch=self._epoch,
-                epochs=self._config.epochs,
-                step=self._step,
-                steps=self._steps,
-                samples_per_second=speed,
-                eta_s=left / speed if speed else None,
-            )
-        )
-
-    def _check_finite(self, values: Mapping[str, float], step: int, epoch: int) -> None:
-        if meters.first_non_finite(values):
-            raise failures.non_finite("the loss", step, epoch, self._last_loss, self._learner.learning_rate)
-
-
-def _place(samples: sources.Samples, device: torch.device) -> Batch:
-    return Batch(torch.tensor(samples.inputs, device=device), torch.tensor(samples.labels, device=device))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
-from alembic import autogenerate
+from alembic import autogenerate, script
 from alembic.runtime.migration import MigrationContext
 
 from bessemer_server.domain import errors
@@ -42,6 +42,12 @@ def test_the_migrated_schema_is_that_of_the_tables(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert autogenerate.compare_metadata(context, tables.metadata) == []
+
+
+def test_the_newest_version_is_the_head_of_alembics_scripts(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        scripts = script.ScriptDirectory.from_config(migrations.configuration(connection))
+    assert scripts.get_heads() == [migrations.newest_version()]
 
 
 def test_the_comparison_sees_a_difference(engine: sa.Engine) -> None:

@@ -1,0 +1,88 @@
+"""What a run is given, what it tells, and how it ends: all that a caller of `loop.run` deals with."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+from bessemer_server.domain import jobs, metrics
+
+Array = npt.NDArray[Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Environment:
+    """Where a run takes place.
+
+    Of what is here, the kind of device and the number of threads decide the order of floating-point sums:
+    for the same bytes they must stay the same.
+    """
+
+    device: str
+    """As torch names it: `cpu`, `cuda:0`."""
+    threads: int
+    """Threads for operations on the CPU."""
+    dataset_dir: Path | None
+    """Where data sets lie that need no download."""
+    cache_dir: Path
+    """Where downloaded data sets are kept."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A consistent copy of a run after one step, from which `run` goes on to the same end, bit by bit."""
+
+    epoch: int
+    """Epochs completed."""
+    step: int
+    """Steps done over all epochs."""
+    tensors: dict[str, Array]
+    """`model/<parameter>`, `optimizer/<parameter>/<slot>`, `best/<parameter>`: row-major, little-endian,
+    copies."""
+    state: dict[str, Any]
+    """Counters and running sums; JSON values, floats exact."""
+
+
+class Observer(Protocol):
+    """Who is told how a run goes, and says whether it shall go on. Called from the thread of `run`."""
+
+    def record(self, points: Sequence[metrics.Metric]) -> None:
+        """Metrics became known. After a resume, those since the snapshot come again with the same values."""
+        ...
+
+    def progress(self, progress: jobs.Progress) -> None:
+        """Steps were done: about ten times a second at most, and at the end of each epoch."""
+        ...
+
+    def checkpoint(self, snapshot: Snapshot) -> None:
+        """A snapshot: at the end of each epoch, after its metrics, and at once when preempted."""
+        ...
+
+    def command(self) -> jobs.Command:
+        """What to do now. Asked before every step, so it must be cheap."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trained:
+    """The run came to its end."""
+
+    definition: Mapping[str, Any]
+    """See `domain.models.Publication.definition`; what `inference.InferenceModel` takes."""
+    weights: dict[str, Array]
+    """By name of parameter, without prefix."""
+    parameters: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stopped:
+    """The run was told to stop. After PREEMPT the last snapshot holds every step that was done."""
+
+    command: jobs.Command
+
+
+Outcome = Trained | Stopped
