@@ -6,9 +6,6 @@ server with it.
 
 import sys
 
-EXTRAS = {"psycopg": "postgres"}
-"""Extra that brings a module, where it is not `server`."""
-
 
 def main() -> None:
     """Run the command line; a library that is not installed is an error that says what to install."""
@@ -18,9 +15,8 @@ def main() -> None:
         cli.main()
     except ModuleNotFoundError as error:
         module = (error.name or "").partition(".")[0]
-        extra = EXTRAS.get(module, "server")
         sys.exit(
-            f'error: bessemer-server needs {module}, which is not installed: pip install "bessemer[{extra}]"'
+            f'error: bessemer-server needs {module}, which is not installed: pip install "bessemer[server]"'
         )
 
 

@@ -184,7 +184,8 @@ def test_a_library_that_is_not_installed_is_named_with_the_extra_that_brings_it(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
     )
     assert refused.returncode == 1
-    assert f'needs {missing}, which is not installed: pip install "bessemer[{extra}]"' in refused.stderr
+    assert missing in refused.stderr
+    assert f'not installed: pip install "bessemer[{extra}]"' in refused.stderr
     assert "Traceback" not in refused.stderr
 
 

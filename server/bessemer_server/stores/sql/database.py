@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+from bessemer_server.domain import errors
 from bessemer_server.stores.sql import engines, migrations, writer
 
 T = TypeVar("T")
@@ -33,6 +34,13 @@ class Database:
         try:
             with engines.translated():
                 migrations.migrate(opened.writing)
+        except sa.exc.DatabaseError as error:
+            opened.dispose()
+            where = sa.make_url(url).render_as_string(hide_password=True)
+            raise errors.DataLoss(
+                f"the database {where} cannot be read ({error.orig}); restore it from a backup, or move it away to "
+                "start with an empty one"
+            ) from error
         except BaseException:
             opened.dispose()
             raise
