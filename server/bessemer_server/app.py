@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import logging
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 
 import grpc
-import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from bessemer.inference.v2 import inference_pb2
@@ -45,7 +45,7 @@ from bessemer_server.settings import Settings
 from bessemer_server.stores.sql.store import SqlStore
 from bessemer_server.worker import entry
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 SERVER_OPTIONS = (
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a second server that steals its calls
@@ -90,7 +90,7 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
             async with _running(settings) as service:
                 announce(f"bessemer-server listening on {service.address} (data in {settings.data_dir})")
                 await _until(stop, service.scheduling)
-                log.info("stopping: trainers save and end", grace_s=settings.grace_seconds)
+                log.info("stopping: trainers save and end", extra={"grace_s": settings.grace_seconds})
                 await _drain(service, settings)
     except (folder.FolderInUse, errors.DomainError, OSError) as error:
         raise CannotStart(str(error)) from error
@@ -180,7 +180,7 @@ async def _schedule(
     """Learn the devices from the planner, which knows torch, and schedule on them."""
     devices = policy.choose_devices(settings.device, await _find_devices(planner))
     slots = policy.make_slots(devices, settings.slots or len(devices))
-    log.info("ready to train", slots=slots)
+    log.info("ready to train", extra={"slots": slots})
     await scheduler.run(executor, slots)
 
 
@@ -189,7 +189,7 @@ async def _find_devices(planner: PlannerClient) -> tuple[str, ...]:
         try:
             return (await planner.catalog()).devices
         except errors.Unavailable as error:
-            log.warning("no planner yet", error=error.message)
+            log.warning("no planner yet", extra={"error": error.message})
             await asyncio.sleep(PLANNER_RETRY_S)
 
 

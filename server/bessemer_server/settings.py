@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import pathlib
 import re
+import tomllib
+from collections.abc import Mapping
 from typing import Any, Self
 
 import pydantic
-import pydantic_settings
 
+ENVIRONMENT_PREFIX = "BESSEMER_"
 LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?P<port>\d{1,5})")
 DEVICES = re.compile(r"auto|cpu|cuda(:\d+(,\d+)*)?")
 
 
-class Settings(pydantic_settings.BaseSettings):
+class Settings(pydantic.BaseModel):
     """Each field is `--field-name` on the command line, `BESSEMER_FIELD_NAME` in the environment, `field_name` in TOML."""
 
-    model_config = pydantic_settings.SettingsConfigDict(
-        env_prefix="BESSEMER_", extra="forbid", frozen=True, use_attribute_docstrings=True
-    )
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     listen: str = "127.0.0.1:50051"
     """Address and port for clients; port 0 takes a free one."""
@@ -99,31 +99,24 @@ class InvalidSettings(Exception):
     """What is wrong with the settings, one line for each."""
 
 
-def load(flags: dict[str, Any], file: pathlib.Path | None) -> Settings:
+def load(flags: Mapping[str, Any], file: pathlib.Path | None) -> Settings:
     """Settings from the flags that were given, then the environment, then the file. Raises `InvalidSettings`."""
-
-    class WithFile(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[pydantic_settings.BaseSettings],
-            init_settings: pydantic_settings.PydanticBaseSettingsSource,
-            env_settings: pydantic_settings.PydanticBaseSettingsSource,
-            dotenv_settings: pydantic_settings.PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
-            file_secret_settings: pydantic_settings.PydanticBaseSettingsSource,  # noqa: ARG003
-        ) -> tuple[pydantic_settings.PydanticBaseSettingsSource, ...]:
-            sources = [init_settings, env_settings]
-            if file:
-                sources.append(pydantic_settings.TomlConfigSettingsSource(settings_cls, toml_file=file))
-            return tuple(sources)
-
-    if file and not file.is_file():
-        raise InvalidSettings(f"--config: there is no file {file}")
+    names = {name: f"{ENVIRONMENT_PREFIX}{name.upper()}" for name in Settings.model_fields}
+    environment = {name: os.environ[variable] for name, variable in names.items() if variable in os.environ}
     try:
-        return WithFile(**flags)
+        return Settings.model_validate({**_read(file), **environment, **flags})
     except pydantic.ValidationError as error:
         raise InvalidSettings("\n".join(_describe(entry) for entry in error.errors())) from error
-    except ValueError as error:  # TOML that does not parse
+
+
+def _read(file: pathlib.Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        return tomllib.loads(file.read_text())
+    except FileNotFoundError:
+        raise InvalidSettings(f"--config: there is no file {file}") from None
+    except (OSError, ValueError) as error:
         raise InvalidSettings(f"--config: {file}: {error}") from error
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import socket
 from collections.abc import Callable, Mapping
 from multiprocessing.process import BaseProcess
 from typing import Any
-
-import structlog
 
 from bessemer_server.domain import errors, tensors
 from bessemer_server.executors.forkserver import ForkServer
@@ -17,7 +16,7 @@ from bessemer_server.worker import frames
 
 Body = Mapping[str, tensors.Tensor]
 Answer = tuple[Any, dict[str, tensors.Tensor]]
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 STOP_GRACE_S = 2.0
 
@@ -88,7 +87,7 @@ class Helper:
         reader, self._writer = await asyncio.open_connection(sock=ours)
         self.generation += 1
         self._reading = asyncio.create_task(self._read(reader, self._writer))
-        log.debug("helper started", helper=self._name, pid=self._process.pid)
+        log.debug("helper started", extra={"helper": self._name, "pid": self._process.pid})
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -97,7 +96,7 @@ class Helper:
                 head = await reader.readexactly(head_bytes)
                 self._settle(*frames.decode(head, await reader.readexactly(body_bytes)))
         except (asyncio.IncompleteReadError, ConnectionError):
-            log.warning("helper ended", helper=self._name)
+            log.warning("helper ended", extra={"helper": self._name})
         finally:
             writer.close()
             self._writer = None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import grpc
-import structlog
 from grpc_status import rpc_status
 
 from bessemer_server.domain import errors as domain_errors
@@ -17,7 +17,7 @@ from bessemer_server.rpc import errors
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]  # generic for mypy only
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
@@ -80,6 +80,6 @@ async def _abort(method: str, error: Exception, context: grpc.aio.ServicerContex
     if isinstance(error, grpc.aio.AbortError | asyncio.CancelledError):
         raise error
     if not isinstance(error, domain_errors.DomainError):
-        log.error("call failed", method=method, exc_info=error)
+        log.error("call failed", extra={"method": method}, exc_info=error)
         error = domain_errors.DomainError("internal error; the server's log has the details")
     await context.abort_with_status(rpc_status.to_status(errors.to_status(error)))

@@ -6,18 +6,17 @@ import asyncio
 import contextlib
 import datetime
 import hashlib
+import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
-
-import structlog
 
 from bessemer_server.domain import errors, ports, states
 from bessemer_server.domain.jobs import Attempt, Failure, Time
 from bessemer_server.scheduling import leases, losses, policy
 from bessemer_server.scheduling.notices import Notices
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 QUEUE_WINDOW = 100
@@ -69,7 +68,7 @@ class Scheduler:
             try:
                 await self.tick()
             except errors.DomainError as error:
-                log.warning("scheduling tick failed", error=error.message)
+                log.warning("scheduling tick failed", extra={"error": error.message})
             except Exception:
                 log.exception("scheduling tick failed")
             with contextlib.suppress(TimeoutError):
@@ -107,7 +106,10 @@ class Scheduler:
                 await self._store.release(job_id, number, failure, is_loss, self._clock())
         except (errors.StaleAttempt, errors.NotFound):
             return
-        log.warning("attempt lost", job=job_id, attempt=number, reason=failure.reason, why=failure.message)
+        log.warning(
+            "attempt lost",
+            extra={"job": job_id, "attempt": number, "reason": failure.reason, "why": failure.message},
+        )
         self._notices.announce(job_id)
 
     async def _launch(self) -> None:
@@ -131,7 +133,9 @@ class Scheduler:
             return
         self._notices.announce(job_id)
         pid = await self._executor.start(attempt, token)
-        log.info("attempt started", job=job_id, attempt=attempt.number, slot=slot, pid=pid)
+        log.info(
+            "attempt started", extra={"job": job_id, "attempt": attempt.number, "slot": slot, "pid": pid}
+        )
         with contextlib.suppress(errors.StaleAttempt):
             await self._store.set_pid(job_id, attempt.number, pid)
 
