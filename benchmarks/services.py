@@ -66,28 +66,34 @@ class Service:
 @contextlib.contextmanager
 def start(*flags: str) -> Iterator[Service]:
     """Start a service on an empty data folder; stop it and forget its data at the end."""
-    with tempfile.TemporaryDirectory(prefix="bessemer-bench-") as folder:
-        command = [sys.executable, "-m", "bessemer_server", "--listen", "127.0.0.1:0", "--data-dir", folder]
-        spawned = time.perf_counter()
-        process = subprocess.Popen(
-            [*command, "--log-level", "error", "--stop-with-stdin", *flags],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdin
-        assert process.stdout
+    with tempfile.TemporaryDirectory(prefix="bessemer-bench-") as folder, start_on(folder, *flags) as service:
+        yield service
+
+
+@contextlib.contextmanager
+def start_on(folder: str, *flags: str) -> Iterator[Service]:
+    """Start a service on this data folder; stop it at the end."""
+    command = [sys.executable, "-m", "bessemer_server", "--listen", "127.0.0.1:0", "--data-dir", folder]
+    spawned = time.perf_counter()
+    process = subprocess.Popen(
+        [*command, "--log-level", "error", "--stop-with-stdin", *flags],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin
+    assert process.stdout
+    try:
+        with grpc.insecure_channel(_read_address(process.stdout)) as channel:
+            yield Service(process.pid, spawned, channel)
+    finally:
+        process.stdin.close()
         try:
-            with grpc.insecure_channel(_read_address(process.stdout)) as channel:
-                yield Service(process.pid, spawned, channel)
-        finally:
-            process.stdin.close()
-            try:
-                process.wait(STOP_GRACE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            process.stdout.close()
+            process.wait(STOP_GRACE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
 
 
 def _read_address(output: Any) -> str:

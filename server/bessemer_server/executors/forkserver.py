@@ -25,8 +25,8 @@ ALLOCATOR = {
     "MALLOC_TRIM_THRESHOLD_": "1073741824",
     "MALLOC_TOP_PAD_": "67108864",
 }
-# A spinning OpenMP thread takes a core from whoever works; NumPy's own threads would start before the fork.
-THREADING = {"OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
+# NumPy's own threads would start before the fork.
+THREADING = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 class ForkServer:
