@@ -215,3 +215,14 @@ async def test_a_cursor_beyond_the_last_event_is_refused(store: Store) -> None:
     await samples.begin(store)
     with pytest.raises(errors.InvalidArgument, match="which is 3"):
         await store.events("job-1", 4, 1)
+
+
+async def test_one_report_of_two_epochs_and_the_test_is_three_events_in_order(store: Store) -> None:
+    await samples.begin(store)
+    test = Metric(Scope.TEST, "test/loss", 20, 2, 0.1)
+    await report(store, test, samples.epoch_metric(2), samples.epoch_metric(1))
+    assert await kinds(store) == [
+        MetricsRecorded((samples.epoch_metric(1),)),
+        MetricsRecorded((samples.epoch_metric(2),)),
+        MetricsRecorded((test,)),
+    ]

@@ -32,7 +32,7 @@ class Progressed:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class MetricsRecorded:
-    """Epoch or test metrics became known."""
+    """The metrics of one epoch, or of the test, became known."""
 
     metrics: tuple[Metric, ...]
 

@@ -75,7 +75,7 @@ class Store(Protocol):
     ) -> Command:
         """Renew the lease, record metrics (a point that is there already is overwritten: values are deterministic) and
         progress; STARTING → RUNNING. Appends `Progressed` (with the step metrics of the last step) when there is
-        progress and `MetricsRecorded` when there are epoch or test metrics that were not there. Epoch and test metrics
+        progress and a `MetricsRecorded` for each epoch or test whose metrics were not there. Epoch and test metrics
         go into `Job.metrics`. Answers CANCEL when the job is CANCELLING, else CONTINUE.
         """
         ...

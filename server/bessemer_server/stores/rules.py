@@ -114,8 +114,16 @@ def report(
     if lasting:
         latest = {metric.name: metric.value for metric in lasting}
         change = change.plus(now, metrics={**job.metrics, **latest})
-    fresh = tuple(metric for metric in lasting if key(metric) not in known)
-    return change.plus(now, MetricsRecorded(fresh)) if fresh else change
+    fresh = [metric for metric in lasting if key(metric) not in known]
+    return change.plus(now, *map(MetricsRecorded, _by_moment(fresh)))
+
+
+def _by_moment(metrics: list[Metric]) -> list[tuple[Metric, ...]]:
+    """In groups of one epoch's or one test's: one event tells of one moment, however many a report brings."""
+    groups: dict[tuple[int, Scope], list[Metric]] = {}
+    for metric in metrics:
+        groups.setdefault((metric.step, metric.scope), []).append(metric)
+    return [tuple(groups[moment]) for moment in sorted(groups)]
 
 
 def command(job: Job) -> Command:

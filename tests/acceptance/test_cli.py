@@ -1,0 +1,134 @@
+"""The `bessemer` command, as a person types it."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+COMMAND = pathlib.Path(sys.executable).with_name("bessemer")
+
+
+@pytest.fixture(scope="module")
+def cli(service):
+    def run(*arguments, server=service.address, status=0, cwd=None):
+        done = subprocess.run(
+            [COMMAND, "--server", server, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            cwd=cwd,
+            env={**os.environ, "NO_COLOR": "1"},
+        )
+        assert done.returncode == status, f"{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(cli):
+    done = cli("train", "mlp", "--dataset", "digits", "--epochs", "2", "--name", "cli-digits", "--seed", "1")
+    return done.stderr.split()[1], done
+
+
+def test_train_tells_each_epoch_and_names_the_model(trained):
+    _, done = trained
+    assert "epoch 1/2  loss" in done.stderr
+    assert "epoch 2/2  loss" in done.stderr
+    assert "val_accuracy" in done.stderr
+    assert done.stdout.startswith("model cli-digits@1  test/accuracy 0.")
+
+
+def test_detached_training_is_watched_later(cli):
+    job_id = cli("train", "mlp", "-d", "iris", "--epochs", "3", "--detach").stdout.strip()
+    watched = cli("jobs", "watch", job_id)
+    assert "epoch 3/3" in watched.stderr
+    assert watched.stdout.startswith("SUCCEEDED")
+
+
+def test_settings_by_path_reach_the_job(cli):
+    job_id = cli(
+        *("train", "mlp", "-d", "iris", "-n", "1", "--detach"),
+        *("--set", "optimizer=sgd", "--set", "optimizer.learning_rate=0.05", "--set", "options.hidden=[8]"),
+    ).stdout.strip()
+    spec = json.loads(cli("jobs", "show", job_id, "--json").stdout)["spec"]
+    assert spec["optimizer"]["kind"] == "sgd"
+    assert spec["optimizer"]["learning_rate"] == 0.05
+    assert spec["options"]["hidden"] == [8]
+
+
+def test_jobs_are_listed_shown_and_plotted(cli, trained, tmp_path):
+    job_id, _ = trained
+    assert job_id in cli("jobs", "list").stdout
+    assert job_id in {job["id"] for job in json.loads(cli("jobs", "list", "--json").stdout)}
+    assert "SUCCEEDED" in cli("jobs", "show", job_id).stdout
+    assert "accuracy" in cli("jobs", "plot", job_id).stdout
+    cli("jobs", "plot", job_id, "-o", "curves.png", cwd=tmp_path)
+    with Image.open(tmp_path / "curves.png") as picture:
+        assert picture.format == "PNG"
+
+
+def test_a_job_is_cancelled(cli):
+    job_id = cli("train", "mnist_cnn", "-d", "digits", "-n", "1000", "--detach").stdout.strip()
+    assert cli("jobs", "cancel", job_id).stdout.strip() in ("CANCELLED", "CANCELLING")
+    assert "CANCELLED" in cli("jobs", "watch", job_id, status=1).stderr.upper()
+
+
+@pytest.mark.usefixtures("trained")
+def test_models_are_listed_shown_and_asked(cli, tmp_path):
+    assert "cli-digits@1" in cli("models", "list").stdout
+    assert "image UINT8 [-1, 8, 8, 1]" in cli("models", "show", "cli-digits").stdout
+    pixels = np.full((8, 8), 7, np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "digit.png")
+    np.save(tmp_path / "digits.npy", np.stack([pixels, pixels]))
+    shown = cli("predict", "cli-digits", "digit.png", "digits.npy", cwd=tmp_path).stdout
+    assert [line.split()[0] for line in shown.splitlines()[1:]] == [
+        "digit.png",
+        "digits.npy[0]",
+        "digits.npy[1]",
+    ]
+    parsed = json.loads(cli("predict", "cli-digits@1", "digit.png", "--json", cwd=tmp_path).stdout)
+    assert sum(parsed[0]["prediction"]["probabilities"]) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_the_catalog_is_shown(cli):
+    assert "225,034" in cli("summary", "mnist_cnn", "--dataset", "mnist").stdout
+    assert "mnist_cnn" in cli("architectures").stdout
+    assert "dropout" in cli("architectures", "mnist_cnn").stdout
+    assert "iris" in cli("datasets", "list").stdout
+    assert "setosa" in cli("datasets", "show", "iris").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["train", "mnist_cn", "-d", "digits"], 1, "error: architecture: "),
+        (["train", "mnist_cnn", "-d", "digits", "-n", "-1"], 1, "error: epochs: must be at least 1"),
+        (["train", "mnist_cnn", "-d", "digits", "--set", "options.droput=1"], 1, "error: options.droput: "),
+        (["train", "mnist_cnn", "-d", "digits", "--set", "option.dropout=1"], 2, "did you mean options?"),
+        (["train", "mnist_cnn"], 2, "--dataset"),
+        (["jobs", "show", "nothing"], 1, "error: "),
+        (["models", "show", "nothing"], 1, "error: "),
+        (["models", "show", "a@b"], 1, "error: version: "),
+        (["predict", "cli-digits", "/no/such.png"], 1, "there is no file"),
+        (["jobs", "list", "--state", "SLEEPING"], 1, "there is no state 'SLEEPING'"),
+        (["architectures", "mpl"], 1, "did you mean mlp?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+@pytest.mark.usefixtures("trained")
+def test_a_mistake_is_one_clear_line(cli, arguments, status, words):
+    assert words in cli(*arguments, status=status).stderr
+
+
+def test_where_no_server_runs_the_command_says_what_to_start(cli):
+    said = cli("jobs", "list", server="127.0.0.1:9", status=1).stderr
+    assert "error: nothing answers at 127.0.0.1:9" in said
+    assert "bessemer-server --listen 127.0.0.1:9" in said

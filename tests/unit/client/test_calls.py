@@ -1,0 +1,85 @@
+"""Building requests: what no message can hold is refused by name, before anything is sent."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bessemer import _calls, errors
+
+
+def test_everything_that_is_set_is_in_the_specification():
+    spec = _calls.build_spec(
+        "mnist_cnn",
+        "digits",
+        {"dropout": 0.5, "filters": (8, 16)},
+        {"kind": "sgd", "learning_rate": 0.1},
+        {"monitor": "val/loss", "patience": 2, "min_delta": 0.5},
+        epochs=np.int64(5),
+        batch_size=32,
+        seed=0,
+        validation_split=0.25,
+        test_split=np.float32(0.5),
+    )
+    assert _calls.spec_to_dict(spec) == {
+        "architecture": "mnist_cnn",
+        "dataset": "digits",
+        "options": {"dropout": 0.5, "filters": [8, 16]},
+        "optimizer": {"kind": "sgd", "learning_rate": 0.1},
+        "early_stopping": {"monitor": "val/loss", "patience": 2, "min_delta": 0.5},
+        "epochs": 5,
+        "batch_size": 32,
+        "seed": 0,
+        "validation_split": 0.25,
+        "test_split": 0.5,
+    }
+
+
+def test_what_is_not_set_is_left_to_the_server():
+    assert _calls.spec_to_dict(_calls.build_spec("mlp", "iris")) == {"architecture": "mlp", "dataset": "iris"}
+
+
+def test_a_number_that_is_not_one_is_left_to_the_server_to_refuse():
+    spec = _calls.build_spec("mlp", "iris", None, {"kind": "adam", "learning_rate": math.nan})
+    assert math.isnan(spec.optimizer.options.fields["learning_rate"].number_value)
+
+
+def test_all_wrong_types_are_named_at_once():
+    wrong: dict[str, Any] = {
+        "architecture": 3,
+        "dataset": None,
+        "options": [1],
+        "optimizer": 7,
+        "early_stopping": {"patience": "long", "patient": 1},
+        "epochs": "five",
+        "batch_size": True,
+        "seed": 2**70,
+        "validation_split": "a tenth",
+    }
+    with pytest.raises(errors.InvalidArgument) as refused:
+        _calls.build_spec(**wrong)
+    assert [violation.field for violation in refused.value.violations] == [
+        *("architecture", "dataset", "options", "epochs", "batch_size", "seed", "validation_split"),
+        *("optimizer", "early_stopping.patience", "early_stopping.patient"),
+    ]
+    assert "epochs: must be an integer, but is 'five'" in str(refused.value)
+
+
+def test_options_that_are_no_json_are_refused():
+    with pytest.raises(errors.InvalidArgument, match="options: must hold only numbers, strings"):
+        _calls.build_spec("mlp", "iris", {"hidden": object()})
+
+
+def test_every_request_has_an_idempotency_key_of_its_own_unless_given():
+    spec = _calls.build_spec("mlp", "iris")
+    first, second = (_calls.build_create(spec, None, None).request_id for _ in range(2))
+    assert first != second
+    assert _calls.build_create(spec, None, "mine").request_id == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"), [("a", ("a", "")), ("a@2", ("a", "2")), ("a-b.c@12", ("a-b.c", "12"))]
+)
+def test_a_reference_is_a_name_and_perhaps_a_version(text, parts):
+    assert _calls.parse_reference(text) == parts

@@ -1,0 +1,45 @@
+"""Learning curves."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bessemer import errors, plots
+
+HISTORY = {
+    "train/loss": [2.0, 1.0, 0.5],
+    "val/loss": [1.8, 0.9, 0.6],
+    "train/accuracy": [0.3, 0.6, 0.9],
+    "val/accuracy": [0.4, 0.7, 0.85],
+    "test/accuracy": [0.86],
+}
+
+
+def test_the_picture_shows_loss_and_accuracy_of_both_splits(tmp_path):
+    file = tmp_path / "curves.png"
+    figure = plots.draw_history(HISTORY, title="digits-cnn", path=file)
+    assert [axes.get_title() for axes in figure.axes] == ["Loss", "Accuracy"]
+    for axes, kind in zip(figure.axes, ("loss", "accuracy"), strict=True):
+        lines = {line.get_label(): np.asarray(line.get_ydata()).tolist() for line in axes.lines}
+        assert lines["Training"] == HISTORY[f"train/{kind}"]
+        assert lines["Validation"] == HISTORY[f"val/{kind}"]
+    with Image.open(file) as picture:
+        assert picture.format == "PNG"
+        assert picture.width > 800
+
+
+def test_a_job_without_an_epoch_has_nothing_to_plot():
+    with pytest.raises(errors.FailedPrecondition, match="no epoch has ended"):
+        plots.draw_history({}, title="early")
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 250])
+def test_the_sketch_fits_a_terminal_and_holds_no_control_codes(epochs):
+    values = [1 / (epoch + 1) for epoch in range(epochs)]
+    names = ("train/loss", "val/loss", "train/accuracy", "val/accuracy")
+    sketch = plots.sketch_history(dict.fromkeys(names, values))
+    lines = sketch.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "\x1b" not in sketch
+    assert "loss" in lines[0]
+    assert "accuracy" in lines[0]
