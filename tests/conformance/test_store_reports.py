@@ -58,7 +58,8 @@ async def test_epoch_and_test_metrics_become_the_jobs_metrics_and_step_metrics_d
     await report(store, test)
     assert (await store.get_job("job-1")).metrics == {"val/loss": 0.2, "test/accuracy": 0.9}
     assert await kinds(store) == [
-        MetricsRecorded((samples.epoch_metric(1, 0.3), samples.epoch_metric(2, 0.2))),
+        MetricsRecorded((samples.epoch_metric(1, 0.3),)),
+        MetricsRecorded((samples.epoch_metric(2, 0.2),)),
         MetricsRecorded((test,)),
     ]
 
