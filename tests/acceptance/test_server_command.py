@@ -166,7 +166,7 @@ def test_the_server_stops_when_its_parent_is_gone(make_service):
 @pytest.mark.parametrize(
     ("missing", "flags", "extra"),
     [
-        ("pydantic_settings", (), "server"),
+        ("pydantic", (), "server"),
         ("sqlalchemy", (), "server"),
         ("psycopg", ("--database", "postgresql://nobody@127.0.0.1:9/none"), "postgres"),
     ],
