@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -46,9 +47,18 @@ CHANNEL_OPTIONS = [
     ),
 ]
 
+ADDRESS = re.compile(r"(unix|dns|ipv4|ipv6):.+|(\[[\da-fA-F:.]+\]|[^:/\s\[\]]+):(?P<port>\d{1,5})")
 INT32, INT64 = 2**31 - 1, 2**63 - 1
 INTEGERS = {"epochs": INT32, "batch_size": INT32, "seed": INT64}
 FRACTIONS = ("validation_split", "test_split")
+
+
+def check_address(address: str) -> None:
+    """Raise `InvalidArgument` for what is no address; gRPC would say so late and in riddles."""
+    match = ADDRESS.fullmatch(address)
+    if not match or not 0 < int(match["port"] or 1) < 2**16:
+        description = f"must be HOST:PORT, e.g. localhost:50051, but is {address!r}"
+        raise errors.InvalidArgument(violations=(errors.Violation("address", description),))
 
 
 def build_spec(

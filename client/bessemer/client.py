@@ -114,5 +114,8 @@ class Client:
 def connect(
     address: str = DEFAULT_ADDRESS, *, token: str | None = None, tls: bool = False, timeout: float = 60.0
 ) -> Client:
-    """A client of the service at `address` (HOST:PORT). Connects at the first call; `timeout` is in seconds per call."""
+    """A client of the service at `address` (HOST:PORT). Connects at the first call; `timeout` is in seconds per call.
+
+    Raises `InvalidArgument` for what is no address.
+    """
     return Client(Transport(address, token, tls, timeout))

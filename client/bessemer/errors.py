@@ -92,17 +92,37 @@ CODES: dict[grpc.StatusCode, type[BessemerError]] = {
 
 
 def from_rpc(error: grpc.RpcError, address: str) -> BessemerError:
-    """The error of this package for one of gRPC's."""
+    """The error of this package for one of gRPC's. What gRPC itself says is told in words that help."""
     code, details = error.code(), error.details() or ""
-    if code is grpc.StatusCode.UNAVAILABLE and "failed to connect" in details.lower():
-        return Unavailable(
+    match code:
+        case grpc.StatusCode.UNAVAILABLE:
+            return Unavailable(_explain_unavailable(details, address))
+        case grpc.StatusCode.DEADLINE_EXCEEDED if details == "Deadline Exceeded":
+            return DeadlineExceeded(
+                f"{address} gave no answer in time; `connect(timeout=...)` sets how long to wait"
+            )
+        case grpc.StatusCode.UNIMPLEMENTED:
+            return BessemerError(
+                f"{address} does not know this call: is it Bessemer, and as new as this client?"
+            )
+        case grpc.StatusCode.INVALID_ARGUMENT:
+            return InvalidArgument(details, _violations(error))
+    kind = CODES.get(code, BessemerError)
+    return kind(details if kind is not BessemerError else f"{code.name}: {details}")
+
+
+def _explain_unavailable(details: str, address: str) -> str:
+    lowered = details.lower()
+    if "failed to connect" in lowered:
+        return (
             f"nothing answers at {address}. Start the service with `bessemer-server --listen {address}`, or use "
             f"`bessemer.local()` for a private one."
         )
-    if code is grpc.StatusCode.INVALID_ARGUMENT:
-        return InvalidArgument(details, _violations(error))
-    kind = CODES.get(code, BessemerError)
-    return kind(details if kind is not BessemerError else f"{code.name}: {details}")
+    if "resol" in lowered:
+        return f"{address} cannot be found: no address is known for this name. Is it spelt right?"
+    if lowered in {"socket closed", "connection reset"} or lowered.startswith("recvmsg:"):
+        return f"the connection to {address} broke: the service stopped or restarts"
+    return details
 
 
 def _violations(error: grpc.RpcError) -> tuple[Violation, ...]:

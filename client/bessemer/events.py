@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Mapping
+from typing import Any
 
 from bessemer.v1 import jobs_pb2
 
@@ -103,7 +104,7 @@ def parse_event(message: jobs_pb2.JobEvent) -> Event:
         case "state_changed":
             change = message.state_changed
             failure = parse_failure(change.failure) if change.HasField("failure") else None
-            state = jobs_pb2.Job.State.Name(change.state)
+            state = name_of(jobs_pb2.Job.State, change.state)
             return StateChanged(cursor, time, state, change.attempt, change.message, failure)
         case "progressed":
             found = message.progressed
@@ -116,6 +117,11 @@ def parse_event(message: jobs_pb2.JobEvent) -> Event:
             return CheckpointSaved(cursor, time, parse_checkpoint(message.checkpoint_saved.checkpoint))
         case _:
             return Event(cursor, time)
+
+
+def name_of(enum: Any, value: int) -> str:
+    """Name of an enum's value; a newer service may have values that have none here yet."""
+    return str(enum.Name(value)) if value in enum.values() else f"UNKNOWN_{value}"
 
 
 def parse_progress(message: jobs_pb2.Progress) -> Progress:
@@ -133,7 +139,7 @@ def parse_progress(message: jobs_pb2.Progress) -> Progress:
 
 def parse_failure(message: jobs_pb2.Failure) -> Failure:
     """From the wire."""
-    reason = jobs_pb2.Failure.Reason.Name(message.reason)
+    reason = name_of(jobs_pb2.Failure.Reason, message.reason)
     return Failure(reason, message.message, message.next_step)
 
 

@@ -6,7 +6,6 @@ channel, get the missing axis.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bessemer import errors
+from bessemer import pictures
 
 Array = npt.NDArray[Any]
 PREFERRED_BYTES = 4 * 1024 * 1024
@@ -23,11 +22,13 @@ PREFERRED_BYTES = 4 * 1024 * 1024
 
 def prepare(inputs: Any, datatype: str, shape: Sequence[int]) -> Array:
     """The tensor [N, ...] for a signature such as UINT8 [-1, 28, 28, 1]. Raises `InvalidArgument`."""
-    loaded = _load(inputs)
-    array = _to_array(loaded)
     if datatype == "UINT8":
-        return _to_pixels(_fit_image(array, tuple(shape[1:])))
-    return np.ascontiguousarray(_fit_table(array, tuple(shape[1:])), dtype=np.float32)
+        return _to_pixels(_fit_image(_to_array(_load(inputs, shape[-1])), tuple(shape[1:])))
+    if _is_picture(inputs):
+        raise pictures.refuse(
+            f"the model takes {shape[-1]} features, shape [N, {shape[-1]}], not pictures or files"
+        )
+    return _to_floats(_fit_table(_to_array(inputs), tuple(shape[1:])))
 
 
 def split(array: Array) -> list[Array]:
@@ -36,54 +37,34 @@ def split(array: Array) -> list[Array]:
     return [array[start : start + rows] for start in range(0, len(array), rows)]
 
 
-def _load(inputs: Any) -> Any:
+def _load(inputs: Any, channels: int) -> Any:
     """Decode what names or holds an image file; anything else is left as it is."""
-    if _is_file_or_picture(inputs):
-        return _decode(inputs)
-    if isinstance(inputs, list | tuple) and inputs and all(map(_is_file_or_picture, inputs)):
-        return [_decode(item) for item in inputs]
+    if _is_picture(inputs):
+        return pictures.decode(inputs, channels)
+    if isinstance(inputs, list | tuple) and inputs and all(map(_is_picture, inputs)):
+        return [pictures.decode(item, channels) for item in inputs]
     return inputs
 
 
-def _is_file_or_picture(value: Any) -> bool:
-    return isinstance(value, str | os.PathLike | bytes) or _is_picture(value)
-
-
 def _is_picture(value: Any) -> bool:
-    return hasattr(value, "getbands") and hasattr(value, "convert")  # a PIL image, without importing PIL
-
-
-def _decode(source: Any) -> Array:
-    if _is_picture(source):
-        return np.asarray(source)
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError:
-        raise errors.BessemerError('reading image files needs Pillow: pip install "bessemer[plot]"') from None
-    name = "these bytes" if isinstance(source, bytes) else os.fspath(source)
-    try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as picture:
-            return np.asarray(picture)
-    except FileNotFoundError:
-        raise _invalid(f"there is no file {name}") from None
-    except (UnidentifiedImageError, OSError) as error:
-        raise _invalid(f"{name} is no image that can be read: {error}") from None
+    return isinstance(value, str | os.PathLike | bytes) or pictures.is_picture(value)
 
 
 def _to_array(inputs: Any) -> Array:
     try:
         array = np.asarray(inputs)
     except ValueError:
-        raise _invalid(
+        raise pictures.refuse(
             "the samples differ in shape; give samples of one shape, or predict one by one"
         ) from None
     if array.dtype.kind not in "buif":
-        raise _invalid(f"must be numbers, but holds {array.dtype.name}")
+        raise pictures.refuse(f"must be numbers, but holds {array.dtype.name}")
     return array
 
 
 def _fit_image(array: Array, wanted: tuple[int, ...]) -> Array:
     height, width, channels = wanted
+    given = list(array.shape)
     if channels == 1 and array.shape[-2:] == (height, width) and array.ndim in (2, 3):
         array = array[..., np.newaxis]
     if array.ndim == 3:
@@ -92,21 +73,23 @@ def _fit_image(array: Array, wanted: tuple[int, ...]) -> Array:
         forms = [f"[N, {height}, {width}, {channels}]", f"[{height}, {width}, {channels}]"]
         if channels == 1:
             forms += [f"[N, {height}, {width}]", f"[{height}, {width}]"]
-        raise _invalid(
-            f"the model takes images of shape {' or '.join(forms)}, but this has {list(array.shape)}"
-        )
+        raise pictures.refuse(f"the model takes images of shape {' or '.join(forms)}, but this has {given}")
     return array
 
 
 def _to_pixels(array: Array) -> Array:
     if array.dtype != np.uint8:
-        if array.dtype.kind == "f" and not np.array_equal(array, np.round(array)):
-            raise _invalid(
+        if array.dtype.kind == "f" and not np.array_equal(
+            array, np.round(array)
+        ):  # nor is NaN equal to itself
+            raise pictures.refuse(
                 "the model takes raw pixels, whole numbers from 0 to 255 as in its data set, and scales them itself; "
                 "this holds fractions"
             )
         if array.min() < 0 or array.max() > 255:
-            raise _invalid(f"pixels must be from 0 to 255, but are from {array.min()} to {array.max()}")
+            raise pictures.refuse(
+                f"pixels must be from 0 to 255, but are from {array.min()} to {array.max()}"
+            )
     return np.ascontiguousarray(array, dtype=np.uint8)
 
 
@@ -115,12 +98,19 @@ def _fit_table(array: Array, wanted: tuple[int, ...]) -> Array:
         array = array[np.newaxis]
     if array.ndim != 2 or array.shape[1:] != wanted or not len(array):
         features = wanted[0]
-        raise _invalid(
+        raise pictures.refuse(
             f"the model takes {features} features, shape [N, {features}] or [{features}], but this has "
             f"{list(array.shape)}"
         )
     return array
 
 
-def _invalid(description: str) -> errors.InvalidArgument:
-    return errors.InvalidArgument(violations=(errors.Violation("inputs", description),))
+def _to_floats(array: Array) -> Array:
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused
+        floats = np.ascontiguousarray(array, dtype=np.float32)
+    if not (finite := np.isfinite(floats)).all():
+        row, feature = np.argwhere(~finite)[0]
+        raise pictures.refuse(
+            f"features must be finite 32-bit numbers, but sample {row} has {array[row, feature]} as feature {feature}"
+        )
+    return floats

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 RECONNECT_PATIENCE_S = 60.0
 """How long `watch` tries to reach a server that went away."""
+RECONNECT_PAUSES_S = (0.1, 0.2, 0.5, 1.0)
+"""Between its tries; the last one is for all further ones."""
 
 
 class Job:
@@ -50,7 +52,7 @@ class Job:
     @property
     def state(self) -> str:
         """QUEUED, STARTING, RUNNING, PAUSING, PAUSED, CANCELLING, CANCELLED, SUCCEEDED or FAILED."""
-        return jobs_pb2.Job.State.Name(self._message.state)
+        return events.name_of(jobs_pb2.Job.State, self._message.state)
 
     @property
     def state_message(self) -> str:
@@ -124,10 +126,16 @@ class Job:
         """What was published; None until the job has SUCCEEDED."""
         from bessemer import models
 
-        if self._model is None and self._message.HasField("model"):
-            reference = self._message.model
-            self._model = models.Models(self._transport).get(f"{reference.name}@{reference.version}")
+        if self._model is None and self.model_reference:
+            self._model = models.Models(self._transport).get(self.model_reference)
         return self._model
+
+    @property
+    def model_reference(self) -> str | None:
+        """`name@version` of what was published, for `client.models.get`; None until the job has SUCCEEDED."""
+        if not self._message.HasField("model"):
+            return None
+        return f"{self._message.model.name}@{self._message.model.version}"
 
     @property
     def history(self) -> history.History:
@@ -145,21 +153,23 @@ class Job:
         Survives restarts of the server: it goes on behind the last event, none missing and none twice. Raises
         `Unavailable` when the server stays away.
         """
-        cursor, away_since = after, None
-        for pause_s in itertools.chain([0.1, 0.2, 0.5], itertools.repeat(1.0)):
+        cursor, away_since, tries = after, 0.0, 0
+        while True:
             request = jobs_pb2.WatchJobRequest(id=self.id, cursor=cursor)
             try:
                 for message in self._transport.stream(self._transport.jobs.WatchJob, request):
                     event = events.parse_event(message)
-                    cursor, away_since = event.cursor, None
+                    cursor, tries = event.cursor, 0
                     self._note(message)
                     yield event
                 return
             except errors.Unavailable:
-                away_since = away_since or time.monotonic()
-                if time.monotonic() - away_since > RECONNECT_PATIENCE_S:
+                now = time.monotonic()
+                away_since = away_since if tries else now
+                if now - away_since > RECONNECT_PATIENCE_S:
                     raise
-                time.sleep(pause_s)
+                time.sleep(RECONNECT_PAUSES_S[min(tries, len(RECONNECT_PAUSES_S) - 1)])
+                tries += 1
 
     def _note(self, message: jobs_pb2.JobEvent) -> None:
         """Keep what this object shows in step with the event."""
@@ -186,7 +196,7 @@ class Job:
         """
         from bessemer import progress as progress_module
 
-        with progress_module.show(self, enabled=progress) as display:
+        with progress_module.show(self, enabled=progress, goes_on=not self._transport.is_private) as display:
             for event in self.watch():
                 display.update(event)
         self.refresh()

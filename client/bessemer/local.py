@@ -13,10 +13,12 @@ import tempfile
 from collections.abc import Iterator
 
 from bessemer import errors
-from bessemer.client import Client, connect
+from bessemer.client import Client
+from bessemer.transport import Transport
 
 READY = re.compile(r"bessemer-server listening on (\S+)")
 STOP_TIMEOUT_S = 60.0
+TIMEOUT_S = 60.0
 
 
 @contextlib.contextmanager
@@ -33,9 +35,14 @@ def local(
         folder = pathlib.Path(
             data_dir or stack.enter_context(tempfile.TemporaryDirectory(prefix="bessemer-"))
         )
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            description = f"{folder} cannot be made a folder: {error.strerror}"
+            raise errors.InvalidArgument(violations=(errors.Violation("data_dir", description),)) from None
         process = stack.enter_context(_started(folder, dataset_dir))
-        yield stack.enter_context(connect(_read_address(process, folder)))
+        address = _read_address(process, folder)
+        yield stack.enter_context(Client(Transport(address, None, False, TIMEOUT_S, is_private=True)))
 
 
 @contextlib.contextmanager

@@ -21,22 +21,45 @@ COLORS = {"train": "#1f6feb", "val": "#d9480f"}
 
 
 def draw_history(history: Curves, *, title: str, path: str | os.PathLike[str] | None = None) -> Figure:
-    """Loss and accuracy side by side over the epochs, training and validation; written to `path` when given."""
+    """Loss and accuracy side by side over the epochs, training and validation; written to `path` when given.
+
+    Raises `FailedPrecondition` before the first epoch has ended, `InvalidArgument` for a path that cannot be written.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         raise errors.BessemerError('plots need matplotlib: pip install "bessemer[plot]"') from None
-    if not any(f"{split}/{kind}" in history for split in SPLITS for kind in KINDS):
-        raise errors.FailedPrecondition("there is nothing to plot yet: no epoch has ended")
+    _check_any(history)
     figure = Figure(figsize=(10, 4), layout="constrained", dpi=120)
     FigureCanvasAgg(figure)  # no window, wherever this runs
     figure.suptitle(title, fontsize=12)
     for axes, kind in zip(figure.subplots(1, len(KINDS)), KINDS, strict=True):
         _draw_kind(axes, history, kind)
     if path is not None:
-        figure.savefig(path)
+        _save(figure, path)
     return figure
+
+
+def _check_any(history: Curves) -> None:
+    if not any(history.get(f"{split}/{kind}") for split in SPLITS for kind in KINDS):
+        raise errors.FailedPrecondition("there is nothing to plot: no epoch of this job has ended")
+
+
+def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    name = os.fspath(path)
+    known = figure.canvas.get_supported_filetypes()
+    suffix = os.path.splitext(name)[1].lower().removeprefix(".")  # noqa: PTH122 - a path may be a string here
+    if suffix not in known:
+        raise _refuse(name, f"must end with .png, .pdf, .svg or another of {', '.join(sorted(known))}")
+    try:
+        figure.savefig(name)
+    except OSError as error:
+        raise _refuse(name, f"cannot be written: {error.strerror}") from None
+
+
+def _refuse(path: str, description: str) -> errors.InvalidArgument:
+    return errors.InvalidArgument(violations=(errors.Violation("path", f"{path} {description}"),))
 
 
 def _draw_kind(axes: Axes, history: Curves, kind: str) -> None:
@@ -61,6 +84,7 @@ def sketch_history(history: Curves, *, width: int = 78, height: int = 14) -> str
     """Loss and accuracy over the epochs in characters, side by side, without colour."""
     import plotext
 
+    _check_any(history)
     figure = plotext.figure
     figure.clear()
     figure.subplots(1, len(KINDS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from bessemer import events
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from bessemer.jobs import Job
 
-QUIET_STATES = ("STARTING", "RUNNING", "SUCCEEDED")
+QUIET_STATES = events.TERMINAL | {"STARTING", "RUNNING"}
+"""What they would say is said by the bar, or by the end of `Job.wait`."""
 
 
 class Display(Protocol):
@@ -27,8 +28,8 @@ class Display(Protocol):
 
 
 @contextlib.contextmanager
-def show(job: Job, *, enabled: bool = True) -> Iterator[Display]:
-    """A display that fits where standard error leads. Ctrl-C within says that the job goes on."""
+def show(job: Job, *, enabled: bool, goes_on: bool) -> Iterator[Display]:
+    """A display that fits where standard error leads. Ctrl-C within says what becomes of the job."""
     try:
         if not enabled:
             yield _Nothing()
@@ -38,25 +39,46 @@ def show(job: Job, *, enabled: bool = True) -> Iterator[Display]:
         else:
             yield _LineDisplay(job)
     except KeyboardInterrupt:
-        _say(
-            f"\nJob {job.id} goes on. Watch it: bessemer jobs watch {job.id}   Stop it: bessemer jobs cancel {job.id}"
-        )
+        _say(f"\nJob {job.id} {'goes on' if goes_on else 'stops with its private service'}.")
+        if goes_on:
+            _say(f"  watch it:   bessemer jobs watch {job.id}\n  cancel it:  bessemer jobs cancel {job.id}")
         raise
 
 
-def format_metrics(metrics: dict[str, float]) -> str:
-    """`loss 0.123  accuracy 0.950  val_loss ...`: as Keras abbreviates, training metrics without their prefix."""
-    shown = {
-        name.removeprefix("train/").replace("/", "_"): value
-        for name, value in metrics.items()
-        if name != "learning_rate"
-    }
-    return "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
+def format_metrics(metrics: Mapping[str, float]) -> str:
+    """`loss 0.1230  accuracy 0.9500  val_loss ...`: as Keras abbreviates, only validation with its prefix."""
+    names = sorted((name for name in metrics if name != "learning_rate"), key=_rank)
+    return "  ".join(f"{_shorten(name)} {format_value(metrics[name])}" for name in names)
 
 
-def describe_change(change: events.StateChanged) -> str:
+def _rank(name: str) -> tuple[bool, bool, str]:
+    return name.startswith("val/"), not name.endswith("/loss"), name
+
+
+def _shorten(name: str) -> str:
+    return name.removeprefix("train/").removeprefix("test/").replace("/", "_")
+
+
+def format_value(value: float) -> str:
+    """Four decimals where they tell enough, else four digits: `0.9500`, `3.1e-05`, `8.515e+27`."""
+    return f"{value:.4f}" if value == 0 or 0.01 <= abs(value) < 10_000 else f"{value:.4g}"
+
+
+def _head(event: events.MetricsRecorded, epochs: int) -> str:
+    """`epoch 3/10`, or `test` padded to the same width."""
+    is_test = any(name.startswith("test/") for name in event.metrics)
+    return "test".ljust(len(f"epoch {epochs}/{epochs}")) if is_test else _count(event.epoch, epochs)
+
+
+def _count(epoch: int, epochs: int) -> str:
+    return f"epoch {epoch:>{len(str(epochs))}}/{epochs}"
+
+
+def _describe(change: events.StateChanged) -> str | None:
     """One line for a move that deserves one."""
-    return f"{change.state.lower()}: {change.message}" if change.message else change.state.lower()
+    if change.state in QUIET_STATES or not change.message:
+        return None
+    return f"{change.state.lower()}: {change.message}"
 
 
 def _say(line: str) -> None:
@@ -77,25 +99,23 @@ class _LineDisplay:
 
     def update(self, event: events.Event) -> None:
         match event:
-            case events.MetricsRecorded(epoch=epoch, metrics=metrics):
-                is_test = any(name.startswith("test/") for name in metrics)
-                head = "test" if is_test else f"epoch {epoch}/{self._epochs}"
-                _say(f"{head}  {format_metrics(dict(metrics))}")
-            case events.StateChanged() if event.state not in QUIET_STATES and event.message:
-                _say(describe_change(event))
+            case events.MetricsRecorded(metrics=metrics):
+                _say(f"{_head(event, self._epochs)}  {format_metrics(metrics)}")
+            case events.StateChanged() if line := _describe(event):
+                _say(line)
 
 
 def _open_bar() -> Bar:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
     return Progress(
         TextColumn("{task.description:<11}"),
-        BarColumn(bar_width=16),
-        TextColumn("{task.fields[rate]:>10}"),
-        TimeRemainingColumn(compact=True),
+        BarColumn(bar_width=14),
+        TextColumn("{task.fields[pace]}"),
         TextColumn("{task.fields[metrics]}"),
         console=Console(stderr=True),
+        transient=True,  # what stays are the lines of the epochs
     )
 
 
@@ -105,30 +125,37 @@ class _BarDisplay:
     def __init__(self, job: Job, bar: Bar) -> None:
         self._bar = bar
         self._epochs = job.effective_spec.get("epochs", 0)
-        self._metrics = ""
-        self._task: TaskID = bar.add_task(job.state.lower(), total=None, rate="", metrics="")
+        self._task: TaskID = bar.add_task(job.state.lower(), total=None, pace="", metrics="")
 
     def update(self, event: events.Event) -> None:
         match event:
             case events.Progressed(progress=progress, metrics=metrics):
-                self._metrics = _short(dict(metrics)) if metrics else self._metrics
                 self._bar.update(
                     self._task,
-                    description=f"epoch {progress.epoch}/{progress.epochs}",
+                    description=_count(progress.epoch, progress.epochs),
                     total=progress.steps,
                     completed=progress.step,
-                    rate=f"{progress.samples_per_second:,.0f}/s" if progress.samples_per_second else "",
-                    metrics=self._metrics,
+                    pace=_format_pace(progress),
                 )
-            case events.MetricsRecorded(epoch=epoch, metrics=metrics):
-                is_test = any(name.startswith("test/") for name in metrics)
-                head = "test" if is_test else f"epoch {epoch}/{self._epochs}"
-                self._bar.console.print(f"{head:<11} {format_metrics(dict(metrics))}", highlight=False)
-            case events.StateChanged() if event.state not in QUIET_STATES and event.message:
-                self._bar.console.print(describe_change(event), highlight=False)
+                if metrics:
+                    self._bar.update(self._task, metrics=format_metrics(metrics))
+            case events.MetricsRecorded(metrics=metrics):
+                self._print(f"{_head(event, self._epochs)}  {format_metrics(metrics)}")
             case events.StateChanged(state=state):
-                self._bar.update(self._task, description=state.lower())
+                self._bar.update(self._task, description=state.lower(), pace="")
+                if line := _describe(event):
+                    self._print(line)
+
+    def _print(self, line: str) -> None:
+        self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _short(metrics: dict[str, float]) -> str:
-    return "  ".join(f"{name.removeprefix('train/')} {value:.4f}" for name, value in metrics.items())
+def _format_pace(progress: events.Progress) -> str:
+    """`  976/s  0:08 left`: samples per second, and the service's own estimate of what is left."""
+    rate = f"{progress.samples_per_second:,.0f}/s" if progress.samples_per_second else ""
+    if progress.eta_seconds is None:
+        return f"{rate:>8}"
+    minutes, seconds = divmod(round(progress.eta_seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    left = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    return f"{rate:>8}  {left:>5} left"

@@ -17,8 +17,14 @@ T = TypeVar("T")
 class Transport:
     """A channel with the stubs of every service."""
 
-    def __init__(self, address: str, token: str | None, tls: bool, timeout_s: float) -> None:
+    def __init__(
+        self, address: str, token: str | None, tls: bool, timeout_s: float, *, is_private: bool = False
+    ) -> None:
+        _calls.check_address(address)
         self.address = address
+        self.is_private = is_private
+        """Whether the service ends with this program."""
+        self._is_closed = False
         self._timeout_s = timeout_s
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._channel = (
@@ -39,6 +45,7 @@ class Transport:
 
     def call(self, method: Callable[..., T], request: Any) -> T:
         """The answer. Raises the errors of this package."""
+        self._check_open()
         try:
             return method(request, timeout=self._timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
@@ -46,6 +53,7 @@ class Transport:
 
     def stream(self, method: Callable[..., Iterator[T]], request: Any) -> Iterator[T]:
         """The answers of a stream, without a timeout. Raises the errors of this package."""
+        self._check_open()
         answers: Any = method(request, metadata=self._metadata)
         try:
             yield from answers
@@ -56,4 +64,11 @@ class Transport:
 
     def close(self) -> None:
         """End the channel."""
+        self._is_closed = True
         self._channel.close()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise errors.FailedPrecondition(
+                f"this client of {self.address} is closed; make the call within its `with` block, or connect again"
+            )

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -50,7 +51,76 @@ def test_detached_training_is_watched_later(cli):
     job_id = cli("train", "mlp", "-d", "iris", "--epochs", "3", "--detach").stdout.strip()
     watched = cli("jobs", "watch", job_id)
     assert "epoch 3/3" in watched.stderr
-    assert watched.stdout.startswith("SUCCEEDED")
+    assert watched.stdout.startswith("model mlp-iris@")
+
+
+def test_an_interrupt_says_that_the_job_goes_on_and_how_to_end_it(cli, service):
+    command = [COMMAND, "--server", service.address, "train", "mnist_cnn", "-d", "digits", "-n", "1000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        job_id = running.stderr.readline().split()[1]
+        assert running.stderr.readline().startswith("epoch    1/1000")
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert f"Job {job_id} goes on." in said
+    assert f"bessemer jobs watch {job_id}" in said
+    assert "Traceback" not in said
+    assert json.loads(cli("jobs", "show", job_id, "--json").stdout)["state"] == "RUNNING"
+    cli("jobs", "cancel", job_id)
+    cli("jobs", "watch", job_id, status=1)
+
+
+def test_a_trained_job_is_told_again_by_watch(cli, trained):
+    job_id, done = trained
+    watched = cli("jobs", "watch", job_id)
+    assert watched.stdout == done.stdout
+    assert watched.stderr.splitlines() == done.stderr.splitlines()[1:]
+
+
+@pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize(
+    ("command", "key", "value"),
+    [
+        ("jobs list --state succeeded --limit 1000", "name", "cli-digits"),
+        ("models list", "name", "cli-digits"),
+        ("models list --name cli-digits", "version", "1"),
+        ("datasets list", "name", "digits"),
+        ("architectures", "name", "mnist_cnn"),
+    ],
+)
+def test_a_list_as_json_holds_what_there_is(cli, command, key, value):
+    assert value in {row[key] for row in json.loads(cli(*command.split(), "--json").stdout)}
+
+
+@pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize(
+    ("command", "key", "value"),
+    [
+        ("models show cli-digits", "dataset", "digits"),
+        ("datasets show iris", "labels", ["setosa", "versicolor", "virginica"]),
+        ("architectures mlp", "name", "mlp"),
+        ("summary mnist_cnn --dataset mnist", "parameters", 225_034),
+        ("summary mlp -d iris --set options.hidden=[7]", "parameters", 4 * 7 + 7 + 7 * 3 + 3),
+    ],
+)
+def test_one_thing_as_json_holds_its_fields(cli, command, key, value):
+    assert json.loads(cli(*command.split(), "--json").stdout)[key] == value
+
+
+def test_the_settings_that_are_shown_train_the_same_job_again(cli, trained):
+    job_id, _ = trained
+    first = json.loads(cli("jobs", "show", job_id, "--json").stdout)
+    lines = cli("jobs", "show", job_id).stdout.splitlines()
+    (column,) = (line.index("epochs=") for line in lines if "epochs=" in line)
+    sets = [part for line in lines if "=" in line for part in ("--set", line[column:])]
+    again = cli(
+        "train", "mlp", "-d", "digits", "--name", "cli-digits-again", *sets, "--detach"
+    ).stdout.strip()
+    cli("jobs", "watch", again)
+    second = json.loads(cli("jobs", "show", again, "--json").stdout)
+    assert second["spec"] == first["spec"]
+    assert second["metrics"] == first["metrics"]
 
 
 def test_settings_by_path_reach_the_job(cli):
@@ -69,7 +139,9 @@ def test_jobs_are_listed_shown_and_plotted(cli, trained, tmp_path):
     assert job_id in cli("jobs", "list").stdout
     assert job_id in {job["id"] for job in json.loads(cli("jobs", "list", "--json").stdout)}
     assert "SUCCEEDED" in cli("jobs", "show", job_id).stdout
-    assert "accuracy" in cli("jobs", "plot", job_id).stdout
+    sketch = cli("jobs", "plot", job_id).stdout
+    assert "loss" in sketch
+    assert "accuracy" in sketch
     cli("jobs", "plot", job_id, "-o", "curves.png", cwd=tmp_path)
     with Image.open(tmp_path / "curves.png") as picture:
         assert picture.format == "PNG"
@@ -119,6 +191,13 @@ def test_the_catalog_is_shown(cli):
         (["models", "show", "a@b"], 1, "error: version: "),
         (["predict", "cli-digits", "/no/such.png"], 1, "there is no file"),
         (["jobs", "list", "--state", "SLEEPING"], 1, "there is no state 'SLEEPING'"),
+        (["jobs", "plot", "nothing"], 1, "error: "),
+        (["datasets", "show", "irsi"], 1, "did you mean iris?"),
+        (["models", "show", "cli-digits@99"], 1, "no version 99"),
+        (["train", "mlp", "-d", "iris", "--set", "epochs=abc"], 1, "error: epochs: must be an integer"),
+        (["train", "mlp", "-d", "iris", "-n", "abc"], 2, "error: Invalid value for '--epochs'"),
+        (["jobs", "list", "--limit", "0"], 2, "error: "),
+        (["nonsense"], 2, "error: No such command 'nonsense'"),
         (["architectures", "mpl"], 1, "did you mean mlp?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -132,3 +211,31 @@ def test_where_no_server_runs_the_command_says_what_to_start(cli):
     said = cli("jobs", "list", server="127.0.0.1:9", status=1).stderr
     assert "error: nothing answers at 127.0.0.1:9" in said
     assert "bessemer-server --listen 127.0.0.1:9" in said
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_file_that_does_not_fit_is_named(cli, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"hello")
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "large.png")
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    for name, words in [
+        ("broken.png", "no picture can be read from broken.png"),
+        ("large.png", "large.png: the model takes images of shape"),
+        ("rows.csv", "rows.csv: line 1: 'a' is no number"),
+    ]:
+        said = cli("predict", "cli-digits", name, cwd=tmp_path, status=1).stderr
+        assert said.startswith("error: ")
+        assert words in said
+        assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("address", ["", "localhost", "http://localhost:50051"])
+def test_what_is_no_address_is_refused(cli, address):
+    assert "error: address: must be HOST:PORT" in cli("jobs", "list", server=address, status=1).stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["", "train", "jobs", "jobs list", "models", "predict", "datasets", "summary"]
+)
+def test_every_command_has_help(cli, command):
+    assert "Usage: bessemer" in cli(*command.split(), "--help").stdout

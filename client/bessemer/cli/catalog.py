@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import json
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -22,7 +25,10 @@ from bessemer.cli.session import Session
 def summary(
     session: Session, architecture: str, dataset: str, assignments: tuple[str, ...], as_json: bool
 ) -> None:
-    """Layers, shapes and parameter counts of a model, before any training."""
+    """Layers, shapes and parameters of a model.
+
+    Nothing is trained for it.
+    """
     options = paths.parse(assignments).get("options")
     found = session.client.summary(architecture, dataset=dataset, options=options)
     if as_json:
@@ -36,7 +42,10 @@ def summary(
 @render.as_json
 @click.pass_obj
 def architectures(session: Session, name: str | None, as_json: bool) -> None:
-    """What can be trained; with NAME, the options of one architecture."""
+    """What can be trained.
+
+    With NAME, the options of that architecture.
+    """
     found = {architecture.name: architecture for architecture in session.client.architectures()}
     if name is not None and name not in found:
         near = difflib.get_close_matches(name, found, n=1)
@@ -49,9 +58,18 @@ def architectures(session: Session, name: str | None, as_json: bool) -> None:
         rows = [(item.name, item.description.splitlines()[0]) for item in found.values()]
         render.print_table(("NAME", "DESCRIPTION"), rows, empty="There are no architectures.")
         return
-    click.echo(f"{name}: {found[name].description}\n")
+    render.print_text(f"{name}: {found[name].description}\n")
     options = [
-        (option, str(schema.get("type", "")), str(schema.get("default", "")), schema.get("description", ""))
+        (
+            option,
+            str(schema.get("type", "")),
+            _format_default(schema),
+            " ".join(schema.get("description", "").split()),
+        )
         for option, schema in found[name].options_schema.get("properties", {}).items()
     ]
     render.print_table(("OPTION", "TYPE", "DEFAULT", "DESCRIPTION"), options, empty="It has no options.")
+
+
+def _format_default(schema: Mapping[str, Any]) -> str:
+    return json.dumps(schema["default"]) if "default" in schema else "required"

@@ -7,7 +7,7 @@ import pathlib
 import click
 
 from bessemer import plots
-from bessemer.cli import render
+from bessemer.cli import paths, render
 from bessemer.cli.session import Session
 from bessemer.jobs import Job
 
@@ -29,21 +29,20 @@ def list_(session: Session, state: str | None, architecture: str | None, limit: 
     if as_json:
         render.print_json([describe(job) for job in found])
         return
-    columns = ("ID", "NAME", "STATE", "EPOCH", "METRICS", "CREATED")
+    columns = ("ID", "NAME", "STATE", "EPOCH", "ACCURACY", "AGE")
     rows = [
         (
             job.id,
             job.name,
             job.state,
             f"{job.progress.epoch}/{job.progress.epochs}" if job.progress.epochs else "",
-            render.format_metrics(job.metrics, lambda name: name.endswith("/accuracy")),
+            render.format_accuracy(job.metrics),
             render.format_age(job.create_time),
         )
         for job in found
     ]
-    render.print_table(
-        columns, rows, empty="There are no jobs. Start one: bessemer train mnist_cnn --dataset digits"
-    )
+    nothing = "There are no jobs. Start one: bessemer train mnist_cnn --dataset digits"
+    render.print_table(columns, rows, empty="No job fits." if state or architecture else nothing)
 
 
 @jobs.command()
@@ -56,16 +55,21 @@ def show(session: Session, job_id: str, as_json: bool) -> None:
     if as_json:
         render.print_json(describe(job))
         return
-    fields = describe(job)
-    fields["metrics"] = render.format_metrics(job.metrics)
-    fields["progress"] = (
-        f"epoch {job.progress.epoch}/{job.progress.epochs}, step {job.progress.step}/{job.progress.steps}"
-    )
-    if job.failure:
-        fields["failure"] = f"{job.failure.reason}: {job.failure.message}"
-        fields["next step"] = job.failure.next_step
-    del fields["spec"]
-    render.print_fields(fields)
+    progress, failure = job.progress, job.failure
+    where = f"epoch {progress.epoch}/{progress.epochs}, step {progress.step:,}/{progress.steps:,}"
+    shown = describe(job) | {
+        "duration_seconds": f"{job.duration.total_seconds():.1f}" if job.duration else None,
+        "progress": where if progress.steps else None,
+        "metrics": render.list_metrics(job.metrics),
+        "spec": paths.flatten(job.effective_spec),
+    }
+    if failure:
+        shown |= {
+            "state_message": None,
+            "failure": f"{failure.reason}: {failure.message}",
+            "next_step": failure.next_step,
+        }
+    render.print_fields(shown)
 
 
 @jobs.command()
@@ -73,12 +77,7 @@ def show(session: Session, job_id: str, as_json: bool) -> None:
 @click.pass_obj
 def watch(session: Session, job_id: str) -> None:
     """Show the progress of a job until its end."""
-    job = session.client.jobs.get(job_id)
-    try:
-        job.wait()
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    click.echo(f"{job.state}  {render.format_metrics(job.metrics)}")
+    render.print_end(session.client.jobs.get(job_id).wait())
 
 
 @jobs.command()
@@ -92,7 +91,10 @@ def cancel(session: Session, job_id: str) -> None:
 @jobs.command()
 @click.argument("job_id")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=pathlib.Path), help="Picture to write (PNG, PDF, SVG)."
+    "-o",
+    "--output",
+    type=click.Path(path_type=pathlib.Path, dir_okay=False),
+    help="Picture to write (PNG, PDF, SVG).",
 )
 @click.pass_obj
 def plot(session: Session, job_id: str, output: pathlib.Path | None) -> None:
@@ -115,10 +117,11 @@ def describe(job: Job) -> dict[str, object]:
         "architecture": job.architecture,
         "dataset": job.dataset,
         "attempt": job.attempt,
+        "created": job.create_time.isoformat(timespec="seconds"),
+        "duration_seconds": job.duration.total_seconds() if job.duration else None,
         "progress": job.progress,
         "metrics": job.metrics,
-        "failure": job.failure,
+        "model": job.model_reference,
         "spec": job.effective_spec,
-        "created": job.create_time.isoformat(timespec="seconds"),
-        "duration": str(job.duration) if job.duration else None,
+        "failure": job.failure,
     }

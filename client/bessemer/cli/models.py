@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Any
 
 import click
 
 from bessemer import errors
-from bessemer.cli import render
+from bessemer.cli import paths, render, samples
 from bessemer.cli.session import Session
-from bessemer.models import Model
+from bessemer.models import Model, Prediction, TensorSpec
 
 
 @click.group()
@@ -34,13 +33,14 @@ def list_(session: Session, name: str | None, as_json: bool) -> None:
             model.architecture,
             model.dataset,
             f"{model.parameters:,}",
-            render.format_metrics(model.metrics, lambda name: name == "test/accuracy"),
+            render.format_accuracy(model.metrics),
             render.format_age(model.create_time),
         )
         for model in found
     ]
-    columns = ("MODEL", "ARCHITECTURE", "DATASET", "PARAMETERS", "METRICS", "CREATED")
-    render.print_table(columns, rows, empty="There are no models yet. A job that succeeds publishes one.")
+    columns = ("MODEL", "ARCHITECTURE", "DATASET", "PARAMETERS", "ACCURACY", "AGE")
+    nothing = "There are no models yet. A job that succeeds publishes one."
+    render.print_table(columns, rows, empty=f"There is no model {name!r}." if name else nothing)
 
 
 @models.command()
@@ -50,17 +50,24 @@ def list_(session: Session, name: str | None, as_json: bool) -> None:
 def show(session: Session, model: str, as_json: bool) -> None:
     """Everything about one model: NAME or NAME@VERSION."""
     found = session.client.models.get(model)
-    fields = describe(found)
     if as_json:
-        render.print_json(fields)
+        render.print_json(describe(found))
         return
-    fields["metrics"] = render.format_metrics(found.metrics)
-    fields["labels"] = ", ".join(found.labels)
-    for side in ("inputs", "outputs"):
-        specs = getattr(found, side)
-        fields[side] = ", ".join(f"{spec.name} {spec.datatype} {list(spec.shape)}" for spec in specs)
-    del fields["spec"]
-    render.print_fields(fields)
+    render.print_fields(
+        describe(found)
+        | {
+            "parameters": f"{found.parameters:,}",
+            "metrics": render.list_metrics(found.metrics),
+            "labels": ", ".join(found.labels),
+            "inputs": [_format_tensor(spec) for spec in found.inputs],
+            "outputs": [_format_tensor(spec) for spec in found.outputs],
+            "spec": paths.flatten(found.spec),
+        }
+    )
+
+
+def _format_tensor(spec: TensorSpec) -> str:
+    return f"{spec.name} {spec.datatype} {list(spec.shape)}"
 
 
 @click.command()
@@ -75,12 +82,16 @@ def show(session: Session, model: str, as_json: bool) -> None:
 @render.as_json
 @click.pass_obj
 def predict(session: Session, model: str, files: tuple[pathlib.Path, ...], as_json: bool) -> None:
-    """Ask MODEL (NAME or NAME@VERSION) about pictures, .npy arrays, or rows of .csv files."""
+    """Ask a model about files.
+
+    MODEL is NAME, for its newest version, or NAME@VERSION. Each FILE is a picture of the model's size, an array of
+    samples (.npy), or a table with a sample on each line (.csv, without a header).
+    """
     found = session.client.models.get(model)
     rows = [
         (f"{file.name}[{i}]" if len(predictions) > 1 else file.name, prediction)
         for file in files
-        for predictions in [found.predict(_read(file))]
+        for predictions in [_predict(found, file)]
         for i, prediction in enumerate(predictions)
     ]
     if as_json:
@@ -90,19 +101,14 @@ def predict(session: Session, model: str, files: tuple[pathlib.Path, ...], as_js
     render.print_table(("INPUT", "LABEL", "PROBABILITY"), table, empty="Nothing to predict.")
 
 
-def _read(file: pathlib.Path) -> Any:
-    import numpy as np
-
-    if not file.exists():
-        raise errors.BessemerError(f"there is no file {file}")
+def _predict(model: Model, file: pathlib.Path) -> list[Prediction]:
     try:
-        if file.suffix == ".npy":
-            return np.load(file, allow_pickle=False)
-        if file.suffix == ".csv":
-            return np.loadtxt(file, delimiter=",", ndmin=2)
-    except ValueError as error:
-        raise errors.BessemerError(f"{file} cannot be read as numbers: {error}") from None
-    return file
+        return model.predict(samples.read(file))
+    except errors.InvalidArgument as error:
+        if str(file) in str(error):
+            raise
+        named = tuple(errors.Violation(str(file), violation.description) for violation in error.violations)
+        raise errors.InvalidArgument(str(error), named) from None
 
 
 def describe(model: Model) -> dict[str, object]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
 KEYS = (
+    "epochs",
+    "batch_size",
+    "seed",
     "options",
     "optimizer",
     "early_stopping",
     "validation_split",
     "test_split",
-    "epochs",
-    "batch_size",
-    "seed",
 )
 
 
@@ -35,6 +35,23 @@ def parse(assignments: Sequence[str]) -> dict[str, Any]:
             )
         _assign(found, path.split("."), _parse_value(text))
     return found
+
+
+def flatten(spec: Mapping[str, Any]) -> list[str]:
+    """The settings of a job's specification as assignments that `parse` reads back."""
+    found: list[str] = []
+    for key in KEYS:
+        value = spec.get(key)
+        if isinstance(value, Mapping):
+            found += [f"{key}.{name}={_format_value(part)}" for name, part in sorted(value.items())]
+        elif value is not None:
+            found.append(f"{key}={_format_value(value)}")
+    return found
+
+
+def _format_value(value: Any) -> str:
+    is_plain_text = isinstance(value, str) and _parse_value(value) == value
+    return str(value) if is_plain_text else json.dumps(value)
 
 
 def _parse_value(text: str) -> Any:

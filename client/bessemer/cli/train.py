@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from bessemer import errors
 from bessemer.cli import paths, render
 from bessemer.cli.session import Session
 
@@ -15,15 +14,15 @@ from bessemer.cli.session import Session
 @click.option("--epochs", "-n", type=int, help="Passes over the training split.")
 @click.option("--batch-size", "-b", type=int, help="Samples per step.")
 @click.option("--seed", type=int, help="Key of every random draw.")
-@click.option("--name", help="The model is published under it.")
+@click.option("--name", help="The model is published under it.  [default: ARCHITECTURE-DATASET]")
 @click.option(
     "--set",
     "assignments",
     metavar="PATH=VALUE",
     multiple=True,
-    help="Any other setting: options.dropout=0.3, optimizer=sgd, optimizer.learning_rate=0.01.",
+    help="Any other setting; may be repeated (see above).",
 )
-@click.option("--detach", is_flag=True, help="Print the id and do not wait.")
+@click.option("--detach", is_flag=True, help="Print the job's id and do not wait.")
 @click.pass_obj
 def train(  # noqa: PLR0917 - click calls it by keyword
     session: Session,
@@ -36,7 +35,18 @@ def train(  # noqa: PLR0917 - click calls it by keyword
     assignments: tuple[str, ...],
     detach: bool,
 ) -> None:
-    """Submit a training job and show its progress until the end."""
+    """Submit a training job and show its progress until the end.
+
+    Ctrl-C ends the showing, not the job.
+
+    \b
+    --set takes the settings of a job by their paths:
+      options.dropout=0.3                an option of the architecture
+      optimizer=sgd                      adam unless it is set
+      optimizer.learning_rate=0.01       beside the kind
+      early_stopping.monitor=val/loss early_stopping.patience=3
+      validation_split=0.1 test_split=0.2
+    """  # noqa: D301 - click's mark for lines that stay as they are
     arguments = paths.parse(assignments)
     flags = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
     arguments |= {key: value for key, value in flags.items() if value is not None}
@@ -45,20 +55,4 @@ def train(  # noqa: PLR0917 - click calls it by keyword
         click.echo(job.id)
         return
     click.echo(f"job {job.id} ({job.name})", err=True)
-    try:
-        job.wait()
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    click.echo(
-        f"model {job.name}@{_version(job.model)}  {render.format_metrics(job.metrics, _is_test)}".rstrip()
-    )
-
-
-def _is_test(name: str) -> bool:
-    return name.startswith("test/")
-
-
-def _version(model: object) -> str:
-    if model is None:
-        raise errors.BessemerError("the job has succeeded, but names no model")
-    return str(getattr(model, "version", ""))
+    render.print_end(job.wait())

@@ -25,8 +25,9 @@ ALLOCATOR = {
     "MALLOC_TRIM_THRESHOLD_": "1073741824",
     "MALLOC_TOP_PAD_": "67108864",
 }
-# NumPy's own threads would start before the fork.
-THREADING = {"OPENBLAS_NUM_THREADS": "1"}
+# An OpenMP thread that spins long while it waits takes the core from whoever has work (docs/measurements.md); NumPy's
+# own threads would start before the fork.
+THREADING = {"GOMP_SPINCOUNT": "1000", "OPENBLAS_NUM_THREADS": "1"}
 
 
 class ForkServer:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import bessemer
 from bessemer import _calls, errors
 
 
@@ -83,3 +84,26 @@ def test_every_request_has_an_idempotency_key_of_its_own_unless_given():
 )
 def test_a_reference_is_a_name_and_perhaps_a_version(text, parts):
     assert _calls.parse_reference(text) == parts
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "localhost:50051",
+        "10.0.0.7:1",
+        "[::1]:50051",
+        "host-1.example:65535",
+        "unix:/run/b.sock",
+        "dns:///h:1",
+    ],
+)
+def test_an_address_has_a_host_and_a_port(address):
+    _calls.check_address(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "localhost", "localhost:", ":50051", "h:0", "h:65536", "http://h:1", "h 1:2"]
+)
+def test_what_is_no_address_is_refused_before_anything_is_sent(address):
+    with pytest.raises(errors.InvalidArgument, match="address: must be HOST:PORT"):
+        bessemer.connect(address)

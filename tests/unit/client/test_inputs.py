@@ -1,6 +1,7 @@
 """What users hold to the tensor that a model takes."""
 
 import io
+import math
 
 import numpy as np
 import pytest
@@ -93,9 +94,13 @@ def test_rows_of_a_table_become_32_bit_floats(given):
         (np.zeros((2, 5)), TABLE, r"4 features, shape \[N, 4\] or \[4\], but this has \[2, 5\]"),
         ([["a", "b", "c", "d"]], TABLE, "must be numbers"),
         ("/no/such/file.png", GREY, "there is no file /no/such/file.png"),
-        (b"not a picture", GREY, "these bytes is no image|these bytes"),
+        (b"not a picture", GREY, "no picture can be read from these bytes"),
+        (Image.new("L", (9, 8)), GREY, r"but this has \[8, 9, 1\]"),
+        ("word", TABLE, "4 features, .* not pictures or files"),
+        ([[1, 2, math.nan, 4]], TABLE, "sample 0 has nan as feature 2"),
+        ([[1, 2, 3, 4], [1, 1e300, 3, 4]], TABLE, r"sample 1 has 1e\+300 as feature 1"),
+        (np.full((8, 8), np.nan), GREY, "whole numbers"),
     ],
-    ids=str,
 )
 def test_what_does_not_fit_is_refused_with_what_would(given, signature, words):
     with pytest.raises(errors.InvalidArgument, match=words) as refused:

@@ -26,11 +26,24 @@ def test_assignments_become_arguments(assignments, arguments):
     assert paths.parse(assignments) == arguments
 
 
+def test_a_specification_is_shown_as_the_assignments_that_make_it():
+    spec = {
+        "epochs": 3,
+        "optimizer": {"kind": "sgd", "learning_rate": 0.05},
+        "options": {"activation": "relu", "hidden": [8, 8], "note": "3"},
+        "early_stopping": {"monitor": "val/loss"},
+        "test_split": 0.2,
+    }
+    shown = paths.flatten({"architecture": "mlp", "dataset": "iris", "early_stopping": None, **spec})
+    assert "optimizer.learning_rate=0.05" in shown
+    assert paths.parse(shown) == spec
+
+
 @pytest.mark.parametrize(
     ("assignment", "words"),
     [
         ("optimiser=sgd", "did you mean optimizer"),
-        ("zzz=1", "known are options"),
+        ("zzz=1", "known are epochs"),
         ("options.dropout", "takes path=value"),
         ("=3", "takes path=value"),
     ],

@@ -28,9 +28,27 @@ def test_the_picture_shows_loss_and_accuracy_of_both_splits(tmp_path):
         assert picture.width > 800
 
 
-def test_a_job_without_an_epoch_has_nothing_to_plot():
-    with pytest.raises(errors.FailedPrecondition, match="no epoch has ended"):
-        plots.draw_history({}, title="early")
+@pytest.mark.parametrize("history", [{}, {"learning_rate": [0.1]}, {"train/loss": []}], ids=str)
+def test_a_job_without_an_epoch_has_nothing_to_plot(history):
+    with pytest.raises(errors.FailedPrecondition, match="no epoch of this job has ended"):
+        plots.draw_history(history, title="early")
+    with pytest.raises(errors.FailedPrecondition, match="no epoch of this job has ended"):
+        plots.sketch_history(history)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("curves.xyz", r"must end with \.png"),
+        ("curves", r"must end with \.png"),
+        ("no/curves.png", "No such file"),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_refused(tmp_path, name, words):
+    with pytest.raises(errors.InvalidArgument, match=words) as refused:
+        plots.draw_history(HISTORY, title="curves", path=tmp_path / name)
+    assert refused.value.violations[0].field == "path"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("epochs", [1, 3, 250])

@@ -12,17 +12,35 @@ import bessemer
 from bessemer import errors, jobs
 from bessemer.v1 import jobs_pb2, jobs_pb2_grpc
 
+STEP, EPOCH, TEST = jobs_pb2.Metric.STEP, jobs_pb2.Metric.EPOCH, jobs_pb2.Metric.TEST
+METRICS = [
+    [
+        jobs_pb2.Metric(scope=STEP, name="train/loss", step=1, epoch=1, value=4),
+        jobs_pb2.Metric(scope=STEP, name="train/loss", step=2, epoch=1, value=3),
+    ],
+    [
+        jobs_pb2.Metric(scope=EPOCH, name="train/loss", step=2, epoch=1, value=3.5),
+        jobs_pb2.Metric(scope=EPOCH, name="train/loss", step=4, epoch=2, value=1.5),
+        jobs_pb2.Metric(scope=TEST, name="test/loss", step=4, epoch=2, value=2.5),
+    ],
+]
+"""Two pages."""
+
 
 class Servicer(jobs_pb2_grpc.JobServiceServicer):
     """Has ten events, and drops the stream after every third; fails other calls as it is told."""
 
     def __init__(self):
+        self.events = []
         self.watched_from = []
         self.created = []
         self.failures = []
 
     def WatchJob(self, request, context):  # noqa: N802 - gRPC's name
         self.watched_from.append(request.cursor)
+        if self.events:
+            yield from self.events
+            return
         for cursor in range(request.cursor + 1, 11):
             if cursor > request.cursor + 3:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "going down")
@@ -33,6 +51,11 @@ class Servicer(jobs_pb2_grpc.JobServiceServicer):
         if self.failures:
             context.abort_with_status(rpc_status.to_status(self.failures.pop(0)))
         return jobs_pb2.Job(id=request.id)
+
+    def ListMetrics(self, request, context):  # noqa: N802 - gRPC's name
+        page = int(request.page_token or 0)
+        token = "" if page == len(METRICS) - 1 else str(page + 1)
+        return jobs_pb2.ListMetricsResponse(metrics=METRICS[page], next_page_token=token)
 
     def CreateJob(self, request, context):  # noqa: N802 - gRPC's name
         self.created.append(request.request_id)
@@ -66,6 +89,22 @@ def test_a_watch_that_is_cut_goes_on_behind_the_last_event(remote, servicer):
 
 def test_a_watch_from_a_cursor_begins_behind_it(remote):
     assert [event.cursor for event in remote.jobs.get("j").watch(after=7)] == [8, 9, 10]
+
+
+def test_a_watch_that_has_heard_something_has_all_its_patience_again(remote, servicer, monkeypatch):
+    monkeypatch.setattr(jobs, "RECONNECT_PATIENCE_S", 0.0)
+    assert [event.cursor for event in remote.jobs.get("j").watch()] == list(range(1, 11))
+    assert servicer.watched_from[-1] == 9
+
+
+def test_an_event_and_a_state_of_a_newer_service_are_no_error(remote, servicer):
+    servicer.events = [
+        jobs_pb2.JobEvent(cursor=1),
+        jobs_pb2.JobEvent(cursor=2, state_changed=jobs_pb2.StateChanged(state=99)),  # type: ignore[arg-type]
+    ]
+    bare, change = remote.jobs.get("j").watch()
+    assert type(bare) is bessemer.Event
+    assert change.state == "UNKNOWN_99"
 
 
 def test_a_watch_of_a_server_that_stays_away_gives_up(monkeypatch):
@@ -107,3 +146,41 @@ def test_violations_come_through_with_their_fields(remote, servicer):
         remote.jobs.get("j")
     assert refused.value.violations == (bessemer.Violation("optimizer.kind", "did you mean adam?"),)
     assert str(refused.value) == "optimizer.kind: did you mean adam?"
+
+
+def test_history_gathers_all_pages_and_keeps_steps_apart_from_epochs(remote):
+    history = remote.jobs.get("j").history
+    assert dict(history) == {"train/loss": [3.5, 1.5], "test/loss": [2.5]}
+    assert history.steps == {"train/loss": [4, 3]}
+    assert repr(history) == "<History train/loss ×2, test/loss ×1>"
+
+
+def test_a_call_that_the_service_does_not_know_hints_at_its_version(remote):
+    with pytest.raises(bessemer.BessemerError, match="does not know this call: is it Bessemer"):
+        remote.models.get("m")
+
+
+def test_a_service_that_does_not_answer_in_time_says_how_to_wait_longer(remote, servicer):
+    servicer.failures = [
+        status_pb2.Status(code=grpc.StatusCode.DEADLINE_EXCEEDED.value[0], message="Deadline Exceeded")
+    ]
+    with pytest.raises(bessemer.DeadlineExceeded, match=r"connect\(timeout=\.\.\.\)"):
+        remote.jobs.get("j")
+
+
+def test_a_name_without_an_address_is_said_so():
+    with (
+        bessemer.connect("nowhere.invalid:1") as lost,
+        pytest.raises(bessemer.Unavailable, match="cannot be found"),
+    ):
+        lost.jobs.get("j")
+
+
+def test_a_closed_client_says_so(remote):
+    job = remote.jobs.get("j")
+    remote.close()
+    for use in (job.refresh, lambda: list(job.watch())):
+        with pytest.raises(
+            bessemer.FailedPrecondition, match="is closed; make the call within its `with` block"
+        ):
+            use()
