@@ -58,7 +58,7 @@ def main(config: pathlib.Path | None, check: bool, **flags: Any) -> None:
         sys.exit(2)
     if check:
         for name, value in found.model_dump().items():
-            click.echo(f"{name} = {value}")
+            click.echo(f"{name} = {settings.hide_password(value) if name == 'database' else value}")
         return
     _run(found)
 

@@ -23,7 +23,7 @@ class FolderInUse(Exception):
 @contextlib.contextmanager
 def hold(folder: pathlib.Path) -> Iterator[None]:
     """Make the folder and lock it. The kernel frees the lock when the process ends, however it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
@@ -51,4 +51,6 @@ def socket_path(folder: pathlib.Path) -> pathlib.Path:
         short = pathlib.Path("/tmp")  # noqa: S108 - the folder below it is made for this user alone
     room = short / f"bessemer-{os.getuid()}-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
     room.mkdir(mode=0o700, exist_ok=True)
+    if room.stat().st_uid != os.getuid() or room.is_symlink():
+        raise FolderInUse(f"{room} belongs to somebody else; choose a shorter path with --data-dir")
     return room / SOCKET_FILE

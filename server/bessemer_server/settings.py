@@ -128,6 +128,11 @@ def _describe(entry: Any) -> str:
     return f"{name}: {message} (is {entry['input']!r})" if name else message
 
 
+def hide_password(url: str) -> str:
+    """The URL with its password, if it has one, as ***."""
+    return re.sub(r"(?<=://)([^:/@]*):[^@]*@", r"\1:***@", url)
+
+
 def cpu_count() -> int:
     """CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -193,3 +193,16 @@ def test_where_nothing_listens_the_error_says_what_to_start():
         nowhere.jobs.get("x")
     assert "127.0.0.1:9" in str(failed.value)
     assert "bessemer-server" in str(failed.value)
+
+
+@pytest.mark.parametrize("version", ["9" * 30, "9" * 5000])
+def test_a_version_that_no_model_can_have_is_refused(client, iris_model, version):
+    with pytest.raises(bessemer.InvalidArgument, match="version"):
+        client.models.get(f"{iris_model.name}@{version}")
+
+
+def test_many_faults_come_through_as_what_they_are(client):
+    layers = [{"dense": {"unit": 16}}] * 200
+    with pytest.raises(bessemer.InvalidArgument) as refused:
+        client.train("sequential", dataset="digits", options={"layers": layers})
+    assert "more are wrong too" in refused.value.violations[-1].description

@@ -205,3 +205,27 @@ def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path):
     assert str(file) in refused.stderr
     assert "Traceback" not in refused.stderr
     assert file.read_text() == "dear diary\n" * 100
+
+
+def test_the_settings_are_shown_without_the_password():
+    shown = run("--check", "--database", "postgresql://me:secret@host/name").stdout
+    assert "database = postgresql://me:***@host/name\n" in shown
+    assert "secret" not in shown
+
+
+def test_a_fork_server_that_is_killed_while_it_loads_is_started_again(make_service):
+    service = make_service()
+    service.start()
+    forkserver = wait_for_forkserver(service)
+    forkserver.kill()
+    with bessemer.connect(service.address) as client:
+        job = client.train("mlp", dataset="iris", epochs=1)
+        job.wait()
+        assert job.state == "SUCCEEDED"
+
+
+def wait_for_forkserver(service):
+    while True:
+        for process in service.processes()[1:]:
+            if "forkserver" in " ".join(process.cmdline()):
+                return process

@@ -95,10 +95,17 @@ class DataLoss(DomainError):
     default_reason = "DATA_LOSS"
 
 
+KNOWN_SHOWN = 12
+"""Names that `suggest` lists at most."""
+
+
 def suggest(wrong: str, known: Iterable[str]) -> str:
     """Sentence that names the nearest of `known`, or all of them: for "unknown ..." messages."""
     names = sorted(known)
     near = difflib.get_close_matches(wrong, names, n=2, cutoff=0.5)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    return f"known are {', '.join(names)}" if names else "there are none"
+    if not names:
+        return "there are none"
+    more = f" and {len(names) - KNOWN_SHOWN} more" if len(names) > KNOWN_SHOWN else ""
+    return f"known are {', '.join(names[:KNOWN_SHOWN])}{more}"

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
+from bessemer_server.domain import errors
+
 T = TypeVar("T")
 
 # glibc gives large blocks back to the kernel at once and torch asks for them again at each step: with these settings
@@ -54,7 +56,12 @@ class ForkServer:
         ):  # it is the fork server that reads them, when the first fork starts it
             multiprocessing.forkserver.ensure_running()
         process = self._context.Process(target=target, args=arguments, name=name, daemon=daemon)
-        process.start()
+        try:
+            process.start()
+        except (EOFError, OSError) as error:
+            raise errors.Unavailable(
+                f"the fork server ended while it started the {name}; try again", reason="FORK_SERVER_ENDED"
+            ) from error
         return process
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import grpc
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
@@ -24,6 +26,10 @@ CODES: dict[type[errors.DomainError], grpc.StatusCode] = {
 }
 
 
+VIOLATIONS_SHOWN = 12
+"""A status travels in HTTP/2 trailers, of which clients take 8 KiB; what is larger arrives as another error."""
+
+
 def to_status(error: errors.DomainError) -> status_pb2.Status:
     """The status with ErrorInfo and, for faulty fields, BadRequest. Its message stands alone: some clients, tritonclient
     for one, show nothing else.
@@ -31,13 +37,28 @@ def to_status(error: errors.DomainError) -> status_pb2.Status:
     details = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)]
     if isinstance(error, errors.InvalidArgument) and error.violations:
         violations = [
-            error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
-            for v in error.violations
+            error_details_pb2.BadRequest.FieldViolation(
+                field=_cut(v.field, 100), description=_cut(v.description, 200)
+            )
+            for v in _first(error.violations)
         ]
         details.append(error_details_pb2.BadRequest(field_violations=violations))
-    status = status_pb2.Status(code=CODES[type(error)].value[0], message=error.message)
+    status = status_pb2.Status(code=CODES[type(error)].value[0], message=_cut(error.message, 1000))
     for detail in details:
         packed = any_pb2.Any()
         packed.Pack(detail)
         status.details.append(packed)
     return status
+
+
+def _first(violations: Sequence[errors.Violation]) -> list[errors.Violation]:
+    shown = list(violations[:VIOLATIONS_SHOWN])
+    if hidden := len(violations) - len(shown):
+        shown.append(
+            errors.Violation(violations[VIOLATIONS_SHOWN].field, f"this and {hidden - 1} more are wrong too")
+        )
+    return shown
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"

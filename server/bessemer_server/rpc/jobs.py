@@ -108,6 +108,9 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
 
     async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.JobEvent]:
         """Events until the end."""
+        if request.cursor < 0:
+            violation = errors.Violation("cursor", f"must not be negative, but is {request.cursor}")
+            raise errors.InvalidArgument(violations=[violation])
         async for event in watching.follow(self._store, self._notices, request.id, request.cursor):
             yield convert.event_to_wire(event)
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from bessemer_server.domain import errors, ports, states
-from bessemer_server.domain.jobs import Attempt, Failure, Time
+from bessemer_server.domain.jobs import Attempt, Failure, Reason, Time
 from bessemer_server.scheduling import leases, losses, policy
 from bessemer_server.scheduling.notices import Notices
 
@@ -132,7 +132,12 @@ class Scheduler:
         if attempt is None:
             return
         self._notices.announce(job_id)
-        pid = await self._executor.start(attempt, token)
+        try:
+            pid = await self._executor.start(attempt, token)
+        except errors.Unavailable as error:
+            failure = Failure(Reason.WORKER_LOST, error.message, "The server tries again by itself.")
+            await self.lose(job_id, attempt.number, failure, is_loss=False)
+            return
         log.info(
             "attempt started", extra={"job": job_id, "attempt": attempt.number, "slot": slot, "pid": pid}
         )

@@ -8,15 +8,17 @@ from bessemer_server.domain import errors, ports
 from bessemer_server.domain.models import Model
 
 CACHE_SIZE = 256
+MAX_VERSION_DIGITS = 9
 
 
 def parse_version(text: str) -> int | None:
     """The version that a request names; None for the newest. Raises `InvalidArgument`."""
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+    # More digits than any version has, and than the database takes, are no version either.
+    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_VERSION_DIGITS and int(text) > 0):
         raise errors.InvalidArgument(
-            f"failed to get model version from specified version string '{text}', version should be an integral "
+            f"failed to get model version from specified version string '{text[:40]}', version should be an integral "
             f"value > 0"
         )
     return int(text)

@@ -38,3 +38,12 @@ def test_the_reason_of_an_error_is_the_one_it_was_given():
     info = error_details_pb2.ErrorInfo()
     status.details[0].Unpack(info)
     assert info.reason == "HELPER_ENDED"
+
+
+def test_a_status_stays_small_enough_for_http_trailers_whatever_it_tells():
+    violations = [domain_errors.Violation(f"options.layers[{i}]", "x" * 10_000) for i in range(500)]
+    status = errors.to_status(domain_errors.InvalidArgument(violations=violations))
+    assert len(status.SerializeToString()) + len(status.message) < 8_000
+    request = error_details_pb2.BadRequest()
+    assert status.details[1].Unpack(request)
+    assert request.field_violations[-1].description == "this and 487 more are wrong too"
