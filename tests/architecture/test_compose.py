@@ -60,7 +60,7 @@ def test_the_service_accepts_its_command_line_and_its_environment(
     found = dict(line.split(" = ", 1) for line in outcome.stdout.splitlines())
     assert found["listen"] == "0.0.0.0:50051"
     assert found["data_dir"] == "/data"
-    assert found["database"] == "postgresql://bessemer:bessemer@postgres:5432/bessemer"
+    assert found["database"] == "postgresql://bessemer:***@postgres:5432/bessemer"
 
 
 def test_every_variable_of_the_service_is_a_setting(services: dict[str, Any]) -> None:
