@@ -1,4 +1,5 @@
-"""Bessemer's SDK: submit training jobs, watch them learn, ask the models. Start with `connect` or `local`.
+"""Bessemer's SDK: submit training jobs, watch them learn, ask the models. Start with `connect` or `local`;
+`aio.connect` is for asyncio.
 
 Names are imported when they are first used: a program that only names the package does not wait for gRPC, and the
 service, which needs the stubs below this package, does not load the SDK.
@@ -8,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bessemer import aio as aio
     from bessemer.catalog import Architecture as Architecture
     from bessemer.catalog import Summary as Summary
     from bessemer.client import Client as Client
@@ -36,9 +38,9 @@ if TYPE_CHECKING:
     from bessemer.history import History as History
     from bessemer.jobs import Job as Job
     from bessemer.local import local as local
+    from bessemer.model_record import Prediction as Prediction
+    from bessemer.model_record import TensorSpec as TensorSpec
     from bessemer.models import Model as Model
-    from bessemer.models import Prediction as Prediction
-    from bessemer.models import TensorSpec as TensorSpec
 
 _HOMES = {
     "catalog": ["Architecture", "Summary"],
@@ -71,16 +73,20 @@ _HOMES = {
     "history": ["History"],
     "jobs": ["Job"],
     "local": ["local"],
-    "models": ["Model", "Prediction", "TensorSpec"],
+    "model_record": ["Prediction", "TensorSpec"],
+    "models": ["Model"],
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: PLE0604 - strings, from the table above
-    *_MODULES
+    "aio",
+    *_MODULES,
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "aio":  # importing it sets the attribute
+        return importlib.import_module(f"{__name__}.aio")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

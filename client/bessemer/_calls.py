@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf import json_format, struct_pb2
 
 from bessemer import errors
-from bessemer.v1 import jobs_pb2
+from bessemer.v1 import jobs_pb2, models_pb2
 
 CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", -1),
@@ -19,6 +19,12 @@ CHANNEL_OPTIONS = [
     # A larger request is never retried: the default of 256 KiB is less than a small batch of images.
     ("grpc.per_rpc_retry_buffer_size", 64 * 1024 * 1024),
     ("grpc.max_reconnect_backoff_ms", 2000),
+    # A line can go dead without a word, and a quiet stream would wait on it for ever. The service bears a ping each 10 s.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 15_000),
+    # gRPC's pings for other ends have a timeout of their own, and none to keep alive is sent beside them.
+    ("grpc.http2.ping_timeout_ms", 15_000),
+    ("grpc.http2.max_pings_without_data", 0),  # not only the first two of a silence
     (
         "grpc.service_config",
         json.dumps(
@@ -47,6 +53,9 @@ CHANNEL_OPTIONS = [
     ),
 ]
 
+INFER_METHOD = "/inference.GRPCInferenceService/ModelInfer"
+"""The protocol's standard name: the generated stub would call our own package's."""
+PAGE_SIZE = 200
 ADDRESS = re.compile(r"(unix|dns|ipv4|ipv6):.+|(\[[\da-fA-F:.]+\]|[^:/\s\[\]]+):(?P<port>\d{1,5})")
 INT32, INT64 = 2**31 - 1, 2**63 - 1
 INTEGERS = {"epochs": INT32, "batch_size": INT32, "seed": INT64}
@@ -59,6 +68,18 @@ def check_address(address: str) -> None:
     if not match or not 0 < int(match["port"] or 1) < 2**16:
         description = f"must be HOST:PORT, e.g. localhost:50051, but is {address!r}"
         raise errors.InvalidArgument(violations=(errors.Violation("address", description),))
+
+
+def build_metadata(token: str | None) -> tuple[tuple[str, str], ...]:
+    """What goes along with every call."""
+    return (("authorization", f"Bearer {token}"),) if token else ()
+
+
+def explain_closed(address: str) -> errors.FailedPrecondition:
+    """The error of a call by a client that was closed."""
+    return errors.FailedPrecondition(
+        f"this client of {address} is closed; make the call within its `with` block, or connect again"
+    )
 
 
 def build_spec(
@@ -199,6 +220,40 @@ def parse_reference(reference: str) -> tuple[str, str]:
     """Name and version of `digits-cnn@2` or `digits-cnn`; the version is empty for the newest."""
     name, _, version = reference.partition("@")
     return name, version
+
+
+def build_get_model(reference: str) -> models_pb2.GetModelRequest:
+    """The request for `digits-cnn@2` or `digits-cnn`. Raises `InvalidArgument`."""
+    name, version = parse_reference(reference)
+    if version and not version.isdecimal():
+        description = f"a version is a whole number from 1, e.g. {name}@1, but this is {reference!r}"
+        raise errors.InvalidArgument(violations=(errors.Violation("version", description),))
+    return models_pb2.GetModelRequest(name=name, version=version)
+
+
+def build_model_list(name: str | None, limit: int | None) -> models_pb2.ListModelsRequest:
+    """The first page of the models."""
+    return models_pb2.ListModelsRequest(page_size=min(limit or PAGE_SIZE, PAGE_SIZE), name=name or "")
+
+
+def build_job_list(
+    state: str | None, architecture: str | None, name: str | None, limit: int | None
+) -> jobs_pb2.ListJobsRequest:
+    """The first page of the jobs that fit. Raises `InvalidArgument`."""
+    return jobs_pb2.ListJobsRequest(
+        page_size=min(limit or PAGE_SIZE, PAGE_SIZE),
+        states=[_parse_state(state)] if state else [],
+        architecture=architecture or "",
+        name=name or "",
+    )
+
+
+def _parse_state(state: str) -> str:
+    known = [name for name in jobs_pb2.Job.State.keys() if name != "STATE_UNSPECIFIED"]  # noqa: SIM118 - no mapping
+    if state.upper() not in known:
+        violation = errors.Violation("state", f"there is no state {state!r}; there are {', '.join(known)}")
+        raise errors.InvalidArgument(violations=(violation,))
+    return state.upper()
 
 
 def struct_to_dict(struct: struct_pb2.Struct) -> dict[str, Any]:

@@ -35,16 +35,17 @@ class Datasets:
     def get(self, name: str) -> Dataset:
         """The data set with this name. Raises `NotFound`, with the nearest names."""
         request = datasets_pb2.GetDatasetRequest(name=name)
-        return _parse(self._transport.call(self._transport.datasets.GetDataset, request))
+        return parse_dataset(self._transport.call(self._transport.datasets.GetDataset, request))
 
     def list(self) -> list[Dataset]:
         """All data sets, by name."""
         request = datasets_pb2.ListDatasetsRequest()
         found = self._transport.call(self._transport.datasets.ListDatasets, request)
-        return [_parse(message) for message in found.datasets]
+        return [parse_dataset(message) for message in found.datasets]
 
 
-def _parse(message: datasets_pb2.Dataset) -> Dataset:
+def parse_dataset(message: datasets_pb2.Dataset) -> Dataset:
+    """From the wire."""
     return Dataset(
         message.name,
         message.description,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from bessemer.transport import Transport
 from bessemer.v1 import jobs_pb2
 
 STEP = jobs_pb2.Metric.STEP
@@ -31,16 +30,11 @@ class History(Mapping[str, list[float]]):
         return f"<History {', '.join(f'{name} ×{len(values)}' for name, values in self._epochs.items())}>"
 
 
-def fetch(transport: Transport, job_id: str) -> History:
-    """All metrics of a job, in the order of their steps."""
+def collect(metrics: Iterable[jobs_pb2.Metric]) -> History:
+    """The history that these metrics make, which are in the order of their steps."""
     epochs: dict[str, list[float]] = {}
     steps: dict[str, list[float]] = {}
-    request = jobs_pb2.ListMetricsRequest(id=job_id)
-    while True:
-        page = transport.call(transport.jobs.ListMetrics, request)
-        for metric in page.metrics:
-            target = steps if metric.scope == STEP else epochs
-            target.setdefault(metric.name, []).append(metric.value)
-        if not page.next_page_token:
-            return History(epochs, steps)
-        request.page_token = page.next_page_token
+    for metric in metrics:
+        target = steps if metric.scope == STEP else epochs
+        target.setdefault(metric.name, []).append(metric.value)
+    return History(epochs, steps)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bessemer import _calls, errors, events, history
-from bessemer.events import Checkpoint, Event, Failure, Progress
+from bessemer import _calls, errors, events, history, reconnecting
+from bessemer.events import Checkpoint, Event
+from bessemer.job_record import JobRecord
 from bessemer.transport import Transport
 from bessemer.v1 import jobs_pb2
 
@@ -22,104 +22,15 @@ if TYPE_CHECKING:
 
 RECONNECT_PATIENCE_S = 60.0
 """How long `watch` tries to reach a server that went away."""
-RECONNECT_PAUSES_S = (0.1, 0.2, 0.5, 1.0)
-"""Between its tries; the last one is for all further ones."""
 
 
-class Job:
+class Job(JobRecord):
     """A training job. What it shows is what was known at the last call; `refresh()` asks again."""
 
     def __init__(self, transport: Transport, message: jobs_pb2.Job) -> None:
+        super().__init__(message)
         self._transport = transport
-        self._message = message
         self._model: Model | None = None
-
-    def __repr__(self) -> str:
-        progress = self.progress
-        where = f" epoch {progress.epoch}/{progress.epochs}" if progress.epochs else ""
-        return f"<Job {self.id} {self.name!r} {self.state}{where}>"
-
-    @property
-    def id(self) -> str:
-        """Unique for ever."""
-        return self._message.id
-
-    @property
-    def name(self) -> str:
-        """The name under which the model is published."""
-        return self._message.name
-
-    @property
-    def state(self) -> str:
-        """QUEUED, STARTING, RUNNING, PAUSING, PAUSED, CANCELLING, CANCELLED, SUCCEEDED or FAILED."""
-        return events.name_of(jobs_pb2.Job.State, self._message.state)
-
-    @property
-    def state_message(self) -> str:
-        """Why the job is in this state, e.g. what it waits for."""
-        return self._message.state_message
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the state is one that a job never leaves."""
-        return self.state in events.TERMINAL
-
-    @property
-    def architecture(self) -> str:
-        """What is trained."""
-        return self._message.spec.architecture
-
-    @property
-    def dataset(self) -> str:
-        """What it is trained on."""
-        return self._message.spec.dataset
-
-    @property
-    def spec(self) -> dict[str, Any]:
-        """The specification as it was submitted."""
-        return _calls.spec_to_dict(self._message.spec)
-
-    @property
-    def effective_spec(self) -> dict[str, Any]:
-        """The specification with every default filled in."""
-        return _calls.spec_to_dict(self._message.effective_spec)
-
-    @property
-    def progress(self) -> Progress:
-        """How far it is."""
-        return events.parse_progress(self._message.progress)
-
-    @property
-    def attempt(self) -> int:
-        """Number of the current or last attempt; 0 before the first."""
-        return self._message.attempt
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """Last value of each epoch and test metric."""
-        return dict(self._message.metrics)
-
-    @property
-    def failure(self) -> Failure | None:
-        """Why it FAILED."""
-        return events.parse_failure(self._message.failure) if self._message.HasField("failure") else None
-
-    @property
-    def create_time(self) -> datetime.datetime:
-        """When it was accepted, UTC."""
-        return self._message.create_time.ToDatetime(datetime.UTC)
-
-    @property
-    def duration(self) -> datetime.timedelta | None:
-        """From the start of the first attempt to the end, or to now; None before the start."""
-        if not self._message.HasField("start_time"):
-            return None
-        end = (
-            self._message.end_time.ToDatetime(datetime.UTC)
-            if self._message.HasField("end_time")
-            else datetime.datetime.now(datetime.UTC)
-        )
-        return end - self._message.start_time.ToDatetime(datetime.UTC)
 
     @property
     def model(self) -> Model | None:
@@ -131,16 +42,10 @@ class Job:
         return self._model
 
     @property
-    def model_reference(self) -> str | None:
-        """`name@version` of what was published, for `client.models.get`; None until the job has SUCCEEDED."""
-        if not self._message.HasField("model"):
-            return None
-        return f"{self._message.model.name}@{self._message.model.version}"
-
-    @property
     def history(self) -> history.History:
         """Epoch metrics by name, oldest first; `.steps` has the step metrics."""
-        return history.fetch(self._transport, self.id)
+        request = jobs_pb2.ListMetricsRequest(id=self.id)
+        return history.collect(self._transport.list(self._transport.jobs.ListMetrics, request, "metrics"))
 
     def refresh(self) -> Job:
         """Ask the server how things stand; returns this job."""
@@ -153,41 +58,20 @@ class Job:
         Survives restarts of the server: it goes on behind the last event, none missing and none twice. Raises
         `Unavailable` when the server stays away.
         """
-        cursor, away_since, tries = after, 0.0, 0
+        tries = reconnecting.Reconnecting(RECONNECT_PATIENCE_S)
+        request = jobs_pb2.WatchJobRequest(id=self.id, cursor=after)
         while True:
-            request = jobs_pb2.WatchJobRequest(id=self.id, cursor=cursor)
             try:
                 for message in self._transport.stream(self._transport.jobs.WatchJob, request):
-                    event = events.parse_event(message)
-                    cursor, tries = event.cursor, 0
+                    request.cursor = message.cursor
+                    tries.reset()
                     self._note(message)
-                    yield event
+                    yield events.parse_event(message)
                 return
             except errors.Unavailable:
-                now = time.monotonic()
-                away_since = away_since if tries else now
-                if now - away_since > RECONNECT_PATIENCE_S:
+                if (pause_s := tries.choose_pause(time.monotonic())) is None:
                     raise
-                time.sleep(RECONNECT_PAUSES_S[min(tries, len(RECONNECT_PAUSES_S) - 1)])
-                tries += 1
-
-    def _note(self, message: jobs_pb2.JobEvent) -> None:
-        """Keep what this object shows in step with the event."""
-        job = self._message
-        job.last_cursor = message.cursor
-        match message.WhichOneof("kind"):
-            case "state_changed":
-                change = message.state_changed
-                job.state, job.attempt, job.state_message = change.state, change.attempt, change.message
-                if change.HasField("failure"):
-                    job.failure.CopyFrom(change.failure)
-                if change.HasField("model"):
-                    job.model.CopyFrom(change.model)
-            case "progressed":
-                job.progress.CopyFrom(message.progressed.progress)
-            case "metrics_recorded":
-                for point in message.metrics_recorded.metrics:
-                    job.metrics[point.name] = point.value
+                time.sleep(pause_s)
 
     def wait(self, *, progress: bool = True) -> Job:
         """Wait for the end, with a progress bar on a terminal and a line for each epoch elsewhere; returns this job.
@@ -200,18 +84,8 @@ class Job:
             for event in self.watch():
                 display.update(event)
         self.refresh()
-        if self.state != "SUCCEEDED":
-            raise self._describe_end()
+        self._check_success()
         return self
-
-    def _describe_end(self) -> errors.JobFailed:
-        failure = self.failure
-        if failure is None:
-            return errors.JobFailed(f"job {self.id} ({self.name}) was cancelled", "CANCELLED")
-        text = f"job {self.id} ({self.name}) failed: {failure.reason}: {failure.message}"
-        if failure.next_step:
-            text += f"\nNext step: {failure.next_step}"
-        return errors.JobFailed(text, failure.reason, failure)
 
     def cancel(self) -> Job:
         """Ask the job to stop; returns at once. Raises `FailedPrecondition` when it has ended otherwise."""
@@ -258,26 +132,6 @@ class Jobs:
         limit: int | None = None,
     ) -> Iterator[Job]:
         """Jobs, newest first, all or those that fit; pages are fetched as they are needed."""
-        request = jobs_pb2.ListJobsRequest(
-            page_size=min(limit or 200, 200),
-            states=[_parse_state(state)] if state else [],
-            architecture=architecture or "",
-            name=name or "",
-        )
-        return itertools.islice(self._pages(request), limit)
-
-    def _pages(self, request: jobs_pb2.ListJobsRequest) -> Iterator[Job]:
-        while True:
-            page = self._transport.call(self._transport.jobs.ListJobs, request)
-            yield from (Job(self._transport, message) for message in page.jobs)
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
-
-
-def _parse_state(state: str) -> str:
-    known = [name for name in jobs_pb2.Job.State.keys() if name != "STATE_UNSPECIFIED"]  # noqa: SIM118 - no mapping
-    if state.upper() not in known:
-        violation = errors.Violation("state", f"there is no state {state!r}; there are {', '.join(known)}")
-        raise errors.InvalidArgument(violations=(violation,))
-    return state.upper()
+        request = _calls.build_job_list(state, architecture, name, limit)
+        found = self._transport.list(self._transport.jobs.ListJobs, request, "jobs")
+        return (Job(self._transport, message) for message in itertools.islice(found, limit))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
-    from bessemer.jobs import Job
+    from bessemer.job_record import JobRecord
 
 QUIET_STATES = events.TERMINAL | {"STARTING", "RUNNING"}
 """What they would say is said by the bar, or by the end of `Job.wait`."""
@@ -28,7 +28,7 @@ class Display(Protocol):
 
 
 @contextlib.contextmanager
-def show(job: Job, *, enabled: bool, goes_on: bool) -> Iterator[Display]:
+def show(job: JobRecord, *, enabled: bool, goes_on: bool) -> Iterator[Display]:
     """A display that fits where standard error leads. Ctrl-C within says what becomes of the job."""
     try:
         if not enabled:
@@ -94,7 +94,7 @@ class _Nothing:
 class _LineDisplay:
     """A line for each epoch: for files, pipes and notebooks."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: JobRecord) -> None:
         self._epochs = job.effective_spec.get("epochs", 0)
 
     def update(self, event: events.Event) -> None:
@@ -122,7 +122,7 @@ def _open_bar() -> Bar:
 class _BarDisplay:
     """One bar over all epochs, with the newest metrics, rate and ETA; finished epochs stay as lines above it."""
 
-    def __init__(self, job: Job, bar: Bar) -> None:
+    def __init__(self, job: JobRecord, bar: Bar) -> None:
         self._bar = bar
         self._epochs = job.effective_spec.get("epochs", 0)
         self._task: TaskID = bar.add_task(job.state.lower(), total=None, pace="", metrics="")

@@ -26,7 +26,7 @@ class Transport:
         """Whether the service ends with this program."""
         self._is_closed = False
         self._timeout_s = timeout_s
-        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self._metadata = _calls.build_metadata(token)
         self._channel = (
             grpc.secure_channel(address, grpc.ssl_channel_credentials(), options=_calls.CHANNEL_OPTIONS)
             if tls
@@ -36,9 +36,8 @@ class Transport:
         self.models = models_pb2_grpc.ModelServiceStub(self._channel)
         self.datasets = datasets_pb2_grpc.DatasetServiceStub(self._channel)
         self.catalog = catalog_pb2_grpc.CatalogServiceStub(self._channel)
-        # The protocol's standard name: the generated stub would call our own package's.
         self.infer = self._channel.unary_unary(
-            "/inference.GRPCInferenceService/ModelInfer",
+            _calls.INFER_METHOD,
             request_serializer=inference_pb2.ModelInferRequest.SerializeToString,
             response_deserializer=inference_pb2.ModelInferResponse.FromString,
         )
@@ -62,6 +61,15 @@ class Transport:
         finally:
             answers.cancel()
 
+    def list(self, method: Callable[..., Any], request: Any, field: str) -> Iterator[Any]:
+        """What `field` holds on each page of a listing; a page is fetched when it is needed."""
+        while True:
+            page = self.call(method, request)
+            yield from getattr(page, field)
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
     def close(self) -> None:
         """End the channel."""
         self._is_closed = True
@@ -69,6 +77,4 @@ class Transport:
 
     def _check_open(self) -> None:
         if self._is_closed:
-            raise errors.FailedPrecondition(
-                f"this client of {self.address} is closed; make the call within its `with` block, or connect again"
-            )
+            raise _calls.explain_closed(self.address)

@@ -9,7 +9,8 @@ import click
 from bessemer import errors
 from bessemer.cli import paths, render, samples
 from bessemer.cli.session import Session
-from bessemer.models import Model, Prediction, TensorSpec
+from bessemer.model_record import Prediction, TensorSpec
+from bessemer.models import Model
 
 
 @click.group()

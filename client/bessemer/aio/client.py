@@ -1,0 +1,122 @@
+"""The face of the SDK for asyncio: that of `bessemer.client`, awaited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from bessemer import _calls, catalog
+from bessemer.aio.datasets import Datasets
+from bessemer.aio.jobs import Job, Jobs
+from bessemer.aio.models import Models
+from bessemer.aio.transport import Transport
+from bessemer.client import DEFAULT_ADDRESS
+from bessemer.v1 import catalog_pb2
+
+
+class Client:
+    """A connection to a Bessemer service; make one with `bessemer.aio.connect`. An async context manager."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.jobs = Jobs(transport)
+        self.models = Models(transport)
+        self.datasets = Datasets(transport)
+
+    def __repr__(self) -> str:
+        return f"<bessemer.aio.Client {self.address}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def address(self) -> str:
+        """Where the service listens."""
+        return self._transport.address
+
+    async def train(
+        self,
+        architecture: str,
+        *,
+        dataset: str,
+        name: str | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        seed: int | None = None,
+        optimizer: str | Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        early_stopping: Mapping[str, Any] | None = None,
+        validation_split: float | None = None,
+        test_split: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Submit a training job. When this returns, the job survives whatever happens to the service.
+
+        Args:
+            architecture: one of `architectures()`.
+            dataset: one of `datasets.list()`.
+            name: the model is published under it; by default `<architecture>-<dataset>`.
+            epochs: passes over the training split.
+            batch_size: samples per step.
+            seed: key of every random draw; the same seed gives the same model.
+            optimizer: a name, or a dict with `kind` and the optimizer's options.
+            options: the architecture's own options.
+            early_stopping: `monitor` (val/loss), `patience` (3), `min_delta` (0).
+            validation_split: share of the training split held out for validation.
+            test_split: share held out for testing, where the data set has no test split of its own.
+            idempotency_key: the same key with the same arguments gives the same job, for ever; made when absent.
+
+        Raises:
+            InvalidArgument: with every faulty argument in `.violations`.
+            AlreadyExists: the key was used with other arguments.
+
+        """
+        spec = _calls.build_spec(
+            architecture,
+            dataset,
+            options,
+            optimizer,
+            early_stopping,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            validation_split=validation_split,
+            test_split=test_split,
+        )
+        request = _calls.build_create(spec, name, idempotency_key)
+        return Job(self._transport, await self._transport.call(self._transport.jobs.CreateJob, request))
+
+    async def summary(
+        self, architecture: str, *, dataset: str, options: Mapping[str, Any] | None = None
+    ) -> catalog.Summary:
+        """Layers, shapes and parameter counts of a model, before any training. Raises as `train`."""
+        request = catalog_pb2.SummarizeModelRequest(spec=_calls.build_spec(architecture, dataset, options))
+        return catalog.parse_summary(
+            await self._transport.call(self._transport.catalog.SummarizeModel, request)
+        )
+
+    async def architectures(self) -> list[catalog.Architecture]:
+        """What can be trained, with the JSON schema of the options of each."""
+        request = catalog_pb2.ListArchitecturesRequest()
+        found = await self._transport.call(self._transport.catalog.ListArchitectures, request)
+        return [catalog.parse_architecture(message) for message in found.architectures]
+
+    async def close(self) -> None:
+        """End the connection. Jobs go on."""
+        await self._transport.close()
+
+
+def connect(
+    address: str = DEFAULT_ADDRESS, *, token: str | None = None, tls: bool = False, timeout: float = 60.0
+) -> Client:
+    """A client of the service at `address` (HOST:PORT). Connects at the first call; `timeout` is in seconds per call.
+
+    Raises `InvalidArgument` for what is no address.
+    """
+    return Client(Transport(address, token, tls, timeout))

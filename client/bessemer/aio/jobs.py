@@ -1,0 +1,139 @@
+"""Jobs: what `client.train` gives, and `client.jobs`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TYPE_CHECKING
+
+from bessemer import _calls, errors, events, history, reconnecting
+from bessemer import jobs as blocking
+from bessemer.aio.transport import Transport
+from bessemer.events import Checkpoint, Event
+from bessemer.job_record import JobRecord
+from bessemer.v1 import jobs_pb2
+
+if TYPE_CHECKING:
+    import os
+
+    from matplotlib.figure import Figure
+
+    from bessemer.aio.models import Model
+
+
+class Job(JobRecord):
+    """A training job. What it shows is what was known at the last call; `refresh()` asks again."""
+
+    def __init__(self, transport: Transport, message: jobs_pb2.Job) -> None:
+        super().__init__(message)
+        self._transport = transport
+        self._model: Model | None = None
+
+    @property
+    async def model(self) -> Model | None:
+        """What was published; None until the job has SUCCEEDED. To be awaited: `await job.model`."""
+        from bessemer.aio import models
+
+        if self._model is None and self.model_reference:
+            self._model = await models.Models(self._transport).get(self.model_reference)
+        return self._model
+
+    @property
+    async def history(self) -> history.History:
+        """Epoch metrics by name, oldest first; `.steps` has the step metrics. To be awaited: `await job.history`."""
+        request = jobs_pb2.ListMetricsRequest(id=self.id)
+        found = self._transport.list(self._transport.jobs.ListMetrics, request, "metrics")
+        return history.collect([metric async for metric in found])
+
+    async def refresh(self) -> Job:
+        """Ask the server how things stand; returns this job."""
+        request = jobs_pb2.GetJobRequest(id=self.id)
+        self._message = await self._transport.call(self._transport.jobs.GetJob, request)
+        return self
+
+    async def watch(self, after: int = 0) -> AsyncGenerator[Event, None]:
+        """Events behind the cursor `after`, as they happen, until the job is over.
+
+        Survives restarts of the server: it goes on behind the last event, none missing and none twice. Raises
+        `Unavailable` when the server stays away.
+        """
+        tries = reconnecting.Reconnecting(blocking.RECONNECT_PATIENCE_S)
+        request = jobs_pb2.WatchJobRequest(id=self.id, cursor=after)
+        while True:
+            try:
+                messages = self._transport.stream(self._transport.jobs.WatchJob, request)
+                async with contextlib.aclosing(messages):  # who stops watching ends the call at once
+                    async for message in messages:
+                        request.cursor = message.cursor
+                        tries.reset()
+                        self._note(message)
+                        yield events.parse_event(message)
+                return
+            except errors.Unavailable:
+                if (pause_s := tries.choose_pause(time.monotonic())) is None:
+                    raise
+                await asyncio.sleep(pause_s)
+
+    async def wait(self, *, progress: bool = True) -> Job:
+        """Wait for the end, with a progress bar on a terminal and a line for each epoch elsewhere; returns this job.
+
+        Raises `JobFailed` when the job FAILED or was CANCELLED. Cancelling the task stops the waiting, not the job.
+        """
+        from bessemer import progress as progress_module
+
+        with progress_module.show(self, enabled=progress, goes_on=True) as display:
+            async with contextlib.aclosing(self.watch()) as found:
+                async for event in found:
+                    display.update(event)
+        await self.refresh()
+        self._check_success()
+        return self
+
+    async def cancel(self) -> Job:
+        """Ask the job to stop; returns at once. Raises `FailedPrecondition` when it has ended otherwise."""
+        request = jobs_pb2.CancelJobRequest(id=self.id)
+        self._message = await self._transport.call(self._transport.jobs.CancelJob, request)
+        return self
+
+    async def checkpoints(self) -> list[Checkpoint]:
+        """Checkpoints that are kept, oldest first."""
+        request = jobs_pb2.ListCheckpointsRequest(id=self.id)
+        found = await self._transport.call(self._transport.jobs.ListCheckpoints, request)
+        return [events.parse_checkpoint(message) for message in found.checkpoints]
+
+    async def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
+        """Loss and accuracy over the epochs, training and validation; written to `path` when given (PNG, PDF, SVG).
+
+        Needs matplotlib: `pip install "bessemer[plot]"`.
+        """
+        from bessemer import plots
+
+        title = f"{self.name} · {self.architecture} on {self.dataset}"
+        return await asyncio.to_thread(plots.draw_history, await self.history, title=title, path=path)
+
+
+class Jobs:
+    """`client.jobs`: the jobs of a service."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def get(self, job_id: str) -> Job:
+        """The job with this id. Raises `NotFound`."""
+        request = jobs_pb2.GetJobRequest(id=job_id)
+        return Job(self._transport, await self._transport.call(self._transport.jobs.GetJob, request))
+
+    async def list(
+        self,
+        *,
+        state: str | None = None,
+        architecture: str | None = None,
+        name: str | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[Job]:
+        """Jobs, newest first, all or those that fit; pages are fetched as they are needed."""
+        request = _calls.build_job_list(state, architecture, name, limit)
+        async for message in self._transport.list(self._transport.jobs.ListJobs, request, "jobs", limit):
+            yield Job(self._transport, message)

@@ -1,0 +1,56 @@
+"""Published models, and predictions by them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from bessemer import _calls
+from bessemer.aio.transport import Transport
+from bessemer.model_record import ModelRecord, Prediction
+from bessemer.v1 import models_pb2
+
+
+class Model(ModelRecord):
+    """One version of a published model. It never changes."""
+
+    def __init__(self, transport: Transport, message: models_pb2.Model) -> None:
+        super().__init__(message)
+        self._transport = transport
+
+    async def predict(self, inputs: Any) -> list[Prediction]:
+        """A prediction for each sample.
+
+        An image model takes raw pixels, 0 to 255 as in its data set: arrays or lists [N, H, W, C], [H, W, C], and for
+        grey images [N, H, W], [H, W]; a path, bytes or a PIL image of a picture of the model's size, or a list of
+        them. A table model takes [N, F] or [F]. Raises `InvalidArgument` that says what is expected.
+        """
+        arrays = await asyncio.to_thread(self._prepare, inputs)  # which may read files
+        return [
+            prediction
+            for array in arrays
+            for prediction in self._read_predictions(
+                await self._transport.call(self._transport.infer, self._build_request(array))
+            )
+        ]
+
+
+class Models:
+    """`client.models`: the published models of a service."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def get(self, reference: str) -> Model:
+        """The model `name` (its newest version) or `name@version`. Raises `NotFound`."""
+        request = _calls.build_get_model(reference)
+        return Model(self._transport, await self._transport.call(self._transport.models.GetModel, request))
+
+    async def list(self, name: str | None = None, *, limit: int | None = None) -> AsyncIterator[Model]:
+        """The newest version of each model by name; with `name`, every version of it, newest first."""
+        request = _calls.build_model_list(name, limit)
+        async for message in self._transport.list(
+            self._transport.models.ListModels, request, "models", limit
+        ):
+            yield Model(self._transport, message)

@@ -1,0 +1,141 @@
+"""What a job shows, through whichever face it was had. No I/O."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from bessemer import _calls, errors, events
+from bessemer.events import Failure, Progress
+from bessemer.v1 import jobs_pb2
+
+
+class JobRecord:
+    """What is known of a job since the last call or event."""
+
+    def __init__(self, message: jobs_pb2.Job) -> None:
+        self._message = message
+
+    def __repr__(self) -> str:
+        progress = self.progress
+        where = f" epoch {progress.epoch}/{progress.epochs}" if progress.epochs else ""
+        return f"<Job {self.id} {self.name!r} {self.state}{where}>"
+
+    @property
+    def id(self) -> str:
+        """Unique for ever."""
+        return self._message.id
+
+    @property
+    def name(self) -> str:
+        """The name under which the model is published."""
+        return self._message.name
+
+    @property
+    def state(self) -> str:
+        """QUEUED, STARTING, RUNNING, PAUSING, PAUSED, CANCELLING, CANCELLED, SUCCEEDED or FAILED."""
+        return events.name_of(jobs_pb2.Job.State, self._message.state)
+
+    @property
+    def state_message(self) -> str:
+        """Why the job is in this state, e.g. what it waits for."""
+        return self._message.state_message
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the state is one that a job never leaves."""
+        return self.state in events.TERMINAL
+
+    @property
+    def architecture(self) -> str:
+        """What is trained."""
+        return self._message.spec.architecture
+
+    @property
+    def dataset(self) -> str:
+        """What it is trained on."""
+        return self._message.spec.dataset
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The specification as it was submitted."""
+        return _calls.spec_to_dict(self._message.spec)
+
+    @property
+    def effective_spec(self) -> dict[str, Any]:
+        """The specification with every default filled in."""
+        return _calls.spec_to_dict(self._message.effective_spec)
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        return events.parse_progress(self._message.progress)
+
+    @property
+    def attempt(self) -> int:
+        """Number of the current or last attempt; 0 before the first."""
+        return self._message.attempt
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Last value of each epoch and test metric."""
+        return dict(self._message.metrics)
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it FAILED."""
+        return events.parse_failure(self._message.failure) if self._message.HasField("failure") else None
+
+    @property
+    def create_time(self) -> datetime.datetime:
+        """When it was accepted, UTC."""
+        return self._message.create_time.ToDatetime(datetime.UTC)
+
+    @property
+    def duration(self) -> datetime.timedelta | None:
+        """From the start of the first attempt to the end, or to now; None before the start."""
+        if not self._message.HasField("start_time"):
+            return None
+        end = (
+            self._message.end_time.ToDatetime(datetime.UTC)
+            if self._message.HasField("end_time")
+            else datetime.datetime.now(datetime.UTC)
+        )
+        return end - self._message.start_time.ToDatetime(datetime.UTC)
+
+    @property
+    def model_reference(self) -> str | None:
+        """`name@version` of what was published, for `client.models.get`; None until the job has SUCCEEDED."""
+        if not self._message.HasField("model"):
+            return None
+        return f"{self._message.model.name}@{self._message.model.version}"
+
+    def _note(self, message: jobs_pb2.JobEvent) -> None:
+        """Keep what this object shows in step with the event."""
+        job = self._message
+        job.last_cursor = message.cursor
+        match message.WhichOneof("kind"):
+            case "state_changed":
+                change = message.state_changed
+                job.state, job.attempt, job.state_message = change.state, change.attempt, change.message
+                if change.HasField("failure"):
+                    job.failure.CopyFrom(change.failure)
+                if change.HasField("model"):
+                    job.model.CopyFrom(change.model)
+            case "progressed":
+                job.progress.CopyFrom(message.progressed.progress)
+            case "metrics_recorded":
+                for point in message.metrics_recorded.metrics:
+                    job.metrics[point.name] = point.value
+
+    def _check_success(self) -> None:
+        """Raise `JobFailed` unless the job has SUCCEEDED."""
+        if self.state == "SUCCEEDED":
+            return
+        failure = self.failure
+        if failure is None:
+            raise errors.JobFailed(f"job {self.id} ({self.name}) was cancelled", "CANCELLED")
+        text = f"job {self.id} ({self.name}) failed: {failure.reason}: {failure.message}"
+        if failure.next_step:
+            text += f"\nNext step: {failure.next_step}"
+        raise errors.JobFailed(text, failure.reason, failure)
