@@ -77,8 +77,8 @@ def _guard_stream(method: str, behavior: Any) -> Any:
 
 
 async def _abort(method: str, error: Exception, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-    if isinstance(error, grpc.aio.AbortError | asyncio.CancelledError):
-        raise error
+    if isinstance(error, grpc.aio.BaseError | asyncio.CancelledError):
+        raise error  # gRPC's own: aborted already, or the caller or the server is gone
     if not isinstance(error, domain_errors.DomainError):
         log.error("call failed", extra={"method": method}, exc_info=error)
         error = domain_errors.DomainError("internal error; the server's log has the details")

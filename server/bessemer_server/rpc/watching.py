@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 
 from bessemer_server.domain import ports
 from bessemer_server.domain.events import Event, StateChanged
-from bessemer_server.scheduling.notices import Notices
+from bessemer_server.scheduling.notices import Notices, wait_up_to
 
 PAGE = 500
 POLL_S = 1.0
@@ -29,5 +27,4 @@ async def follow(store: ports.Store, notices: Notices, job_id: str, cursor: int)
             if len(found) < PAGE:
                 if (await store.get_job(job_id)).state.is_terminal and not found:
                     return  # the cursor was already behind the last event
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), POLL_S)
+                await wait_up_to(changed, POLL_S)

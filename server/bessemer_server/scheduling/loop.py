@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from bessemer_server.domain import errors, ports, states
 from bessemer_server.domain.jobs import Attempt, Failure, Reason, Time
 from bessemer_server.scheduling import leases, losses, policy
-from bessemer_server.scheduling.notices import Notices
+from bessemer_server.scheduling.notices import Notices, wait_up_to
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +71,7 @@ class Scheduler:
                 log.warning("scheduling tick failed", extra={"error": error.message})
             except Exception:
                 log.exception("scheduling tick failed")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), TICK_S)
+            await wait_up_to(self._woken, TICK_S)
 
     async def tick(self) -> None:
         """One look at the world."""
@@ -150,8 +149,7 @@ class Scheduler:
         deadline_s = self._monotonic_s() + grace_s
         while (active := await self._ours()) and self._monotonic_s() < deadline_s:
             self._woken.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), 0.1)
+            await wait_up_to(self._woken, 0.1)
         for attempt in active:
             if self._executor is not None:
                 await self._executor.kill(attempt)

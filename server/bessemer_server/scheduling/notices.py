@@ -30,3 +30,12 @@ class Notices:
             self._waiting[job_id].discard(event)
             if not self._waiting[job_id]:
                 del self._waiting[job_id]
+
+
+async def wait_up_to(event: asyncio.Event, seconds: float) -> None:
+    """Until the event is set, or the time is over. Before Python 3.12, `asyncio.wait_for` can swallow a cancellation that
+    comes together with the event: a server told to stop then waits for ever (python/cpython#86296).
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
