@@ -69,7 +69,9 @@ lock: $(STAMP) ## Pin every dependency in constraints.txt (ARGS=--upgrade takes 
 clean: ## Remove .venv and every cache
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
 
-# Done again when the dependencies change. uv installs many times faster than pip, and is pinned like the rest.
+# Done again when the dependencies change. uv installs many times faster than pip, and is pinned like the rest; but it
+# leaves the compiling to the first import, and where PYTHONDONTWRITEBYTECODE is set to each: torch then takes twice as
+# long to import, the server three times as long to start.
 $(STAMP): pyproject.toml constraints.txt
 	@if [ ! -x $(BIN)/uv ]; then \
 		python=$$(tools/find_python $(PYTHON)) || exit 1; \
@@ -78,4 +80,5 @@ $(STAMP): pyproject.toml constraints.txt
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv; \
 	fi
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m compileall -q -q -j 0 -x '/tests?/' $(VENV)/lib || true  # some packages carry code of other Pythons
 	@touch $@

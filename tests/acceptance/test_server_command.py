@@ -123,7 +123,7 @@ def test_sigterm_during_training_saves_and_the_next_server_goes_on(make_service)
     service = make_service("--grace-seconds", "20")
     service.start()
     with bessemer.connect(service.address) as client:
-        job = client.train("mnist_cnn", dataset="digits", epochs=60, name="long")
+        job = client.train("mnist_cnn", dataset="digits", epochs=20, name="long")
         for event in job.watch():
             if event.cursor > 6:
                 break
@@ -140,7 +140,7 @@ def test_sigterm_during_training_saves_and_the_next_server_goes_on(make_service)
         assert job.state == "SUCCEEDED"
         assert job.attempt == 2
         assert job.failure is None
-        assert len(job.history["train/loss"]) == 60
+        assert len(job.history["train/loss"]) == 20
         assert len(job.history.steps["train/loss"]) == job.progress.steps
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import bessemer
 
-EPOCHS = 30
+EPOCHS = 12
 SPEC: dict[str, Any] = {"dataset": "digits", "epochs": EPOCHS, "seed": 3, "batch_size": 32}
 
 
@@ -52,7 +52,7 @@ def check_equal(job, unbroken):
 def test_a_killed_trainer_is_replaced_and_the_job_ends_as_if_nothing_had_been(service, unbroken):
     with bessemer.connect(service.address) as client:
         job = client.train("mnist_cnn", **SPEC)
-        for epoch in (4, 9):
+        for epoch in (3, 7):
             watch_until_epoch(job, epoch)
             (trainer,) = service.trainers()
             os.kill(trainer.pid, signal.SIGKILL)
