@@ -80,5 +80,5 @@ $(STAMP): pyproject.toml constraints.txt
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv; \
 	fi
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
-	@$(BIN)/python -m compileall -q -q -j 0 -x '/tests?/' $(VENV)/lib || true  # some packages carry code of other Pythons
+	@$(BIN)/python -m compileall -q -q -j 0 -x "/tests?/" $(VENV)/lib client server || true  # some packages carry code of other Pythons
 	@touch $@

@@ -161,9 +161,12 @@ class _Violations:
             raise errors.InvalidArgument(violations=tuple(self._found))
 
     def check_text(self, field: str, value: Any) -> str:
-        if isinstance(value, str):
+        if not isinstance(value, str):
+            self.add(field, f"must be a name, but is {value!r}")
+        elif not value.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in value):
+            self.add(field, f"must be text that UTF-8 can hold, but is {value!r}")
+        else:
             return value
-        self.add(field, f"must be a name, but is {value!r}")
         return ""
 
     def check_integer(self, field: str, value: Any, maximum: int) -> int | None:
@@ -207,13 +210,22 @@ def build_create(
     spec: jobs_pb2.TrainingSpec, name: str | None, idempotency_key: str | None
 ) -> jobs_pb2.CreateJobRequest:
     """The request that submits a job; the key makes it safe to repeat."""
-    if name is not None and not isinstance(name, str):
-        raise errors.InvalidArgument(
-            violations=(errors.Violation("name", f"must be a string, but is {name!r}"),)
-        )
-    return jobs_pb2.CreateJobRequest(
-        job=jobs_pb2.Job(name=name or "", spec=spec), request_id=idempotency_key or str(uuid.uuid4())
-    )
+    key = check_text("idempotency_key", idempotency_key or str(uuid.uuid4()))
+    job = jobs_pb2.Job(name="" if name is None else check_text("name", name), spec=spec)
+    return jobs_pb2.CreateJobRequest(job=job, request_id=key)
+
+
+def check_text(field: str, value: Any) -> str:
+    """The value, if a message can hold it as text. Raises `InvalidArgument`."""
+    found = _Violations()
+    text = found.check_text(field, value)
+    found.raise_any()
+    return text
+
+
+def build_get_job(job_id: str) -> jobs_pb2.GetJobRequest:
+    """The request for the job with this id. Raises `InvalidArgument`."""
+    return jobs_pb2.GetJobRequest(id=check_text("id", job_id))
 
 
 def parse_reference(reference: str) -> tuple[str, str]:
@@ -224,7 +236,7 @@ def parse_reference(reference: str) -> tuple[str, str]:
 
 def build_get_model(reference: str) -> models_pb2.GetModelRequest:
     """The request for `digits-cnn@2` or `digits-cnn`. Raises `InvalidArgument`."""
-    name, version = parse_reference(reference)
+    name, version = parse_reference(check_text("name", reference))
     if version and not version.isdecimal():
         description = f"a version is a whole number from 1, e.g. {name}@1, but this is {reference!r}"
         raise errors.InvalidArgument(violations=(errors.Violation("version", description),))

@@ -120,8 +120,8 @@ class Jobs:
 
     def get(self, job_id: str) -> Job:
         """The job with this id. Raises `NotFound`."""
-        message = self._transport.call(self._transport.jobs.GetJob, jobs_pb2.GetJobRequest(id=job_id))
-        return Job(self._transport, message)
+        request = _calls.build_get_job(job_id)
+        return Job(self._transport, self._transport.call(self._transport.jobs.GetJob, request))
 
     def list(
         self,

@@ -73,6 +73,7 @@ PUBLIC_SERVICES = (
 
 
 PLANNER_RETRY_S = 1.0
+PLANNER_PATIENCE_S = 60.0
 
 
 class CannotStart(Exception):
@@ -125,7 +126,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         blobs = SqlBlobStore(store.database)
 
         forkserver = ForkServer()
-        planner_helper = Helper("planner", forkserver, entry.run_planner)
+        planner_helper = Helper("planner", forkserver, entry.run_planner, patience_s=PLANNER_PATIENCE_S)
         stack.push_async_callback(planner_helper.close)
         planner = PlannerClient(planner_helper)
         device, threads = "cpu", max(1, settings_module.cpu_count() // 2)

@@ -1,10 +1,12 @@
 """Bad input over the wire: each fault named with its field, nothing created, the server unharmed."""
 
 import math
+from typing import Any
 
 import grpc
 import numpy as np
 import pytest
+import tritonclient.grpc as triton
 
 import bessemer
 from bessemer.v1 import jobs_pb2, jobs_pb2_grpc
@@ -206,3 +208,29 @@ def test_many_faults_come_through_as_what_they_are(client):
     with pytest.raises(bessemer.InvalidArgument) as refused:
         client.train("sequential", dataset="digits", options={"layers": layers})
     assert "more are wrong too" in refused.value.violations[-1].description
+
+
+@pytest.mark.parametrize("method", ["/bessemer.v1.JobService/CreateJob", "/bessemer.v1.JobService/WatchJob"])
+def test_bytes_that_are_no_message_are_refused(service, method):
+    with grpc.insecure_channel(service.address) as channel:
+        make: Any = channel.unary_stream if method.endswith("WatchJob") else channel.unary_unary
+        with pytest.raises(grpc.RpcError) as refused:
+            list(make(method)(b"\xff\xff\xff", timeout=30))
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert "cannot be decoded" in str(refused.value.details())
+
+
+def test_features_that_are_not_finite_are_refused_and_the_row_named(service, iris_model):
+    client = triton.InferenceServerClient(service.address)
+    values = np.ones((3, 4), np.float32)
+    values[2, 1] = np.nan
+    tensor = triton.InferInput("features", [3, 4], "FP32")
+    tensor.set_data_from_numpy(values)
+    with pytest.raises(triton.InferenceServerException, match="row 2"):
+        client.infer(iris_model.name, [tensor])
+
+
+@pytest.mark.parametrize("job_id", [5, None, "\ud800"])
+def test_an_id_that_no_message_can_hold_is_refused(client, job_id):
+    with pytest.raises(bessemer.InvalidArgument, match="id"):
+        client.jobs.get(job_id)

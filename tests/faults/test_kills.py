@@ -137,3 +137,19 @@ def test_a_killed_predictor_or_planner_comes_back(service, unbroken):
         after = client.models.get(unbroken.model.name).predict(images)[0].probabilities
         assert after == before
         assert client.summary("mnist_cnn", dataset="mnist").parameters == 225_034
+
+
+def test_a_trainer_outlives_the_fork_server(make_service, unbroken):
+    service = make_service()
+    service.start()
+    with bessemer.connect(service.address) as client:
+        job = client.train("mnist_cnn", **SPEC)
+        watch_until_epoch(job, 2)
+        (trainer,) = service.trainers()
+        trainer.parent().kill()
+        job.wait()
+        assert job.attempt == 1
+        check_equal(job, unbroken)
+        again = client.train("mlp", dataset="iris", epochs=1)
+        again.wait()
+        assert again.state == "SUCCEEDED"

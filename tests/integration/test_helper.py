@@ -84,3 +84,17 @@ async def test_a_helper_that_is_killed_while_idle_is_forked_again(helper):
     while helper.is_alive:  # noqa: ASYNC110 - nothing tells when the end was noticed
         await asyncio.sleep(0.01)
     assert (await helper.call("pid", {}))[0] != first
+
+
+async def test_a_helper_that_is_stuck_is_ended_and_forked_again(forkserver):
+    stuck = Helper("echo", forkserver, run_echo, patience_s=1)
+    try:
+        first = (await stuck.call("pid", {}))[0]
+        os.kill(first, signal.SIGSTOP)
+        with pytest.raises(errors.Unavailable, match=r"no answer for 1 s and was ended"):
+            await stuck.call("pid", {})
+        while stuck.is_alive:  # noqa: ASYNC110 - nothing tells when the end was noticed
+            await asyncio.sleep(0.01)
+        assert (await stuck.call("pid", {}))[0] != first
+    finally:
+        await stuck.close()

@@ -122,7 +122,7 @@ class Jobs:
 
     async def get(self, job_id: str) -> Job:
         """The job with this id. Raises `NotFound`."""
-        request = jobs_pb2.GetJobRequest(id=job_id)
+        request = _calls.build_get_job(job_id)
         return Job(self._transport, await self._transport.call(self._transport.jobs.GetJob, request))
 
     async def list(

@@ -27,9 +27,16 @@ class Helper:
     """
 
     def __init__(
-        self, name: str, forkserver: ForkServer, target: Callable[..., None], *arguments: Any
+        self,
+        name: str,
+        forkserver: ForkServer,
+        target: Callable[..., None],
+        *arguments: Any,
+        patience_s: float = 300.0,
     ) -> None:
+        """`patience_s`: a process that needs longer for an answer is taken for stuck, and ended."""
         self._name = name
+        self._patience_s = patience_s
         self._forkserver = forkserver
         self._target = target
         self._arguments = arguments
@@ -56,14 +63,26 @@ class Helper:
         header = {"id": request_id, "method": method, "arguments": arguments}
         try:
             writer.writelines(frames.encode(header, body or {}))
-            await writer.drain()
-            return await answer
+            async with asyncio.timeout(self._patience_s):
+                await writer.drain()
+                return await answer
+        except TimeoutError as error:
+            self._end_stuck(method)
+            raise errors.Unavailable(
+                f"the {self._name} process gave no answer for {self._patience_s:g} s and was ended; try again",
+                reason="HELPER_STUCK",
+            ) from error
         except (ConnectionError, BrokenPipeError) as error:
             raise errors.Unavailable(
                 f"the {self._name} process ended; try again", reason="HELPER_ENDED"
             ) from error
         finally:
             self._pending.pop(request_id, None)
+
+    def _end_stuck(self, method: str) -> None:
+        log.error("helper stuck", extra={"helper": self._name, "method": method})
+        if self._process is not None:
+            self._process.kill()  # its connection closes, and the next call forks it again
 
     async def start(self) -> asyncio.StreamWriter:
         """Fork the process unless it is there."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 
@@ -11,6 +14,8 @@ from bessemer_server.executors.forkserver import ForkServer
 from bessemer_server.worker import entry
 
 Key = tuple[str, int]
+UNKNOWN_STATUS = 255
+"""What multiprocessing says of a process whose fork server has died, and with it the status; or its real status."""
 
 
 class ProcessExecutor:
@@ -23,6 +28,8 @@ class ProcessExecutor:
         self._address = address
         self._wake = wake
         self._processes: dict[Key, BaseProcess] = {}
+        self._orphans: dict[Key, int] = {}
+        """File descriptors (`pidfd_open`) of trainers that outlived the fork server."""
         self._exits: list[Exit] = []
 
     async def start(self, attempt: Attempt, token: str) -> int:
@@ -39,15 +46,42 @@ class ProcessExecutor:
         process = self._processes.pop(key)
         asyncio.get_running_loop().remove_reader(process.sentinel)
         process.join()
-        # The fork server tells the status through the sentinel; it cannot when it has died itself.
-        self._exits.append(Exit(*key, status=process.exitcode if process.exitcode is not None else 255))
+        status, pid = process.exitcode, process.pid
         process.close()
+        if status in (None, UNKNOWN_STATUS) and pid and self._adopt(key, pid):
+            return
+        self._note_exit(key, UNKNOWN_STATUS if status is None else status)
+
+    def _adopt(self, key: Key, pid: int) -> bool:
+        """Watch a trainer that may have outlived the fork server; False when it has ended."""
+        try:
+            descriptor = os.pidfd_open(pid)
+        except OSError:
+            return False
+        self._orphans[key] = descriptor
+        asyncio.get_running_loop().add_reader(descriptor, self._settle_orphan, key)
+        return True
+
+    def _settle_orphan(self, key: Key) -> None:
+        self._forget_orphan(key)
+        self._note_exit(key, UNKNOWN_STATUS)
+
+    def _forget_orphan(self, key: Key) -> None:
+        descriptor = self._orphans.pop(key)
+        asyncio.get_running_loop().remove_reader(descriptor)
+        os.close(descriptor)
+
+    def _note_exit(self, key: Key, status: int) -> None:
+        self._exits.append(Exit(*key, status=status))
         self._wake()
 
     async def kill(self, attempt: Attempt) -> None:
         """See `ports.Executor.kill`."""
-        if process := self._processes.get((attempt.job_id, attempt.number)):
+        key = (attempt.job_id, attempt.number)
+        if process := self._processes.get(key):
             process.kill()
+        elif descriptor := self._orphans.get(key):
+            _kill(descriptor)
 
     def drain_exits(self) -> Sequence[Exit]:
         """See `ports.Executor.drain_exits`."""
@@ -62,3 +96,11 @@ class ProcessExecutor:
             process.kill()
             await asyncio.to_thread(process.join)
         self._processes.clear()
+        for key, descriptor in list(self._orphans.items()):
+            _kill(descriptor)
+            self._forget_orphan(key)
+
+
+def _kill(descriptor: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(descriptor, signal.SIGKILL)

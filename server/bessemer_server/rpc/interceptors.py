@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -50,7 +51,34 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
                 else grpc.unary_unary_rpc_method_handler
             )
             wrapped = _guard_unary(method, behavior)
-        return make(wrapped, handler.request_deserializer, handler.response_serializer)
+        # Of a stream of requests, gRPC itself refuses what cannot be decoded.
+        deserialize = handler.request_deserializer
+        if not handler.request_streaming and deserialize is not None:
+            deserialize = _guard_deserializer(deserialize)
+        return make(wrapped, deserialize, handler.response_serializer)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Undecodable:
+    """Stands for a request that is no message: raised where errors become statuses."""
+
+    size: int
+
+    def raise_error(self) -> None:
+        raise domain_errors.InvalidArgument(
+            f"the request ({self.size:,} bytes) cannot be decoded as the message of this method; send one that was made "
+            "from the service's protos"
+        )
+
+
+def _guard_deserializer(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def call(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except Exception:  # protobuf's implementations have no error in common
+            return _Undecodable(len(data))
+
+    return call
 
 
 def _guard_unary(method: str, behavior: Any) -> Any:
@@ -58,6 +86,8 @@ def _guard_unary(method: str, behavior: Any) -> Any:
 
     async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         try:
+            if isinstance(request, _Undecodable):
+                request.raise_error()
             return await behavior(request, context)
         except Exception as error:
             await _abort(method, error, context)
@@ -68,6 +98,8 @@ def _guard_unary(method: str, behavior: Any) -> Any:
 def _guard_stream(method: str, behavior: Any) -> Any:
     async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
         try:
+            if isinstance(request, _Undecodable):
+                request.raise_error()
             async for response in behavior(request, context):
                 yield response
         except Exception as error:

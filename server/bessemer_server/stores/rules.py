@@ -201,7 +201,7 @@ def fail(job: Job, failure: Failure, now: Time) -> Change:
 
 def confirm_cancel(job: Job, now: Time) -> Change:
     """CANCELLING → CANCELLED; raises `FailedPrecondition` when nobody asked for it."""
-    return _move(job, State.CANCELLED, now)
+    return _move(job, State.CANCELLED, now, "cancelled while it trained")
 
 
 def release(job: Job, failure: Failure, is_loss: bool, now: Time) -> Change:
@@ -241,7 +241,8 @@ def check_cursor(job: Job, after: int) -> None:
 def unknown_job(job_id: str) -> errors.NotFound:
     """The error for a job that does not exist."""
     return errors.NotFound(
-        f"there is no job {job_id!r}; ListJobs has those there are", reason="JOB_NOT_FOUND"
+        f"there is no job {job_id!r}; JobService.ListJobs (bessemer jobs list) names those there are",
+        reason="JOB_NOT_FOUND",
     )
 
 

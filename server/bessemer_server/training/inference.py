@@ -57,4 +57,7 @@ class InferenceModel:
                 f"input {name} must be {datatype} of shape {shape}, but is {array.dtype.name} of shape "
                 f"{list(array.shape)}"
             )
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            row = int(np.argwhere(~np.isfinite(array))[0][0])
+            raise errors.InvalidArgument(f"input {name} must be finite, but row {row} has NaN or infinity")
         return array

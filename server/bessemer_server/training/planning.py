@@ -11,7 +11,7 @@ from bessemer_server.domain import plans
 from bessemer_server.layers import kinds as layers
 from bessemer_server.layers import networks
 from bessemer_server.layers.options import Options
-from bessemer_server.training import devices, resolving
+from bessemer_server.training import devices, memory, resolving
 from bessemer_server.training.optimizers import kinds as optimizers
 
 
@@ -30,9 +30,11 @@ def plan(spec: Mapping[str, Any]) -> plans.Plan:
     Raises `errors.InvalidArgument` with every violation that can be seen.
     """
     resolved = resolving.resolve(spec)
-    return plans.Plan(
+    found = plans.Plan(
         resolved.effective_spec, resolved.source.info.shape, networks.summarise(resolved.network)
     )
+    memory.check(found.parameters, memory.host_bytes())
+    return found
 
 
 def catalog() -> plans.Catalog:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import signal
 import socket
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -45,6 +46,7 @@ def _answer(
     except errors.DomainError as error:
         return {"id": request["id"], "error": type(error).__name__, "message": error.message}, {}
     except Exception as error:  # A helper must outlive any single request.
+        traceback.print_exc()
         return {
             "id": request["id"],
             "error": "DomainError",

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from bessemer_server.domain import errors
-from bessemer_server.training import planning
+from bessemer_server.training import memory, planning
 
 SEQUENTIAL = {"architecture": "sequential", "dataset": "digits"}
 MLP = {"architecture": "mlp", "dataset": "iris"}
@@ -237,3 +237,17 @@ def test_the_catalog_names_everything_with_a_description_and_a_schema():
         for name, field in entry.options_schema.get("properties", {}).items():
             assert field.get("description"), f"{entry.name}.{name} is not described"
     assert json.dumps([entry.options_schema for entry in catalog.layers])
+
+
+def test_a_model_that_no_memory_holds_is_refused_with_both_sizes():
+    spec = {"architecture": "mlp", "dataset": "digits", "options": {"hidden": [65_536] * 64}}
+    with pytest.raises(
+        errors.InvalidArgument, match=r"270,5\d\d,\d\d\d,\d\d\d parameters.*GiB.*this machine has"
+    ):
+        planning.plan(spec)
+
+
+def test_a_model_that_just_fits_is_accepted():
+    memory.check(1_000, 1_000 * memory.BYTES_PER_PARAMETER)
+    with pytest.raises(errors.InvalidArgument):
+        memory.check(1_001, 1_000 * memory.BYTES_PER_PARAMETER)
