@@ -88,6 +88,8 @@ def build_spec(
     options: Mapping[str, Any] | None = None,
     optimizer: str | Mapping[str, Any] | None = None,
     early_stopping: Mapping[str, Any] | None = None,
+    *,
+    text: Mapping[str, Any] | None = None,
     **scalars: Any,
 ) -> jobs_pb2.TrainingSpec:
     """The specification as a message. Raises `InvalidArgument` for what no message can hold, all at once."""
@@ -112,6 +114,8 @@ def build_spec(
         _set_optimizer(spec, optimizer, found)
     if early_stopping is not None:
         _set_early_stopping(spec, early_stopping, found)
+    if text is not None:
+        _set_text(spec, text, found)
     found.raise_any()
     return spec
 
@@ -145,6 +149,18 @@ def _set_early_stopping(spec: jobs_pb2.TrainingSpec, rule: Any, found: _Violatio
                 spec.early_stopping.min_delta = delta
         else:
             found.add(field, "there is no such option; there are monitor, patience, min_delta")
+
+
+def _set_text(spec: jobs_pb2.TrainingSpec, settings: Any, found: _Violations) -> None:
+    if not isinstance(settings, Mapping):
+        found.add("text", f"must be a dict with vocabulary, length, but is {settings!r}")
+        return
+    spec.text.SetInParent()
+    for name, value in settings.items():
+        if name not in ("vocabulary", "length"):
+            found.add(f"text.{name}", "there is no such option; there are vocabulary, length")
+        elif (checked := found.check_integer(f"text.{name}", value, INT32)) is not None:
+            setattr(spec.text, name, checked)
 
 
 class _Violations:
@@ -298,4 +314,6 @@ def spec_to_dict(spec: jobs_pb2.TrainingSpec) -> dict[str, Any]:
             "monitor": rule.monitor,
             **{name: getattr(rule, name) for name in ("patience", "min_delta") if rule.HasField(name)},
         }
+    if spec.HasField("text"):
+        found["text"] = {field.name: value for field, value in spec.text.ListFields()}
     return found

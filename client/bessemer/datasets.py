@@ -15,9 +15,9 @@ class Dataset:
     name: str
     description: str
     kind: str
-    """`image` or `table`."""
+    """`image`, `table` or `text`."""
     shape: tuple[int, ...]
-    """Of one sample: (height, width, channels) or (features,)."""
+    """Of one sample: (height, width, channels) or (features,); () for texts."""
     labels: tuple[str, ...]
     train_samples: int
     test_samples: int

@@ -52,6 +52,7 @@ class Client:
         optimizer: str | Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
         early_stopping: Mapping[str, Any] | None = None,
+        text: Mapping[str, Any] | None = None,
         validation_split: float | None = None,
         test_split: float | None = None,
         idempotency_key: str | None = None,
@@ -68,6 +69,7 @@ class Client:
             optimizer: a name, or a dict with `kind` and the optimizer's options.
             options: the architecture's own options.
             early_stopping: `monitor` (val/loss), `patience` (3), `min_delta` (0).
+            text: of a data set of texts: `vocabulary` (10,000 words) and `length` (the last 100 of each text).
             validation_split: share of the training split held out for validation.
             test_split: share held out for testing, where the data set has no test split of its own.
             idempotency_key: the same key with the same arguments gives the same job, for ever; made when absent.
@@ -83,6 +85,7 @@ class Client:
             options,
             optimizer,
             early_stopping,
+            text=text,
             epochs=epochs,
             batch_size=batch_size,
             seed=seed,

@@ -16,6 +16,7 @@ KEYS = (
     "options",
     "optimizer",
     "early_stopping",
+    "text",
     "validation_split",
     "test_split",
 )

@@ -13,7 +13,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TrainingSpec(_message.Message):
-    __slots__ = ("architecture", "options", "dataset", "epochs", "batch_size", "seed", "optimizer", "early_stopping", "validation_split", "test_split")
+    __slots__ = ("architecture", "options", "dataset", "epochs", "batch_size", "seed", "optimizer", "early_stopping", "validation_split", "test_split", "text")
     ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     DATASET_FIELD_NUMBER: _ClassVar[int]
@@ -24,6 +24,7 @@ class TrainingSpec(_message.Message):
     EARLY_STOPPING_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_SPLIT_FIELD_NUMBER: _ClassVar[int]
     TEST_SPLIT_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
     architecture: str
     options: _struct_pb2.Struct
     dataset: str
@@ -34,7 +35,16 @@ class TrainingSpec(_message.Message):
     early_stopping: EarlyStopping
     validation_split: float
     test_split: float
-    def __init__(self, architecture: _Optional[str] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., dataset: _Optional[str] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., seed: _Optional[int] = ..., optimizer: _Optional[_Union[Optimizer, _Mapping]] = ..., early_stopping: _Optional[_Union[EarlyStopping, _Mapping]] = ..., validation_split: _Optional[float] = ..., test_split: _Optional[float] = ...) -> None: ...
+    text: TextSettings
+    def __init__(self, architecture: _Optional[str] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., dataset: _Optional[str] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., seed: _Optional[int] = ..., optimizer: _Optional[_Union[Optimizer, _Mapping]] = ..., early_stopping: _Optional[_Union[EarlyStopping, _Mapping]] = ..., validation_split: _Optional[float] = ..., test_split: _Optional[float] = ..., text: _Optional[_Union[TextSettings, _Mapping]] = ...) -> None: ...
+
+class TextSettings(_message.Message):
+    __slots__ = ("vocabulary", "length")
+    VOCABULARY_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    vocabulary: int
+    length: int
+    def __init__(self, vocabulary: _Optional[int] = ..., length: _Optional[int] = ...) -> None: ...
 
 class Optimizer(_message.Message):
     __slots__ = ("kind", "options")

@@ -56,14 +56,16 @@ class DatasetInfo:
     name: str
     description: str
     kind: str
-    """`image` or `table`."""
+    """`image`, `table` or `text`."""
     shape: tuple[int, ...]
-    """Of one sample: (height, width, channels) or (features,)."""
+    """Of one sample: (height, width, channels) or (features,); () for a text, until it is planned as (length,)."""
     labels: tuple[str, ...]
     train_samples: int
     test_samples: int
     """0 where there is no split of its own."""
     bundled: bool
+    vocabulary: int = 0
+    """Token ids of a text, padding and unknown included; 0 for other kinds."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ def spec_from_wire(message: jobs_pb2.TrainingSpec) -> dict[str, Any]:
         }
     if message.HasField("early_stopping"):
         spec["early_stopping"] = _early_stopping_from_wire(message.early_stopping)
+    if message.HasField("text"):
+        spec["text"] = {field.name: value for field, value in message.text.ListFields()}
     return spec
 
 
@@ -56,6 +58,8 @@ def spec_to_wire(spec: Mapping[str, Any]) -> jobs_pb2.TrainingSpec:
             message.optimizer.options.CopyFrom(structs.to_struct(options))
     if spec.get("early_stopping") is not None:
         message.early_stopping.CopyFrom(jobs_pb2.EarlyStopping(**spec["early_stopping"]))
+    if spec.get("text") is not None:
+        message.text.CopyFrom(jobs_pb2.TextSettings(**spec["text"]))
     return message
 
 

@@ -21,7 +21,7 @@ class Classifier:
 
     def __init__(self, resolved: Resolved, preprocessed: Mapping[str, Any], device: torch.device) -> None:
         self._seed = resolved.config.seed
-        self._info = resolved.source.info
+        self._info = resolved.info
         self._preprocessing = preprocessed
         self._preprocess = preprocessing.Preprocessor(preprocessed, device)
         network = networks.initialise(

@@ -23,6 +23,15 @@ class EarlyStoppingConfig(Options):
     """The least change, in the metric's own unit, that counts as improvement."""
 
 
+class TextConfig(Options):
+    """How texts become token ids."""
+
+    vocabulary: Annotated[int, pydantic.Field(ge=2, le=1_000_000)] = 10_000
+    """Token ids, padding and unknown word included, from 2 to 1,000,000: the most frequent words are known."""
+    length: Annotated[int, pydantic.Field(ge=1, le=10_000)] = 100
+    """Words of each text that the model sees, the last ones, from 1 to 10,000."""
+
+
 class TrainingConfig(Options):
     """What to train."""
 
@@ -47,3 +56,5 @@ class TrainingConfig(Options):
     """Share of the training split that is held out for validation, from 0 up to but not 1."""
     test_split: Share = 0.2
     """Share held out for the test metrics where the data set brings no test split, from 0 up to but not 1."""
+    text: TextConfig | None = None
+    """For data sets of texts alone; None there: the defaults."""

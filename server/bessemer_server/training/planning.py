@@ -30,9 +30,7 @@ def plan(spec: Mapping[str, Any]) -> plans.Plan:
     Raises `errors.InvalidArgument` with every violation that can be seen.
     """
     resolved = resolving.resolve(spec)
-    found = plans.Plan(
-        resolved.effective_spec, resolved.source.info.shape, networks.summarise(resolved.network)
-    )
+    found = plans.Plan(resolved.effective_spec, resolved.info.shape, networks.summarise(resolved.network))
     memory.check(found.parameters, memory.host_bytes())
     return found
 

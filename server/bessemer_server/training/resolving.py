@@ -10,10 +10,10 @@ import pydantic
 
 from bessemer_server.architectures import kinds as architectures
 from bessemer_server.data import sources, splits
-from bessemer_server.domain import errors, registry
+from bessemer_server.domain import errors, plans, registry
 from bessemer_server.layers import lists, networks
 from bessemer_server.layers.options import Options, violations
-from bessemer_server.training.config import TrainingConfig
+from bessemer_server.training.config import TextConfig, TrainingConfig
 from bessemer_server.training.optimizers import kinds as optimizers
 
 T = TypeVar("T", bound=registry.Named)
@@ -28,6 +28,8 @@ class Resolved:
     architecture: architectures.Architecture[Any]
     options: Options
     source: sources.Source
+    info: plans.DatasetInfo
+    """What the network sees of the data set: that of `source`, with the length and vocabulary of texts."""
     optimizer: optimizers.Optimizer[Any]
     optimizer_options: optimizers.OptimizerOptions
     network: networks.Network
@@ -54,14 +56,17 @@ def resolve(spec: Mapping[str, Any]) -> Resolved:
     options = checker.options(architecture.options, config.options, "options") if architecture else None
     sizes = checker.sizes(config, source) if source else None
     checker.early_stopping(config)
+    config, info = checker.text(config, source)
     network = None
-    if architecture and source and checker.fits(architecture, source) and options:
-        network = checker.network(architecture, options, source)
+    if architecture and info and checker.fits(architecture, info) and options:
+        network = checker.network(architecture, options, info)
     if checker.found:
         raise errors.InvalidArgument(violations=checker.found)
     # What is None has left a violation.
-    assert architecture and options and source and optimizer and optimizer_options and network and sizes
-    return Resolved(config, architecture, options, source, optimizer, optimizer_options, network, sizes)
+    assert (
+        architecture and options and source and info and optimizer and optimizer_options and network and sizes
+    )
+    return Resolved(config, architecture, options, source, info, optimizer, optimizer_options, network, sizes)
 
 
 class _Checker:
@@ -141,8 +146,21 @@ class _Checker:
                 f"watch {rule.monitor.replace('val/', 'train/')}",
             )
 
-    def fits(self, architecture: architectures.Architecture[Any], source: sources.Source) -> bool:
-        info = source.info
+    def text(
+        self, config: TrainingConfig, source: sources.Source | None
+    ) -> tuple[TrainingConfig, plans.DatasetInfo | None]:
+        """The configuration with settings for texts where they are needed, and what the network sees."""
+        if source is None:
+            return config, None
+        if source.info.kind == "text":
+            settings = config.text or TextConfig()
+            info = dataclasses.replace(source.info, shape=(settings.length,), vocabulary=settings.vocabulary)
+            return config.model_copy(update={"text": settings}), info
+        if config.text:
+            self.reject("text", f"is for texts, but {source.name} is {source.info.kind} data; leave it out")
+        return config, source.info
+
+    def fits(self, architecture: architectures.Architecture[Any], info: plans.DatasetInfo) -> bool:
         if info.kind not in architecture.takes:
             fitting = [a.name for a in architectures.REGISTRY if info.kind in a.takes]
             self.reject(
@@ -153,9 +171,8 @@ class _Checker:
         return info.kind in architecture.takes
 
     def network(
-        self, architecture: architectures.Architecture[Any], options: Options, source: sources.Source
+        self, architecture: architectures.Architecture[Any], options: Options, info: plans.DatasetInfo
     ) -> networks.Network | None:
-        info = source.info
         path = f"options.{architecture.list_option}" if architecture.list_option else "options"
         try:
             layers = lists.parse(architecture.layers(options, info), path)

@@ -20,6 +20,7 @@ def test_everything_that_is_set_is_in_the_specification():
         epochs=np.int64(5),
         batch_size=32,
         seed=0,
+        text={"vocabulary": np.int64(500), "length": 20},
         validation_split=0.25,
         test_split=np.float32(0.5),
     )
@@ -32,6 +33,7 @@ def test_everything_that_is_set_is_in_the_specification():
         "epochs": 5,
         "batch_size": 32,
         "seed": 0,
+        "text": {"vocabulary": 500, "length": 20},
         "validation_split": 0.25,
         "test_split": 0.5,
     }

@@ -32,6 +32,7 @@ def test_a_specification_is_shown_as_the_assignments_that_make_it():
         "optimizer": {"kind": "sgd", "learning_rate": 0.05},
         "options": {"activation": "relu", "hidden": [8, 8], "note": "3"},
         "early_stopping": {"monitor": "val/loss"},
+        "text": {"length": 20},
         "test_split": 0.2,
     }
     shown = paths.flatten({"architecture": "mlp", "dataset": "iris", "early_stopping": None, **spec})

@@ -1,8 +1,9 @@
 """Data sets read from scikit-learn's files are those that scikit-learn loads."""
 
+import pytest
 import sklearn.datasets
 
-from bessemer_server.data import digits, iris, sources
+from bessemer_server.data import breast_cancer, digits, iris, sources, wine
 
 
 def test_digits_are_those_of_scikit_learn(tmp_path):
@@ -14,10 +15,18 @@ def test_digits_are_those_of_scikit_learn(tmp_path):
     assert digits.DIGITS.info.labels == tuple(map(str, bunch.target_names))
 
 
-def test_iris_flowers_are_those_of_scikit_learn(tmp_path):
-    bunch = sklearn.datasets.load_iris()
-    samples, test = iris.IRIS.load(sources.Folders(None, tmp_path))
+@pytest.mark.parametrize(
+    ("source", "load"),
+    [
+        (iris.IRIS, sklearn.datasets.load_iris),
+        (wine.WINE, sklearn.datasets.load_wine),
+        (breast_cancer.BREAST_CANCER, sklearn.datasets.load_breast_cancer),
+    ],
+)
+def test_a_table_is_that_of_scikit_learn(tmp_path, source, load):
+    bunch = load()
+    samples, test = source.load(sources.Folders(None, tmp_path))
     assert test is None
     assert (samples.inputs == bunch.data.astype("float32")).all()
     assert (samples.labels == bunch.target).all()
-    assert iris.IRIS.info.labels == tuple(bunch.target_names)
+    assert source.info.labels == tuple(bunch.target_names)

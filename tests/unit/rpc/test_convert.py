@@ -27,6 +27,7 @@ SPEC = {
     "early_stopping": {"monitor": "val/loss", "patience": 3, "min_delta": 0.0},
     "validation_split": 0.1,
     "test_split": 0.0,
+    "text": {"vocabulary": 500, "length": 20},
 }
 
 
@@ -48,6 +49,12 @@ def test_a_field_set_to_its_zero_is_still_set(name):
 @given(st.dictionaries(st.text(max_size=5), JSON, max_size=4))
 def test_json_survives_a_struct_up_to_the_difference_between_1_and_1_0(values):
     assert structs.to_json(structs.to_struct(values)) == values
+
+
+@pytest.mark.parametrize("text", [{}, {"length": 0}, {"vocabulary": 7}])
+def test_settings_for_texts_keep_just_what_was_set(text):
+    spec = {"architecture": "lstm_classifier", "dataset": "imdb", "text": text}
+    assert convert.spec_from_wire(convert.spec_to_wire(spec)) == spec
 
 
 def test_a_struct_holds_nan_and_infinity():

@@ -47,6 +47,7 @@ def test_the_effective_specification_has_every_default():
         "early_stopping": None,
         "validation_split": 0.1,
         "test_split": 0.2,
+        "text": None,
     }
 
 
@@ -143,6 +144,13 @@ def test_an_architecture_for_images_refuses_a_table_and_names_those_that_take_it
     found = violations({"architecture": "mnist_cnn", "dataset": "iris"})
     assert found == {
         "architecture": "mnist_cnn takes image data, but iris is table data; for it there are mlp, sequential"
+    }
+
+
+def test_settings_for_texts_are_refused_where_there_are_none():
+    assert violations({**MLP, "text": {"length": 0}}) == {"text.length": "must be at least 1, but is 0"}
+    assert violations({**MLP, "text": {"length": 20}}) == {
+        "text": "is for texts, but iris is table data; leave it out"
     }
 
 
