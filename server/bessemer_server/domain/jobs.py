@@ -78,6 +78,8 @@ class NewJob:
     """Idempotency key; empty for none."""
     fingerprint: str = ""
     """Digest of the request's body: the same key with another fingerprint is refused."""
+    dataset_digest: str = ""
+    """The content of the uploaded data set that it trains on; empty for one that comes with the service."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class Job:
     end_time: Time | None
     last_cursor: int
     """Number of the job's last event."""
+    dataset_digest: str = ""
+    """See `NewJob.dataset_digest`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

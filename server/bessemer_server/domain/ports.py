@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest
+from bessemer_server.domain.datasets import Content, Dataset
 from bessemer_server.domain.events import Event
 from bessemer_server.domain.jobs import (
     Attempt,
@@ -36,7 +37,7 @@ class Store(Protocol):
 
     async def create_job(self, job: NewJob, now: Time) -> Job:
         """Create a QUEUED job. The same request_id and fingerprint return the first job; raises `AlreadyExists` for
-        the same request_id with another fingerprint.
+        the same request_id with another fingerprint, `FailedPrecondition` when its uploaded data set is gone.
         """
         ...
 
@@ -134,6 +135,24 @@ class Store(Protocol):
 
     async def list_models(self, name: str, page_size: int, page_token: str) -> Page[Model]:
         """Newest version of each model by name; with `name`, every version of it, newest first."""
+        ...
+
+    async def create_dataset(self, content: Content, now: Time) -> Dataset:
+        """Make an uploaded data set visible. The same content again: the first one. Raises `AlreadyExists` when the
+        name has other content, `FailedPrecondition` when a blob is missing.
+        """
+        ...
+
+    async def find_dataset(self, *, name: str = "", digest: str = "") -> Dataset | None:
+        """The uploaded data set of that name, or of that digest."""
+        ...
+
+    async def list_datasets(self) -> Sequence[Dataset]:
+        """Uploaded data sets, by name."""
+        ...
+
+    async def delete_dataset(self, name: str) -> None:
+        """Raises `NotFound`, and `FailedPrecondition` that names the jobs which have not ended and train on it."""
         ...
 
     async def close(self) -> None: ...

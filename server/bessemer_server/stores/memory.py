@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest
+from bessemer_server.domain.datasets import Content, Dataset
 from bessemer_server.domain.events import Event
 from bessemer_server.domain.jobs import (
     Attempt,
@@ -26,7 +27,7 @@ from bessemer_server.domain.jobs import (
 from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Model, Publication
 from bessemer_server.domain.states import State
-from bessemer_server.stores import paging, rules
+from bessemer_server.stores import dataset_rules, paging, rules
 
 
 @dataclasses.dataclass(slots=True)
@@ -59,12 +60,14 @@ class MemoryStore:
         self._requests: dict[str, str] = {}
         self._tokens: dict[str, tuple[str, int]] = {}
         self._models: dict[str, list[Model]] = {}
+        self._datasets: dict[str, Dataset] = {}
 
     async def create_job(self, job: NewJob, now: Time) -> Job:
         first = self._requests.get(job.request_id)
         if job.request_id and first is not None:
             rules.check_fingerprint(job.request_id, self._records[first].fingerprint, job.fingerprint)
             return self._records[first].job
+        dataset_rules.check_pinned(job, await self.find_dataset(digest=job.dataset_digest))
         change = rules.create(copy.deepcopy(job), now)
         self._records[job.id] = record = _Record(change.job, job.fingerprint)
         if job.request_id:
@@ -216,6 +219,40 @@ class MemoryStore:
             return paging.make_page(models, page_size, listing, lambda model: [model.version])
         models = [self._models[n][-1] for n in sorted(self._models) if after is None or n > after[0]]
         return paging.make_page(models, page_size, listing, lambda model: [model.name])
+
+    async def create_dataset(self, content: Content, now: Time) -> Dataset:
+        if found := self._datasets.get(content.name):
+            return dataset_rules.check_same(found, content)
+        rules.check_blobs([digest for digest in content.digests() if digest not in self.blobs])
+        self._datasets[content.name] = made = Dataset(content, content.digest, now)
+        return made
+
+    async def find_dataset(self, *, name: str = "", digest: str = "") -> Dataset | None:
+        return next(
+            (
+                d
+                for d in self._datasets.values()
+                if name in ("", d.name) and digest in ("", d.digest) and (name or digest)
+            ),
+            None,
+        )
+
+    async def list_datasets(self) -> Sequence[Dataset]:
+        return [self._datasets[name] for name in sorted(self._datasets)]
+
+    async def delete_dataset(self, name: str) -> None:
+        if name not in self._datasets:
+            raise dataset_rules.unknown_dataset(name, self._datasets)
+        digest = self._datasets[name].digest
+        dataset_rules.check_unused(
+            name,
+            [
+                j
+                for j in sorted(self._jobs(), key=_age)
+                if j.dataset_digest == digest and not j.state.is_terminal
+            ],
+        )
+        del self._datasets[name]
 
     async def close(self) -> None:
         """Nothing to close."""

@@ -62,6 +62,7 @@ def create(new: NewJob, now: Time) -> Change:
         start_time=None,
         end_time=None,
         last_cursor=0,
+        dataset_digest=new.dataset_digest,
     )
     return Change(job).plus(now, StateChanged(State.QUEUED, attempt=0))
 

@@ -10,7 +10,7 @@ from bessemer_server.domain.events import Event
 from bessemer_server.domain.jobs import Job, JobFilter, NewJob, Page, Time
 from bessemer_server.domain.states import State
 from bessemer_server.stores import paging, rules
-from bessemer_server.stores.sql import rows, tables, upserts
+from bessemer_server.stores.sql import datasets, rows, tables, upserts
 
 jobs = tables.jobs
 
@@ -27,11 +27,13 @@ def create(connection: sa.Connection, new: NewJob, now: Time) -> Job:
         "effective_spec": dict(new.effective_spec),
         "request_id": new.request_id or None,
         "fingerprint": new.fingerprint,
+        "dataset_digest": new.dataset_digest or None,
         "create_time": now,
         **rows.job_values(change.job),
     }
     if connection.execute(statement.returning(jobs.c.id), values).one_or_none() is None:
         return _first_of(connection, new)
+    datasets.lock_pinned(connection, new)
     _append(connection, new.id, change.events)
     return change.job
 

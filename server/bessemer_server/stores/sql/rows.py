@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest, TensorEntry
+from bessemer_server.domain.datasets import Content, Dataset
 from bessemer_server.domain.events import (
     CheckpointSaved,
     Event,
@@ -21,6 +22,7 @@ from bessemer_server.domain.events import (
 from bessemer_server.domain.jobs import Attempt, Failure, Job, ModelReference, Progress, Reason
 from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Model
+from bessemer_server.domain.plans import DatasetInfo
 from bessemer_server.domain.states import State
 
 Row = sa.Row[Any]
@@ -63,6 +65,7 @@ def read_job(row: Row) -> Job:
         start_time=row.start_time,
         end_time=row.end_time,
         last_cursor=row.last_cursor,
+        dataset_digest=row.dataset_digest or "",
     )
 
 
@@ -95,6 +98,25 @@ def model_values(model: Model) -> Values:
 def read_model(row: Row) -> Model:
     """From a row of `tables.models`."""
     return Model(**{**row._asdict(), "weights": _manifest(row.weights)})
+
+
+def dataset_values(dataset: Dataset) -> Values:
+    """All columns of an uploaded data set."""
+    content = dataclasses.asdict(dataset.content)
+    return {
+        "name": dataset.name,
+        "digest": dataset.digest,
+        "content": content,
+        "create_time": dataset.create_time,
+    }
+
+
+def read_dataset(row: Row) -> Dataset:
+    """From a row of `tables.datasets`."""
+    body = row.content
+    info = {**body["info"], "shape": tuple(body["info"]["shape"]), "labels": tuple(body["info"]["labels"])}
+    content = Content(DatasetInfo(**info), body["scale"], tuple(_tensor(entry) for entry in body["tensors"]))
+    return Dataset(content, row.digest, row.create_time)
 
 
 def event_values(job_id: str, event: Event) -> Values:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest
+from bessemer_server.domain.datasets import Content, Dataset
 from bessemer_server.domain.events import Event
 from bessemer_server.domain.jobs import (
     Attempt,
@@ -20,7 +21,7 @@ from bessemer_server.domain.jobs import (
 )
 from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Model, Publication
-from bessemer_server.stores.sql import attempts, checkpoints, events, jobs, metrics, models
+from bessemer_server.stores.sql import attempts, checkpoints, datasets, events, jobs, metrics, models
 from bessemer_server.stores.sql.database import Database
 
 
@@ -116,6 +117,18 @@ class SqlStore:
 
     async def list_models(self, name: str, page_size: int, page_token: str) -> Page[Model]:
         return await self.database.read(lambda c: models.list_page(c, name, page_size, page_token))
+
+    async def create_dataset(self, content: Content, now: Time) -> Dataset:
+        return await self.database.write(lambda c: datasets.create(c, content, now))
+
+    async def find_dataset(self, *, name: str = "", digest: str = "") -> Dataset | None:
+        return await self.database.read(lambda c: datasets.find(c, name=name, digest=digest))
+
+    async def list_datasets(self) -> Sequence[Dataset]:
+        return await self.database.read(datasets.list_all)
+
+    async def delete_dataset(self, name: str) -> None:
+        await self.database.write(lambda c: datasets.delete(c, name))
 
     async def close(self) -> None:
         """Finish the writes that wait, and close every connection."""

@@ -27,6 +27,8 @@ jobs = sa.Table(
     # NULL for none, so that only real keys are unique.
     sa.Column("request_id", columns.Word, unique=True),
     sa.Column("fingerprint", columns.Word, nullable=False),
+    # NULL for a data set that comes with the service. No foreign key: an ended job outlives its data set.
+    sa.Column("dataset_digest", columns.Word, index=True),
     sa.Column("state", columns.Word, nullable=False),
     # JSON, because it may quote a log, and logs hold any character.
     sa.Column("state_message", columns.Json, nullable=False),
@@ -146,3 +148,21 @@ model_blobs = sa.Table(
     sqlite_with_rowid=False,
 )
 """Which blobs a model holds."""
+
+datasets = sa.Table(
+    "datasets",
+    metadata,
+    sa.Column("name", columns.Word, primary_key=True),
+    sa.Column("digest", columns.Word, nullable=False, unique=True),
+    sa.Column("content", columns.Json, nullable=False),
+    sa.Column("create_time", columns.Utc, nullable=False),
+)
+
+dataset_blobs = sa.Table(
+    "dataset_blobs",
+    metadata,
+    sa.Column("name", sa.ForeignKey(datasets.c.name, ondelete="CASCADE"), primary_key=True),
+    sa.Column("digest", sa.ForeignKey(blobs.c.digest), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+"""Which blobs an uploaded data set holds."""
