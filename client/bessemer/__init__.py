@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bessemer import aio as aio
+    from bessemer.activations import plot_activations as plot_activations
     from bessemer.catalog import Architecture as Architecture
     from bessemer.catalog import Summary as Summary
     from bessemer.client import Client as Client
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from bessemer.errors import Unauthenticated as Unauthenticated
     from bessemer.errors import Unavailable as Unavailable
     from bessemer.errors import Violation as Violation
+    from bessemer.evaluation import ClassResult as ClassResult
+    from bessemer.evaluation import Evaluation as Evaluation
     from bessemer.events import Checkpoint as Checkpoint
     from bessemer.events import CheckpointSaved as CheckpointSaved
     from bessemer.events import Event as Event
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from bessemer.models import Model as Model
 
 _HOMES = {
+    "activations": ["plot_activations"],
     "catalog": ["Architecture", "Summary"],
     "client": ["Client", "connect"],
     "datasets": ["Dataset"],
@@ -70,6 +74,7 @@ _HOMES = {
         "Progressed",
         "StateChanged",
     ],
+    "evaluation": ["ClassResult", "Evaluation"],
     "history": ["History"],
     "jobs": ["Job"],
     "local": ["local"],

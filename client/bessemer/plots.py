@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bessemer import errors
+from bessemer import errors, figures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,41 +25,19 @@ def draw_history(history: Curves, *, title: str, path: str | os.PathLike[str] | 
 
     Raises `FailedPrecondition` before the first epoch has ended, `InvalidArgument` for a path that cannot be written.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise errors.BessemerError('plots need matplotlib: pip install "bessemer[plot]"') from None
     _check_any(history)
-    figure = Figure(figsize=(10, 4), layout="constrained", dpi=120)
-    FigureCanvasAgg(figure)  # no window, wherever this runs
+    figure = figures.make(10, 4)
     figure.suptitle(title, fontsize=12)
     for axes, kind in zip(figure.subplots(1, len(KINDS)), KINDS, strict=True):
         _draw_kind(axes, history, kind)
     if path is not None:
-        _save(figure, path)
+        figures.save(figure, path)
     return figure
 
 
 def _check_any(history: Curves) -> None:
     if not any(history.get(f"{split}/{kind}") for split in SPLITS for kind in KINDS):
         raise errors.FailedPrecondition("there is nothing to plot: no epoch of this job has ended")
-
-
-def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    name = os.fspath(path)
-    known = figure.canvas.get_supported_filetypes()
-    suffix = os.path.splitext(name)[1].lower().removeprefix(".")  # noqa: PTH122 - a path may be a string here
-    if suffix not in known:
-        raise _refuse(name, f"must end with .png, .pdf, .svg or another of {', '.join(sorted(known))}")
-    try:
-        figure.savefig(name)
-    except OSError as error:
-        raise _refuse(name, f"cannot be written: {error.strerror}") from None
-
-
-def _refuse(path: str, description: str) -> errors.InvalidArgument:
-    return errors.InvalidArgument(violations=(errors.Violation("path", f"{path} {description}"),))
 
 
 def _draw_kind(axes: Axes, history: Curves, kind: str) -> None:

@@ -42,11 +42,12 @@ class Transport:
             response_deserializer=inference_pb2.ModelInferResponse.FromString,
         )
 
-    def call(self, method: Callable[..., T], request: Any) -> T:
-        """The answer. Raises the errors of this package."""
+    def call(self, method: Callable[..., T], request: Any, *, is_patient: bool = False) -> T:
+        """The answer; of a patient call however long it takes. Raises the errors of this package."""
         self._check_open()
         try:
-            return method(request, timeout=self._timeout_s, metadata=self._metadata)
+            timeout_s = None if is_patient else self._timeout_s
+            return method(request, timeout=timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
             raise errors.from_rpc(error, self.address) from None
 

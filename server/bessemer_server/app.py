@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import logging
 import os
 import signal
@@ -30,6 +31,7 @@ from bessemer_server import folder, logs
 from bessemer_server import settings as settings_module
 from bessemer_server.blobs.sql import SqlBlobStore
 from bessemer_server.domain import errors
+from bessemer_server.executors.evaluator import EvaluatorClient
 from bessemer_server.executors.forkserver import ForkServer
 from bessemer_server.executors.helper import Helper
 from bessemer_server.executors.planner import PlannerClient
@@ -74,6 +76,7 @@ PUBLIC_SERVICES = (
 
 PLANNER_RETRY_S = 1.0
 PLANNER_PATIENCE_S = 60.0
+EVALUATOR_PATIENCE_S = 3600.0
 
 
 class CannotStart(Exception):
@@ -136,6 +139,8 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         dispatcher.start()
         stack.push_async_callback(dispatcher.close)
 
+        evaluator = EvaluatorClient(functools.partial(_make_evaluator, forkserver, settings), blobs)
+
         notices = Notices()
         scheduler = Scheduler(store, notices, settings.lease_seconds)
         health_servicer = health.aio.HealthServicer()
@@ -145,7 +150,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         jobs_pb2_grpc.add_JobServiceServicer_to_server(
             jobs.JobServicer(store, planner, scheduler, notices), server
         )
-        models_pb2_grpc.add_ModelServiceServicer_to_server(models.ModelServicer(store), server)
+        models_pb2_grpc.add_ModelServiceServicer_to_server(models.ModelServicer(store, evaluator), server)
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog.CatalogServicer(planner), server)
         datasets_pb2_grpc.add_DatasetServiceServicer_to_server(catalog.DatasetServicer(planner), server)
         resources = worker.Resources(
@@ -173,6 +178,14 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         running = asyncio.create_task(_schedule(scheduler, executor, planner, settings))
         stack.push_async_callback(_cancel, running)
         yield _Service(address, server, health_servicer, inference_servicer, scheduler, running)
+
+
+def _make_evaluator(forkserver: ForkServer, settings: Settings) -> Helper:
+    threads = max(1, settings_module.cpu_count() // 2)
+    folders = (str(settings.dataset_dir or ""), str(settings.cache_dir))
+    return Helper(
+        "evaluator", forkserver, entry.run_evaluator, threads, *folders, patience_s=EVALUATOR_PATIENCE_S
+    )
 
 
 async def _schedule(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bessemer import _calls
+from bessemer import _calls, evaluation
 from bessemer.aio.transport import Transport
 from bessemer.model_record import ModelRecord, Prediction
 from bessemer.v1 import models_pb2
+
+if TYPE_CHECKING:
+    import os
+
+    from matplotlib.figure import Figure
 
 
 class Model(ModelRecord):
@@ -34,6 +39,34 @@ class Model(ModelRecord):
                 await self._transport.call(self._transport.infer, self._build_request(array))
             )
         ]
+
+    async def evaluate(self, dataset: str | None = None, *, split: str = "test") -> evaluation.Evaluation:
+        """Measure this model on the test, validation or train split of a data set, by default of its own.
+
+        The data set is divided as for this model's job, so its test samples were never trained on. Raises `InvalidArgument`
+        for data that the model cannot take.
+        """
+        request = evaluation.build_request(self.name, self.version, dataset, split)
+        return evaluation.parse(
+            await self._transport.call(self._transport.models.EvaluateModel, request, is_patient=True)
+        )
+
+    async def confusion_matrix(
+        self,
+        dataset: str | None = None,
+        *,
+        split: str = "test",
+        path: str | os.PathLike[str] | None = None,
+    ) -> Figure:
+        """The confusion matrix of `evaluate`, drawn; written to `path` when given (PNG, PDF, SVG).
+
+        Its counts are `model.evaluate(...).confusion_matrix`. Needs matplotlib: `pip install "bessemer[plot]"`.
+        """
+        from bessemer import confusion
+
+        found = await self.evaluate(dataset, split=split)
+        title = f"{self.name}@{self.version} on {found.dataset} ({found.split})"
+        return await asyncio.to_thread(confusion.draw, found, title=title, path=path)
 
 
 class Models:

@@ -64,11 +64,12 @@ class Transport:
             response_deserializer=inference_pb2.ModelInferResponse.FromString,
         )
 
-    async def call(self, method: Any, request: Any) -> Any:
-        """The answer. Raises the errors of this package."""
+    async def call(self, method: Any, request: Any, *, is_patient: bool = False) -> Any:
+        """The answer; of a patient call however long it takes. Raises the errors of this package."""
         self._check_open()
         try:
-            return await method(request, timeout=self._timeout_s, metadata=self._metadata)
+            timeout_s = None if is_patient else self._timeout_s
+            return await method(request, timeout=timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
             raise errors.from_rpc(error, self.address) from None
 

@@ -7,7 +7,7 @@ import sys
 import click
 
 from bessemer import errors
-from bessemer.cli import catalog, datasets, jobs, models, train
+from bessemer.cli import activations, catalog, datasets, jobs, models, train
 from bessemer.cli.session import Session
 
 
@@ -44,6 +44,7 @@ for command in (
     models.models,
     models.predict,
     datasets.datasets,
+    activations.activations,
 ):
     group.add_command(command)
 

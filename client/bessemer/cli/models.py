@@ -6,7 +6,7 @@ import pathlib
 
 import click
 
-from bessemer import errors
+from bessemer import confusion, errors
 from bessemer.cli import paths, render, samples
 from bessemer.cli.session import Session
 from bessemer.model_record import Prediction, TensorSpec
@@ -65,6 +65,41 @@ def show(session: Session, model: str, as_json: bool) -> None:
             "spec": paths.flatten(found.spec),
         }
     )
+
+
+@models.command()
+@click.argument("model")
+@click.option("-d", "--dataset", help="Another data set with the same classes.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    default="test",
+    show_default=True,
+    help="Its part, divided as for the model's job.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False), help="Draw the confusion matrix (.png, .svg, .pdf)."
+)
+@render.as_json
+@click.pass_obj
+def evaluate(
+    session: Session, *, model: str, dataset: str | None, split: str, output: str | None, as_json: bool
+) -> None:
+    """Measure a model: NAME or NAME@VERSION."""
+    target = session.client.models.get(model)
+    found = target.evaluate(dataset, split=split)
+    if output:
+        confusion.draw(
+            found, title=f"{target.name}@{target.version} on {found.dataset} ({split})", path=output
+        )
+    if as_json:
+        render.print_json(found)
+        return
+    click.echo(found)
+    click.echo()
+    click.echo(confusion.sketch(found))
+    if output:
+        click.echo(f"\nThe confusion matrix is in {output}.")
 
 
 def _format_tensor(spec: TensorSpec) -> str:

@@ -26,7 +26,7 @@ from bessemer.v1 import jobs_pb2 as bessemer_dot_v1_dot_jobs__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62\x65ssemer/v1/models.proto\x12\x0b\x62\x65ssemer.v1\x1a\x16\x62\x65ssemer/v1/jobs.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x03\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x04 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x05 \x01(\t\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12\'\n\x06inputs\x18\x07 \x03(\x0b\x32\x17.bessemer.v1.TensorSpec\x12(\n\x07outputs\x18\x08 \x03(\x0b\x32\x17.bessemer.v1.TensorSpec\x12\x30\n\x07metrics\x18\t \x03(\x0b\x32\x1f.bessemer.v1.Model.MetricsEntry\x12\x12\n\nparameters\x18\n \x01(\x03\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x04spec\x18\x0c \x01(\x0b\x32\x19.bessemer.v1.TrainingSpec\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\";\n\nTensorSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\"0\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"H\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"Q\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.bessemer.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x9b\x01\n\x0cModelService\x12<\n\x08GetModel\x12\x1c.bessemer.v1.GetModelRequest\x1a\x12.bessemer.v1.Model\x12M\n\nListModels\x12\x1e.bessemer.v1.ListModelsRequest\x1a\x1f.bessemer.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62\x65ssemer/v1/models.proto\x12\x0b\x62\x65ssemer.v1\x1a\x16\x62\x65ssemer/v1/jobs.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x03\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x04 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x05 \x01(\t\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12\'\n\x06inputs\x18\x07 \x03(\x0b\x32\x17.bessemer.v1.TensorSpec\x12(\n\x07outputs\x18\x08 \x03(\x0b\x32\x17.bessemer.v1.TensorSpec\x12\x30\n\x07metrics\x18\t \x03(\x0b\x32\x1f.bessemer.v1.Model.MetricsEntry\x12\x12\n\nparameters\x18\n \x01(\x03\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x04spec\x18\x0c \x01(\x0b\x32\x19.bessemer.v1.TrainingSpec\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\";\n\nTensorSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\"0\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"H\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"Q\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.bessemer.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"U\n\x14\x45valuateModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12\r\n\x05split\x18\x04 \x01(\t\"\xcf\x01\n\nEvaluation\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\r\n\x05split\x18\x02 \x01(\t\x12\x0f\n\x07samples\x18\x03 \x01(\x03\x12\x35\n\x07metrics\x18\x04 \x03(\x0b\x32$.bessemer.v1.Evaluation.MetricsEntry\x12)\n\x07\x63lasses\x18\x05 \x03(\x0b\x32\x18.bessemer.v1.ClassResult\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"o\n\x0b\x43lassResult\x12\r\n\x05label\x18\x01 \x01(\t\x12\x0f\n\x07samples\x18\x02 \x01(\x03\x12\x11\n\tprecision\x18\x03 \x01(\x01\x12\x0e\n\x06recall\x18\x04 \x01(\x01\x12\n\n\x02\x66\x31\x18\x05 \x01(\x01\x12\x11\n\tpredicted\x18\x06 \x03(\x03\x32\xe8\x01\n\x0cModelService\x12<\n\x08GetModel\x12\x1c.bessemer.v1.GetModelRequest\x1a\x12.bessemer.v1.Model\x12M\n\nListModels\x12\x1e.bessemer.v1.ListModelsRequest\x1a\x1f.bessemer.v1.ListModelsResponse\x12K\n\rEvaluateModel\x12!.bessemer.v1.EvaluateModelRequest\x1a\x17.bessemer.v1.Evaluationb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,6 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MODEL_METRICSENTRY']._loaded_options = None
   _globals['_MODEL_METRICSENTRY']._serialized_options = b'8\001'
+  _globals['_EVALUATION_METRICSENTRY']._loaded_options = None
+  _globals['_EVALUATION_METRICSENTRY']._serialized_options = b'8\001'
   _globals['_MODEL']._serialized_start=99
   _globals['_MODEL']._serialized_end=499
   _globals['_MODEL_METRICSENTRY']._serialized_start=453
@@ -47,6 +49,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTMODELSREQUEST']._serialized_end=684
   _globals['_LISTMODELSRESPONSE']._serialized_start=686
   _globals['_LISTMODELSRESPONSE']._serialized_end=767
-  _globals['_MODELSERVICE']._serialized_start=770
-  _globals['_MODELSERVICE']._serialized_end=925
+  _globals['_EVALUATEMODELREQUEST']._serialized_start=769
+  _globals['_EVALUATEMODELREQUEST']._serialized_end=854
+  _globals['_EVALUATION']._serialized_start=857
+  _globals['_EVALUATION']._serialized_end=1064
+  _globals['_EVALUATION_METRICSENTRY']._serialized_start=453
+  _globals['_EVALUATION_METRICSENTRY']._serialized_end=499
+  _globals['_CLASSRESULT']._serialized_start=1066
+  _globals['_CLASSRESULT']._serialized_end=1177
+  _globals['_MODELSERVICE']._serialized_start=1180
+  _globals['_MODELSERVICE']._serialized_end=1412
 # @@protoc_insertion_point(module_scope)

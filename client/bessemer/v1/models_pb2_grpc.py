@@ -44,6 +44,11 @@ class ModelServiceStub(object):
                 request_serializer=bessemer_dot_v1_dot_models__pb2.ListModelsRequest.SerializeToString,
                 response_deserializer=bessemer_dot_v1_dot_models__pb2.ListModelsResponse.FromString,
                 _registered_method=True)
+        self.EvaluateModel = channel.unary_unary(
+                '/bessemer.v1.ModelService/EvaluateModel',
+                request_serializer=bessemer_dot_v1_dot_models__pb2.EvaluateModelRequest.SerializeToString,
+                response_deserializer=bessemer_dot_v1_dot_models__pb2.Evaluation.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer(object):
@@ -64,6 +69,15 @@ class ModelServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EvaluateModel(self, request, context):
+        """Measures a classifier on a split of a data set, in a process of its own: predictions go on beside it. Evaluations run
+        one after the other; a deadline ends the waiting. Errors: NOT_FOUND (model), INVALID_ARGUMENT (data set, split, or data that
+        the model cannot take), FAILED_PRECONDITION (the data cannot be read), UNAVAILABLE. Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -76,6 +90,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.ListModels,
                     request_deserializer=bessemer_dot_v1_dot_models__pb2.ListModelsRequest.FromString,
                     response_serializer=bessemer_dot_v1_dot_models__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'EvaluateModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.EvaluateModel,
+                    request_deserializer=bessemer_dot_v1_dot_models__pb2.EvaluateModelRequest.FromString,
+                    response_serializer=bessemer_dot_v1_dot_models__pb2.Evaluation.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -132,6 +151,33 @@ class ModelService(object):
             '/bessemer.v1.ModelService/ListModels',
             bessemer_dot_v1_dot_models__pb2.ListModelsRequest.SerializeToString,
             bessemer_dot_v1_dot_models__pb2.ListModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EvaluateModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.v1.ModelService/EvaluateModel',
+            bessemer_dot_v1_dot_models__pb2.EvaluateModelRequest.SerializeToString,
+            bessemer_dot_v1_dot_models__pb2.Evaluation.FromString,
             options,
             channel_credentials,
             insecure,

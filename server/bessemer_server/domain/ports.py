@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest
 from bessemer_server.domain.datasets import Content, Dataset
+from bessemer_server.domain.evaluations import Evaluation
 from bessemer_server.domain.events import Event
 from bessemer_server.domain.jobs import (
     Attempt,
@@ -213,4 +214,14 @@ class Predictor(Protocol):
 
     async def predict(self, model: Model, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Outputs by name for inputs that fit the signature; the first axis of each is the batch."""
+        ...
+
+
+class Evaluator(Protocol):
+    """Measures published models, in processes of their own."""
+
+    async def evaluate(self, model: Model, dataset: str, split: str) -> Evaluation:
+        """Raises `InvalidArgument` for data that the model cannot be measured on, `FailedPrecondition` for data that cannot
+        be read, `Unavailable`.
+        """
         ...

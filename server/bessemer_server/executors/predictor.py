@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from bessemer_server.domain import ports, tensors
 from bessemer_server.domain.models import Model
+from bessemer_server.executors import weights
 from bessemer_server.executors.helper import Helper
 
 MAX_LOADED = 32
@@ -33,9 +34,8 @@ class PredictorClient:
             if key in self._loaded and self._helper.is_alive:
                 self._loaded.move_to_end(key)
                 return
-            await self._helper.call(
-                "load", {"key": key, "definition": model.definition}, await self._read(model)
-            )
+            arguments = {"key": key, "definition": model.definition}
+            await self._helper.call("load", arguments, await weights.read(model, self._blobs))
             if self._generation != self._helper.generation:  # a new process, with this model only
                 self._generation = self._helper.generation
                 self._loaded.clear()
@@ -43,13 +43,6 @@ class PredictorClient:
             if len(self._loaded) > MAX_LOADED:
                 oldest, _ = self._loaded.popitem(last=False)
                 await self._helper.call("unload", {"key": oldest})
-
-    async def _read(self, model: Model) -> dict[str, tensors.Tensor]:
-        weights = {}
-        for entry in model.weights.tensors:
-            data = b"".join([await self._blobs.get(digest) for digest in entry.digests])
-            weights[entry.name] = tensors.Tensor(tensors.DATATYPES[entry.dtype], entry.shape, data)
-        return weights
 
     async def predict(
         self, model: Model, inputs: Mapping[str, tensors.Tensor]

@@ -8,6 +8,7 @@ from typing import Any
 
 from bessemer.v1 import catalog_pb2, datasets_pb2, jobs_pb2, models_pb2
 from bessemer_server.domain import checkpoints, events, jobs, metrics, models, plans
+from bessemer_server.domain.evaluations import Evaluation
 from bessemer_server.rpc import structs
 
 SCALARS = ("epochs", "batch_size", "seed", "validation_split", "test_split")
@@ -169,6 +170,27 @@ def _state_changed(change: events.StateChanged) -> jobs_pb2.StateChanged:
         message=change.message,
         failure=failure_to_wire(change.failure) if change.failure else None,
         model=reference_to_wire(change.model) if change.model else None,
+    )
+
+
+def evaluation_to_wire(found: Evaluation) -> models_pb2.Evaluation:
+    """An evaluation as a message."""
+    return models_pb2.Evaluation(
+        dataset=found.dataset,
+        split=found.split,
+        samples=found.samples,
+        metrics=found.metrics,
+        classes=[
+            models_pb2.ClassResult(
+                label=c.label,
+                samples=c.samples,
+                precision=c.precision,
+                recall=c.recall,
+                f1=c.f1,
+                predicted=c.predicted,
+            )
+            for c in found.classes
+        ],
     )
 
 

@@ -19,8 +19,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class ModelServicer(models_pb2_grpc.ModelServiceServicer):
     """Tells of published models."""
 
-    def __init__(self, store: ports.Store) -> None:
+    def __init__(self, store: ports.Store, evaluator: ports.Evaluator) -> None:
         self._store = store
+        self._evaluator = evaluator
 
     async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.Model:
         """One version."""
@@ -35,3 +36,11 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         return pb.ListModelsResponse(
             models=[convert.model_to_wire(model) for model in page.items], next_page_token=page.next_token
         )
+
+    async def EvaluateModel(self, request: pb.EvaluateModelRequest, context: Context) -> pb.Evaluation:
+        """Measure one version."""
+        model = await self._store.get_model(request.name, repository.parse_version(request.version))
+        found = await self._evaluator.evaluate(
+            model, request.dataset or model.dataset, request.split or "test"
+        )
+        return convert.evaluation_to_wire(found)

@@ -35,3 +35,10 @@ def run_predictor(connection: socket.socket, device: str, threads: int) -> None:
     from bessemer_server.worker import predictor
 
     predictor.main(connection, device, threads)
+
+
+def run_evaluator(connection: socket.socket, threads: int, dataset_dir: str, cache_dir: str) -> None:
+    """Measure one model on a data set."""
+    from bessemer_server.worker import evaluator
+
+    evaluator.main(connection, threads, dataset_dir, cache_dir)

@@ -11,9 +11,11 @@ NAMES = [
     "BessemerError",
     "Checkpoint",
     "CheckpointSaved",
+    "ClassResult",
     "Client",
     "Dataset",
     "DeadlineExceeded",
+    "Evaluation",
     "Event",
     "Failure",
     "FailedPrecondition",
@@ -38,6 +40,7 @@ NAMES = [
     "aio",
     "connect",
     "local",
+    "plot_activations",
 ]
 
 

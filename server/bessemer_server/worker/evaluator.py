@@ -1,0 +1,35 @@
+"""The evaluator process: measures one model, and ends."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from bessemer_server.data import sources
+from bessemer_server.domain import errors
+from bessemer_server.training import evaluation, inference
+from bessemer_server.worker import arrays, service
+
+
+def main(connection: socket.socket, threads: int, dataset_dir: str, cache_dir: str) -> None:
+    """Serve `evaluate`."""
+    torch.set_num_threads(threads)
+    folders = sources.Folders(pathlib.Path(dataset_dir) if dataset_dir else None, pathlib.Path(cache_dir))
+
+    def evaluate(arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
+        weights = {name: arrays.to_array(tensor).copy() for name, tensor in body.items()}
+        definition = arguments["definition"]
+        model = inference.InferenceModel(definition, weights, "cpu")
+        try:
+            published = evaluation.Published(definition, arguments["spec"])
+            found = evaluation.evaluate(model, published, arguments["dataset"], arguments["split"], folders)
+        except sources.InvalidData as error:
+            raise errors.FailedPrecondition(f"{error.message}; {error.next_step}") from error
+        return dataclasses.asdict(found), {}
+
+    service.serve(connection, {"evaluate": evaluate})
