@@ -1,4 +1,4 @@
-"""What users hold (arrays, lists, images, files) to the tensor that a model takes.
+"""What users hold (arrays, lists, images, files, strings) to the tensor that a model takes.
 
 Shapes: N batch, H height, W width, C channels, F features. A sample without its batch, and a grey image without its
 channel, get the missing axis.
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bessemer import pictures
+from bessemer import pictures, texts
 
 Array = npt.NDArray[Any]
 PREFERRED_BYTES = 4 * 1024 * 1024
@@ -21,7 +21,12 @@ PREFERRED_BYTES = 4 * 1024 * 1024
 
 
 def prepare(inputs: Any, datatype: str, shape: Sequence[int]) -> Array:
-    """The tensor [N, ...] for a signature such as UINT8 [-1, 28, 28, 1]. Raises `InvalidArgument`."""
+    """The tensor [N, ...] for a signature such as UINT8 [-1, 28, 28, 1]; texts are strings of dtype object.
+
+    Raises `InvalidArgument`.
+    """
+    if datatype == "BYTES":
+        return texts.prepare(inputs)
     if datatype == "UINT8":
         return _to_pixels(_fit_image(_to_array(_load(inputs, shape[-1])), tuple(shape[1:])))
     if _is_picture(inputs):
@@ -31,8 +36,15 @@ def prepare(inputs: Any, datatype: str, shape: Sequence[int]) -> Array:
     return _to_floats(_fit_table(_to_array(inputs), tuple(shape[1:])))
 
 
+def encode(array: Array) -> bytes:
+    """The bytes of a tensor from `prepare`, as the Open Inference Protocol wants them."""
+    return texts.encode(array) if array.dtype == object else array.tobytes()
+
+
 def split(array: Array) -> list[Array]:
     """Runs of samples of about `PREFERRED_BYTES`, at most 4096 samples each."""
+    if array.dtype == object:
+        return texts.split(array, PREFERRED_BYTES)
     rows = max(1, min(4096, PREFERRED_BYTES // max(1, array[0].nbytes)))
     return [array[start : start + rows] for start in range(0, len(array), rows)]
 

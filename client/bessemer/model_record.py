@@ -118,9 +118,13 @@ class ModelRecord:
         return inputs_module.split(inputs_module.prepare(inputs, spec.datatype, spec.shape))
 
     def _build_request(self, array: npt.NDArray[Any]) -> inference_pb2.ModelInferRequest:
+        from bessemer import inputs as inputs_module
+
         (spec,) = self.inputs
         request = inference_pb2.ModelInferRequest(
-            model_name=self.name, model_version=self.version, raw_input_contents=[array.tobytes()]
+            model_name=self.name,
+            model_version=self.version,
+            raw_input_contents=[inputs_module.encode(array)],
         )
         request.inputs.add(name=spec.name, datatype=spec.datatype, shape=array.shape)
         return request

@@ -29,7 +29,7 @@ class Model(ModelRecord):
 
         An image model takes raw pixels, 0 to 255 as in its data set: arrays or lists [N, H, W, C], [H, W, C], and for
         grey images [N, H, W], [H, W]; a path, bytes or a PIL image of a picture of the model's size, or a list of
-        them. A table model takes [N, F] or [F]. Raises `InvalidArgument` that says what is expected.
+        them. A table model takes [N, F] or [F], a text model a string or a list of strings. Raises `InvalidArgument` that says what is expected.
         """
         return [
             prediction

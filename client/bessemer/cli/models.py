@@ -112,19 +112,24 @@ def _format_tensor(spec: TensorSpec) -> str:
     "files",
     metavar="FILE...",
     nargs=-1,
-    required=True,
     type=click.Path(path_type=pathlib.Path, dir_okay=False),
 )
+@click.option("--text", "-t", "texts", multiple=True, help="A text for a text model; may be repeated.")
 @render.as_json
 @click.pass_obj
-def predict(session: Session, model: str, files: tuple[pathlib.Path, ...], as_json: bool) -> None:
-    """Ask a model about files.
+def predict(
+    session: Session, model: str, files: tuple[pathlib.Path, ...], texts: tuple[str, ...], as_json: bool
+) -> None:
+    """Ask a model about files, or about texts.
 
     MODEL is NAME, for its newest version, or NAME@VERSION. Each FILE is a picture of the model's size, an array of
-    samples (.npy), or a table with a sample on each line (.csv, without a header).
+    samples (.npy), a table with a sample on each line (.csv, without a header), or texts, one on each line (.txt).
     """
+    if not files and not texts:
+        raise click.UsageError("Missing argument 'FILE...' (or --text).")
     found = session.client.models.get(model)
-    rows = [
+    rows = list(zip(texts, found.predict(texts), strict=True)) if texts else []
+    rows += [
         (f"{file.name}[{i}]" if len(predictions) > 1 else file.name, prediction)
         for file in files
         for predictions in [_predict(found, file)]

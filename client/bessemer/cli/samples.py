@@ -10,7 +10,7 @@ from bessemer import errors
 
 
 def read(file: pathlib.Path) -> Any:
-    """What `Model.predict` takes: an array, rows of numbers, or the path itself of anything else: a picture.
+    """What `Model.predict` takes: an array, rows of numbers, texts, or the path itself of anything else: a picture.
 
     Raises `InvalidArgument`.
     """
@@ -20,6 +20,8 @@ def read(file: pathlib.Path) -> Any:
                 return _read_array(file)
             case ".csv":
                 return _read_table(file)
+            case ".txt":
+                return _read_texts(file)
     except OSError as error:
         raise _refuse(error.strerror or str(error)) from None
     return file
@@ -48,6 +50,16 @@ def _read_table(file: pathlib.Path) -> list[list[float]]:
     if not rows:
         raise _refuse("is empty; it should have one sample on each line")
     return rows
+
+
+def _read_texts(file: pathlib.Path) -> list[str]:
+    try:
+        texts = [line for line in file.read_text("utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise _refuse(f"is not UTF-8: {error.reason} at byte {error.start}") from None
+    if not texts:
+        raise _refuse("is empty; it should have one text on each line")
+    return texts
 
 
 def _parse(cell: str, line: int) -> float:

@@ -36,4 +36,6 @@ def layers(options: SequentialOptions, info: plans.DatasetInfo) -> kinds.LayerLi
     return options.layers
 
 
-SEQUENTIAL = kinds.Architecture("sequential", SequentialOptions, layers, list_option="layers")
+SEQUENTIAL = kinds.Architecture(
+    "sequential", SequentialOptions, layers, frozenset({"image", "table", "text"}), "layers"
+)

@@ -8,11 +8,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from bessemer_server.data import sources
+from bessemer_server.data import sources, text
+from bessemer_server.domain import plans
 
 
-def learn(source: sources.Source, train: sources.Samples) -> dict[str, Any]:
-    """Preprocessing for a data set, as JSON; what it learns, it learns from the training split alone."""
+def learn(source: sources.Source, train: sources.Samples, info: plans.DatasetInfo) -> dict[str, Any]:
+    """Preprocessing for a data set, as JSON; what it learns, it learns from the training split alone.
+
+    `info` is what the network will see: for texts, their length and vocabulary.
+    """
+    if info.kind == "text":
+        words = text.learn(train.inputs.tolist(), info.vocabulary)
+        return {"kind": "text", "words": words, "length": info.shape[0]}
     if source.scale is not None:
         return {"kind": "rescale", "scale": source.scale}
     mean = train.inputs.mean(axis=0, dtype=np.float64)
@@ -22,13 +29,22 @@ def learn(source: sources.Source, train: sources.Samples) -> dict[str, Any]:
     return {"kind": "standardize", "mean": mean.tolist(), "deviation": deviation.tolist()}
 
 
+def encode(samples: sources.Samples, definition: Mapping[str, Any]) -> sources.Samples:
+    """What a device can hold: texts as token ids, anything else as it is."""
+    if definition["kind"] != "text":
+        return samples
+    return sources.Samples(text.Encoder(definition)(samples.inputs.tolist()), samples.labels)
+
+
 class Preprocessor:
     """Raw inputs on a device to float32: (x - mean) / deviation, and images from NHWC to NCHW.
 
-    Images stay channels-last in memory, which convolutions like best; changing the axes is a view.
+    Images stay channels-last in memory, which convolutions like best; changing the axes is a view. Token ids, which
+    `encode` made of texts, pass through.
     """
 
     _mean: torch.Tensor | None
+    _deviation: torch.Tensor | None
 
     def __init__(self, definition: Mapping[str, Any], device: torch.device) -> None:
         match definition:
@@ -36,13 +52,17 @@ class Preprocessor:
                 self._mean, self._deviation = None, _tensor(scale, device)
             case {"kind": "standardize", "mean": mean, "deviation": deviation}:
                 self._mean, self._deviation = _tensor(mean, device), _tensor(deviation, device)
+            case {"kind": "text"}:
+                self._mean = self._deviation = None
             case _:
                 raise ValueError(
-                    f"unknown preprocessing {dict(definition)!r}; known are rescale, standardize"
+                    f"unknown preprocessing {dict(definition)!r}; known are rescale, standardize, text"
                 )
 
     def __call__(self, raw: torch.Tensor) -> torch.Tensor:
-        """[N, H, W, C] → [N, C, H, W], or [N, F] → [N, F]."""
+        """[N, H, W, C] → [N, C, H, W], or [N, F] → [N, F], or ids [N, T] → [N, T]."""
+        if self._deviation is None:
+            return raw
         values = raw.to(torch.float32)
         if self._mean is not None:
             values = values - self._mean

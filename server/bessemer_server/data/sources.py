@@ -27,7 +27,7 @@ class Samples:
     """Inputs and the class of each."""
 
     inputs: npt.NDArray[Any]
-    """uint8 [N, height, width, channels], or float32 [N, features]."""
+    """uint8 [N, height, width, channels], float32 [N, features], or strings [N] of dtype object."""
     labels: npt.NDArray[np.int64]
     """[N], indices into `DatasetInfo.labels`."""
 

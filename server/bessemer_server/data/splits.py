@@ -6,6 +6,7 @@ The key of the draw is a constant, not the job's seed: jobs of equal shares are 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,11 @@ class Splits:
     train: sources.Samples
     validation: sources.Samples | None
     test: sources.Samples | None
+
+    def map(self, change: Callable[[sources.Samples], sources.Samples]) -> Splits:
+        """Each split, changed in the same way."""
+        validation, test = (None if part is None else change(part) for part in (self.validation, self.test))
+        return Splits(change(self.train), validation, test)
 
 
 def sizes(info: plans.DatasetInfo, validation_split: float, test_split: float) -> Sizes:

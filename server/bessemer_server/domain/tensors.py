@@ -1,9 +1,14 @@
-"""Tensors as they cross between processes: a datatype of the Open Inference Protocol, a shape and the bytes."""
+"""Tensors as they cross between processes: a datatype of the Open Inference Protocol, a shape and the bytes.
+
+An element of BYTES is its length in four bytes, little-endian, and then as many bytes.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import struct
+from collections.abc import Iterable, Iterator
 
 ITEM_BYTES = {
     "BOOL": 1,
@@ -35,10 +40,12 @@ NUMPY_NAMES = {
     "FP16": "float16",
     "FP32": "float32",
     "FP64": "float64",
+    "BYTES": "object",
 }
 """NumPy's name of each datatype that it has."""
 DATATYPES = {name: datatype for datatype, name in NUMPY_NAMES.items()}
 """The inverse of `NUMPY_NAMES`."""
+_LENGTH = struct.Struct("<I")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,8 +63,26 @@ class Tensor:
 
 
 def size_bytes(datatype: str, shape: tuple[int, ...]) -> int:
-    """Bytes that a tensor of this datatype and shape takes."""
+    """Bytes that a tensor of this shape takes; of a datatype of fixed size."""
     return math.prod(shape) * ITEM_BYTES[datatype]
+
+
+def pack_elements(elements: Iterable[bytes]) -> bytes:
+    """Elements of BYTES as they lie in a tensor."""
+    return b"".join(part for element in elements for part in (_LENGTH.pack(len(element)), element))
+
+
+def unpack_elements(data: bytes | memoryview) -> Iterator[bytes]:
+    """The inverse of `pack_elements`. Raises `ValueError` for bytes that end within an element."""
+    start, view = 0, memoryview(data)
+    while start < len(view):
+        if start + _LENGTH.size > len(view):
+            raise ValueError("incomplete string length indicator")
+        end = start + _LENGTH.size + _LENGTH.unpack_from(view, start)[0]
+        if end > len(view):
+            raise ValueError("incomplete string data")
+        yield bytes(view[start + _LENGTH.size : end])
+        start = end
 
 
 def join(parts: list[Tensor]) -> Tensor:
@@ -70,7 +95,7 @@ def join(parts: list[Tensor]) -> Tensor:
 
 
 def split(whole: Tensor, rows: list[int]) -> list[Tensor]:
-    """The inverse of `join`: consecutive runs of `rows` rows."""
+    """The inverse of `join`: consecutive runs of `rows` rows; of a datatype of fixed size, as all outputs have."""
     view = memoryview(whole.data)
     row_bytes = size_bytes(whole.datatype, whole.shape[1:])
     parts, start = [], 0

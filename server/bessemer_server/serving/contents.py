@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bessemer_server.domain import errors
+from bessemer_server.domain import errors, tensors
 
 FIELDS = {
     "BOOL": ("bool_contents", "B"),
@@ -21,8 +21,9 @@ FIELDS = {
     "UINT64": ("uint64_contents", "Q"),
     "FP32": ("fp32_contents", "f"),
     "FP64": ("fp64_contents", "d"),
+    "BYTES": ("bytes_contents", ""),
 }
-"""Field of InferTensorContents and code of `array.array`, for each datatype that can come typed."""
+"""Field of InferTensorContents, and code of `array.array` for numbers, for each datatype that can come typed."""
 
 
 def pack(name: str, model: str, datatype: str, typed: Mapping[str, Sequence[Any]]) -> bytes:
@@ -34,6 +35,8 @@ def pack(name: str, model: str, datatype: str, typed: Mapping[str, Sequence[Any]
             f"unexpected explicit tensor data ({others}) for input tensor '{name}' for model '{model}' of type "
             f"'{datatype}', expected {field or 'raw contents'}"
         )
+    if datatype == "BYTES":
+        return tensors.pack_elements(typed[field])
     try:
         values = array.array(code, typed[field])
     except OverflowError as error:

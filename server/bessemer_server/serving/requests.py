@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from bessemer_server.domain import errors, tensors
 from bessemer_server.domain.models import Model, TensorSpec
-from bessemer_server.serving import contents
+from bessemer_server.serving import contents, texts
 
 MAX_BATCH = 4096
 
@@ -103,6 +103,9 @@ def _check_tensor(tensor: Input, spec: TensorSpec, model: Model) -> tensors.Tens
         )
     _check_shape(tensor, spec, model)
     data = tensor.raw if tensor.raw is not None else _pack(tensor, model)
+    if spec.datatype == "BYTES":
+        texts.check(tensor.name, model.name, data, tensor.shape[0])
+        return tensors.Tensor(spec.datatype, tensor.shape, data)
     expected = tensors.size_bytes(spec.datatype, tensor.shape)
     if len(data) != expected:
         raise errors.InvalidArgument(

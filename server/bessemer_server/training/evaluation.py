@@ -77,7 +77,7 @@ def _load(published: Published, dataset: str, split: str, folders: sources.Folde
 
 def _check_fit(definition: Mapping[str, Any], info: plans.DatasetInfo) -> None:
     shape = tuple(definition["inputs"][0]["shape"][1:])
-    if info.kind != "text" and info.shape != shape:
+    if info.shape != shape:
         raise _refuse("dataset", f"{info.name} has samples of shape {info.shape}; the model takes {shape}")
     if len(info.labels) != len(definition["labels"]):
         raise _refuse(

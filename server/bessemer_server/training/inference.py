@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from bessemer_server.data import preprocessing
+from bessemer_server.data import text as texts
 from bessemer_server.domain import errors, tensors
 from bessemer_server.layers import lists, networks
 from bessemer_server.training import snapshots
@@ -24,18 +25,22 @@ class InferenceModel:
         """Build the network of `definition` (see `models.Publication`) and give it copies of `weights`."""
         self._device = torch.device(device)
         (self._input,), (self._output,) = definition["inputs"], definition["outputs"]
-        self._preprocess = preprocessing.Preprocessor(definition["preprocessing"], self._device)
+        prepared = definition["preprocessing"]
+        self._encode = texts.Encoder(prepared) if prepared["kind"] == "text" else None
+        self._preprocess = preprocessing.Preprocessor(prepared, self._device)
         layers = lists.parse(definition["layers"], "layers")
         network = networks.build(layers, tuple(definition["input_shape"]))
         network.load_state_dict(snapshots.to_tensors(weights), assign=True)
         self._network = networks.place(network, self._device).eval()
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Outputs by name for raw inputs by name; the first axis is the batch.
+        """Outputs by name for raw inputs by name; the first axis is the batch. Texts are `str` or UTF-8, of dtype object.
 
         Raises `errors.InvalidArgument` for an input that does not fit the signature.
         """
         array = self._check(inputs)
+        if self._encode is not None:
+            array = self._encode([text if isinstance(text, str) else text.decode() for text in array])
         # A copy: what comes in may be read-only, and results may depend on alignment.
         raw = torch.tensor(array, device=self._device)
         with torch.inference_mode():
@@ -43,9 +48,10 @@ class InferenceModel:
         return {self._output["name"]: outputs.cpu().numpy()}
 
     def warm(self) -> None:
-        """Predict zeros once, so that the first real prediction finds everything in place."""
+        """Predict zeros once, or a word, so that the first real prediction finds everything in place."""
         dtype = tensors.NUMPY_NAMES[self._input["datatype"]]
-        self.predict({self._input["name"]: np.zeros((1, *self._input["shape"][1:]), dtype)})
+        shape = (1, *self._input["shape"][1:])
+        self.predict({self._input["name"]: np.full(shape, 0 if self._encode is None else b"word", dtype)})
 
     def _check(self, inputs: Mapping[str, Array]) -> Array:
         name, datatype, shape = (self._input[key] for key in ("name", "datatype", "shape"))

@@ -24,7 +24,8 @@ def run(
         resolved = resolving.resolve(spec)
         device = devices.prepare(environment.device, environment.threads)
         parts = _load(resolved, environment)
-        preprocessed = preprocessing.learn(resolved.source, parts.train)
+        preprocessed = preprocessing.learn(resolved.source, parts.train, resolved.info)
+        parts = parts.map(lambda samples: preprocessing.encode(samples, preprocessed))
         learner = classifier.Classifier(resolved, preprocessed, device)
         course = session.Session(resolved.config, learner, parts, device, observer)
         if resume is not None:

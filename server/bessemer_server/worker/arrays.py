@@ -15,12 +15,18 @@ Array = npt.NDArray[Any]
 
 
 def to_array(tensor: tensors.Tensor) -> Array:
-    """A read-only view of the tensor's bytes."""
+    """A read-only view of the tensor's bytes; for BYTES, an array of `bytes`."""
+    if tensor.datatype == "BYTES":
+        return np.array([*tensors.unpack_elements(tensor.data), None], dtype=object)[:-1].reshape(
+            tensor.shape
+        )
     return np.frombuffer(tensor.data, dtype=tensors.NUMPY_NAMES[tensor.datatype]).reshape(tensor.shape)
 
 
 def to_tensor(array: Array) -> tensors.Tensor:
-    """The array's values as a tensor."""
+    """The array's values as a tensor; an array of `bytes` becomes BYTES."""
+    if array.dtype == object:
+        return tensors.Tensor("BYTES", array.shape, tensors.pack_elements(array.flat))
     array = np.ascontiguousarray(array)
     return tensors.Tensor(tensors.DATATYPES[array.dtype.name], array.shape, array.tobytes())
 

@@ -2,7 +2,7 @@
 
     4 bytes   length of the header, little-endian
     8 bytes   length of the body
-    header    UTF-8 JSON; `tensors` lists name, datatype, shape of what follows
+    header    UTF-8 JSON; `tensors` lists name, datatype, shape and bytes of what follows
     body      the tensors' bytes, one after the other
 
 Used over a socket pair by `executors/helper.py` (asyncio) and `worker/service.py` (blocking).
@@ -22,7 +22,7 @@ PREFIX = struct.Struct("<IQ")
 
 def encode(header: Mapping[str, Any], body: Mapping[str, tensors.Tensor]) -> list[bytes | memoryview]:
     """The frame, as pieces to write one after the other."""
-    entries = [[name, t.datatype, list(t.shape)] for name, t in body.items()]
+    entries = [[name, t.datatype, list(t.shape), len(t.data)] for name, t in body.items()]
     head = json.dumps({**header, "tensors": entries}, separators=(",", ":")).encode()
     pieces = [t.data for t in body.values()]
     return [PREFIX.pack(len(head), sum(map(len, pieces))) + head, *pieces]
@@ -32,8 +32,8 @@ def decode(head: bytes, body: bytes | memoryview) -> tuple[dict[str, Any], dict[
     """Header and tensors; the tensors are views into `body`."""
     header = json.loads(head)
     view, start, found = memoryview(body), 0, {}
-    for name, datatype, shape in header.pop("tensors"):
-        end = start + tensors.size_bytes(datatype, tuple(shape))
+    for name, datatype, shape, size in header.pop("tensors"):
+        end = start + size
         found[name] = tensors.Tensor(datatype, tuple(shape), view[start:end])
         start = end
     return header, found

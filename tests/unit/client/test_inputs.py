@@ -2,9 +2,11 @@
 
 import io
 import math
+import pathlib
 
 import numpy as np
 import pytest
+import tritonclient.utils as triton_utils
 from PIL import Image
 
 from bessemer import errors, inputs
@@ -115,3 +117,57 @@ def test_large_inputs_go_in_several_requests_in_order():
     assert max(part.nbytes for part in parts) <= inputs.PREFERRED_BYTES
     assert max(len(part) for part in inputs.split(np.zeros((10_000, 1), np.uint8))) <= 4096
     np.testing.assert_array_equal(np.concatenate(parts), array)
+
+
+TEXTS = ("BYTES", (-1,))
+
+
+@pytest.mark.parametrize(
+    ("given", "strings"),
+    [
+        ("great film", ["great film"]),
+        (["great", "film"], ["great", "film"]),
+        (("gréat",), ["gréat"]),
+        (np.array(["great", "film"]), ["great", "film"]),
+        (np.array(["great", "film"], dtype=object), ["great", "film"]),
+        (np.array("great"), ["great"]),
+    ],
+)
+def test_every_form_of_texts_becomes_strings(given, strings):
+    assert inputs.prepare(given, *TEXTS).tolist() == strings
+
+
+def test_texts_are_framed_as_the_protocol_wants_them():
+    array = inputs.prepare(["gréat", "film"], *TEXTS)
+    expected = np.array(["gréat", "film"], dtype=object)
+    assert inputs.encode(array) == triton_utils.serialize_byte_tensor(expected).item()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([], "a string or a list of strings"),
+        (3, "a string or a list of strings"),
+        (b"great", "not files or bytes"),
+        (pathlib.Path("review.txt"), "not files or bytes"),
+        (["great", 3], "text 1 is int: 3"),
+        ([["great"]], "text 0 is list"),
+        (["great", " "], "text 1 is empty"),
+        ("", "text 0 is empty"),
+        ("\ud800", "half a surrogate pair"),
+    ],
+)
+def test_what_is_no_text_is_refused(given, words):
+    with pytest.raises(errors.InvalidArgument, match=words) as refused:
+        inputs.prepare(given, *TEXTS)
+    assert refused.value.violations[0].field == "inputs"
+
+
+def test_many_texts_go_in_several_requests_in_order():
+    array = inputs.prepare(
+        ["ab" * 500_000, "é" * 1_500_000, *("short" for _ in range(9_000)), "x" * 9_000_000], *TEXTS
+    )
+    parts = inputs.split(array)
+    assert np.concatenate(parts).tolist() == array.tolist()
+    assert [len(part) for part in parts] == [4096, 4096, 810, 1]
+    assert [len(inputs.encode(part)) <= inputs.PREFERRED_BYTES for part in parts] == [True, True, True, False]

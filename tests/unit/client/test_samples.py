@@ -56,3 +56,17 @@ def test_an_array_of_objects_is_not_unpickled(tmp_path):
 def test_a_file_that_is_not_there_is_said_so(tmp_path):
     with pytest.raises(errors.InvalidArgument, match="No such file"):
         samples.read(tmp_path / "missing.npy")
+
+
+def test_each_line_of_a_text_file_is_a_text(tmp_path):
+    file = tmp_path / "reviews.txt"
+    file.write_bytes("\ufeffGréat film.\r\n\nBad\n".encode())
+    assert samples.read(file) == ["Gréat film.", "Bad"]
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"\n \n", "is empty"), (b"a\xff", "is not UTF-8")])
+def test_a_text_file_without_texts_is_refused(tmp_path, content, words):
+    file = tmp_path / "reviews.txt"
+    file.write_bytes(content)
+    with pytest.raises(errors.InvalidArgument, match=words):
+        samples.read(file)

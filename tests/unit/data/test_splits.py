@@ -65,7 +65,7 @@ def test_a_test_split_of_the_data_set_is_taken_as_it_is():
 
 def test_rescaling_brings_the_largest_pixel_to_one_and_puts_channels_first():
     samples, _ = digits.read(sources.Folders(None, None))  # type: ignore[arg-type]
-    learnt = preprocessing.learn(digits.DIGITS, samples)
+    learnt = preprocessing.learn(digits.DIGITS, samples, digits.DIGITS.info)
     assert learnt == {"kind": "rescale", "scale": 16}
     out = preprocessing.Preprocessor(learnt, torch.device("cpu"))(torch.tensor(samples.inputs))
     assert out.shape == (1797, 1, 8, 8)
@@ -76,7 +76,7 @@ def test_rescaling_brings_the_largest_pixel_to_one_and_puts_channels_first():
 
 def test_standardising_learns_mean_and_deviation_from_the_training_split():
     samples, _ = iris.read(sources.Folders(None, None))  # type: ignore[arg-type]
-    learnt = preprocessing.learn(iris.IRIS, samples)
+    learnt = preprocessing.learn(iris.IRIS, samples, iris.IRIS.info)
     out = preprocessing.Preprocessor(learnt, torch.device("cpu"))(torch.tensor(samples.inputs)).numpy()
     assert out.mean(axis=0) == pytest.approx([0] * 4, abs=1e-5)
     assert out.std(axis=0) == pytest.approx([1] * 4, abs=1e-5)
@@ -84,11 +84,11 @@ def test_standardising_learns_mean_and_deviation_from_the_training_split():
 
 def test_a_feature_that_never_varies_becomes_zero():
     constant = sources.Samples(np.full((5, 1), 7, np.float32), np.zeros(5, np.int64))
-    learnt = preprocessing.learn(iris.IRIS, constant)
+    learnt = preprocessing.learn(iris.IRIS, constant, iris.IRIS.info)
     out = preprocessing.Preprocessor(learnt, torch.device("cpu"))(torch.tensor(constant.inputs))
     assert not out.any()
 
 
 def test_unknown_preprocessing_is_an_error():
-    with pytest.raises(ValueError, match="known are rescale, standardize"):
+    with pytest.raises(ValueError, match="known are rescale, standardize, text"):
         preprocessing.Preprocessor({"kind": "whiten"}, torch.device("cpu"))

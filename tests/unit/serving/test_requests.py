@@ -72,6 +72,50 @@ def test_each_fault_is_named(change, message):
         check(dataclasses.replace(GOOD, **change))
 
 
+TEXTS = dataclasses.replace(
+    MODEL,
+    definition={**DEFINITION, "inputs": [{"name": "text", "datatype": "BYTES", "shape": [-1]}]},
+)
+
+
+def frame(*elements):
+    return b"".join(struct.pack("<I", len(element)) + element for element in elements)
+
+
+TEXT = requests.Input("text", "BYTES", (2,), frame("gréat".encode(), b"film"))
+
+
+def check_text(tensor):
+    count = tensor.raw is not None
+    return requests.check(requests.Request([tensor], (), count), TEXTS)["text"]
+
+
+def test_sound_texts_come_through_raw_or_typed():
+    assert check_text(TEXT).data == TEXT.raw
+    typed = dataclasses.replace(TEXT, raw=None, typed={"bytes_contents": ["gréat".encode(), b"film"]})
+    assert check_text(typed) == check_text(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"raw": frame(b"one")}, "expected 2 string elements for inference input 'text' .*, got 1"),
+        ({"raw": frame(b"1", b"2", b"3", b"4")}, "expected 2 string elements .*, got more"),
+        ({"raw": b"\5\0"}, "incomplete string length indicator"),
+        ({"raw": frame(b"one") + b"\5\0\0\0two"}, "incomplete string data"),
+        ({"raw": frame(b"one", b" \t")}, "element 1 of input 'text' for model 'm' is an empty text"),
+        ({"raw": frame(b"", b"one")}, "element 0 .* is an empty text"),
+        ({"raw": frame(b"one", b"a\xff")}, "element 1 .* is not UTF-8: invalid start byte at byte 1"),
+        ({"shape": (2, 1)}, r"Expected \[-1\], got \[2, 1\]"),
+        ({"datatype": "UINT8"}, "expects 'BYTES'"),
+        ({"raw": None, "typed": {"fp32_contents": [1.0]}}, "expected bytes_contents"),
+    ],
+)
+def test_each_fault_of_a_text_is_named(change, message):
+    with pytest.raises(errors.InvalidArgument, match=message):
+        check_text(dataclasses.replace(TEXT, **change))
+
+
 def test_a_missing_input_is_named():
     with pytest.raises(errors.InvalidArgument, match=r"missing required input\(s\) \['features'\]"):
         check()

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from bessemer_server.domain import checkpoints
+from bessemer_server.domain import checkpoints, tensors
 from bessemer_server.worker import arrays
 
 
@@ -34,3 +34,17 @@ def test_equal_tensors_share_their_blobs():
     entries, blobs = arrays.to_blobs({"a": np.ones(5, np.float32), "b": np.ones(5, np.float32)})
     assert entries[0].digests == entries[1].digests
     assert len(blobs) == 1
+
+
+@pytest.mark.parametrize("elements", [[b"gr\xc3\xa9at", b"", b"film"], [], [b"\0\0"]])
+def test_strings_survive_the_way_through_a_tensor(elements):
+    array = np.empty(len(elements), dtype=object)
+    array[:] = elements
+    tensor = arrays.to_tensor(array)
+    assert (tensor.datatype, tensor.shape) == ("BYTES", (len(elements),))
+    assert arrays.to_array(tensor).tolist() == elements
+
+
+def test_texts_of_several_requests_share_a_batch():
+    one, two = (tensors.Tensor("BYTES", (1,), tensors.pack_elements([text])) for text in (b"great", b"film"))
+    assert arrays.to_array(tensors.join([one, two])).tolist() == [b"great", b"film"]

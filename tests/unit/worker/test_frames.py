@@ -3,13 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bessemer_server.domain.tensors import ITEM_BYTES, Tensor, join, size_bytes, split
+from bessemer_server.domain.tensors import ITEM_BYTES, Tensor, join, pack_elements, size_bytes, split
 from bessemer_server.worker import frames
 
 
 @st.composite
 def tensors(draw):
-    datatype = draw(st.sampled_from(sorted(ITEM_BYTES)))
+    datatype = draw(st.sampled_from([*sorted(ITEM_BYTES), "BYTES"]))
+    if datatype == "BYTES":
+        elements = draw(st.lists(st.binary(max_size=5), max_size=4))
+        return Tensor(datatype, (len(elements),), pack_elements(elements))
     shape = tuple(draw(st.lists(st.integers(0, 4), max_size=3)))
     size = size_bytes(datatype, shape)
     return Tensor(datatype, shape, draw(st.binary(min_size=size, max_size=size)))

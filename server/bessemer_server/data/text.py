@@ -1,0 +1,52 @@
+"""Texts as token ids: words in lower case, of which a vocabulary learnt from the training split is known.
+
+T is the length. 0 pads in front, 1 is an unknown word, and from 2 on the words are in order of frequency, as in Keras; of
+a long text the last T words stay. Plain Python on purpose: on reviews it learns and encodes twice as fast as the
+`tokenizers` library, which aligns every character with the text that it came from.
+"""
+
+from __future__ import annotations
+
+import collections
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
+WORD = re.compile(r"\w+(?:'\w+)*")
+LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+
+
+def split(text: str) -> list[str]:
+    """The words of a text, without punctuation and the line breaks that web pages have; `don't` is one word."""
+    plain = unicodedata.normalize("NFC", LINE_BREAK.sub(" ", text)).lower().replace("’", "'")
+    return WORD.findall(plain)
+
+
+def learn(texts: Iterable[str], vocabulary: int) -> list[str]:
+    """The `vocabulary - 2` most frequent words in order; equal counts go by the alphabet."""
+    counts: collections.Counter[str] = collections.Counter()
+    for text in texts:
+        counts.update(split(text))
+    ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    return [word for word, _ in ordered[: vocabulary - FIRST_WORD]]
+
+
+class Encoder:
+    """Texts to token ids, by a definition that says `words` and `length`."""
+
+    def __init__(self, definition: Mapping[str, Any]) -> None:
+        self._ids = {word: index for index, word in enumerate(definition["words"], FIRST_WORD)}
+        self._length: int = definition["length"]
+
+    def __call__(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
+        """[N, T]."""
+        ids = np.full((len(texts), self._length), PADDING, np.int64)
+        for row, text in zip(ids, texts, strict=True):
+            found = [self._ids.get(word, UNKNOWN) for word in split(text)[-self._length :]]
+            row[self._length - len(found) :] = found
+        return ids
