@@ -51,6 +51,23 @@ class Transport:
         except grpc.RpcError as error:
             raise errors.from_rpc(error, self.address) from None
 
+    def upload(self, method: Callable[..., T], requests: Iterator[Any]) -> T:
+        """The answer to a stream of requests, without a timeout. What making them raises comes out as it is."""
+        self._check_open()
+        faults: list[Exception] = []
+
+        def remember() -> Iterator[Any]:  # gRPC would hide it
+            try:
+                yield from requests
+            except Exception as error:
+                faults.append(error)
+                raise
+
+        try:
+            return method(remember(), metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise faults[0] if faults else errors.from_rpc(error, self.address) from None
+
     def stream(self, method: Callable[..., Iterator[T]], request: Any) -> Iterator[T]:
         """The answers of a stream, without a timeout. Raises the errors of this package."""
         self._check_open()

@@ -34,10 +34,21 @@ from bessemer_server.domain import errors
 from bessemer_server.executors.evaluator import EvaluatorClient
 from bessemer_server.executors.forkserver import ForkServer
 from bessemer_server.executors.helper import Helper
+from bessemer_server.executors.ingester import IngesterClient
 from bessemer_server.executors.planner import PlannerClient
 from bessemer_server.executors.predictor import PredictorClient
 from bessemer_server.executors.process import ProcessExecutor
-from bessemer_server.rpc import catalog, inference, interceptors, jobs, models, reflection, worker
+from bessemer_server.rpc import (
+    catalog,
+    datasets,
+    inference,
+    interceptors,
+    jobs,
+    models,
+    reflection,
+    spooling,
+    worker,
+)
 from bessemer_server.scheduling import policy
 from bessemer_server.scheduling.loop import Scheduler
 from bessemer_server.scheduling.notices import Notices
@@ -75,6 +86,7 @@ PUBLIC_SERVICES = (
 
 
 PLANNER_RETRY_S = 1.0
+INGESTER_PATIENCE_S = 1800.0
 PLANNER_PATIENCE_S = 60.0
 EVALUATOR_PATIENCE_S = 3600.0
 
@@ -151,8 +163,15 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
             jobs.JobServicer(store, planner, scheduler, notices), server
         )
         models_pb2_grpc.add_ModelServiceServicer_to_server(models.ModelServicer(store, evaluator), server)
-        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog.CatalogServicer(planner), server)
-        datasets_pb2_grpc.add_DatasetServiceServicer_to_server(catalog.DatasetServicer(planner), server)
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog.CatalogServicer(store, planner), server)
+        ingester = IngesterClient(
+            lambda: Helper("ingester", forkserver, entry.run_ingester, patience_s=INGESTER_PATIENCE_S)
+        )
+        room = spooling.Room(settings.data_dir / "uploads", settings.max_upload_mib << 20)
+        room.clear()
+        datasets_pb2_grpc.add_DatasetServiceServicer_to_server(
+            datasets.DatasetServicer(store, blobs, planner, ingester, room), server
+        )
         resources = worker.Resources(
             threads=max(1, settings_module.cpu_count() // max(1, settings.slots)),
             dataset_dir=settings.dataset_dir,

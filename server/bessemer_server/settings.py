@@ -39,6 +39,8 @@ class Settings(pydantic.BaseModel):
     """A trainer that has not reported for this long has lost its job."""
     keep_checkpoints: int = pydantic.Field(default=3, ge=1)
     """Newest checkpoints that are kept of each job."""
+    max_upload_mib: int = pydantic.Field(default=4096, ge=1)
+    """Size of the files of one data set that a user uploads, in MiB."""
     log_level: str = "info"
     """debug, info, warning or error."""
     stop_with_stdin: bool = False

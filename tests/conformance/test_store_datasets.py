@@ -64,8 +64,9 @@ async def test_the_same_content_again_is_the_first_one(store: Store) -> None:
 
 async def test_other_content_under_the_same_name_is_refused_and_changes_nothing(store: Store) -> None:
     first = await store.create_dataset(content(), samples.START)
-    with pytest.raises(errors.AlreadyExists, match=r"'flowers'.*delete it first, or choose another name"):
-        await store.create_dataset(content(pixels=b"other"), samples.START)
+    for pixels in (b"other", b"not even stored"):
+        with pytest.raises(errors.AlreadyExists, match=r"'flowers'.*delete it first, or choose another name"):
+            await store.create_dataset(content(pixels=pixels), samples.START)
     assert await store.find_dataset(name="flowers") == first
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
 import grpc
@@ -72,6 +73,24 @@ class Transport:
             return await method(request, timeout=timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
             raise errors.from_rpc(error, self.address) from None
+
+    async def upload(self, method: Any, requests: Iterator[Any]) -> Any:
+        """The answer to a stream of requests, which are made in a thread. What making them raises comes out as it is."""
+        self._check_open()
+        faults: list[Exception] = []
+
+        async def make() -> AsyncIterator[Any]:
+            try:
+                while (request := await asyncio.to_thread(next, requests, None)) is not None:
+                    yield request
+            except Exception as error:
+                faults.append(error)
+                raise
+
+        try:
+            return await method(make(), metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise faults[0] if faults else errors.from_rpc(error, self.address) from None
 
     async def stream(self, method: Any, request: Any) -> AsyncGenerator[Any, None]:
         """The answers of a stream, without a timeout. Raises the errors of this package."""

@@ -37,6 +37,8 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

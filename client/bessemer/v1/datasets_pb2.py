@@ -22,23 +22,38 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x62\x65ssemer/v1/datasets.proto\x12\x0b\x62\x65ssemer.v1\"\x97\x01\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\r\n\x05shape\x18\x04 \x03(\x03\x12\x0e\n\x06labels\x18\x05 \x03(\t\x12\x15\n\rtrain_samples\x18\x06 \x01(\x03\x12\x14\n\x0ctest_samples\x18\x07 \x01(\x03\x12\x0f\n\x07\x62undled\x18\x08 \x01(\x08\"!\n\x11GetDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13ListDatasetsRequest\">\n\x14ListDatasetsResponse\x12&\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x14.bessemer.v1.Dataset2\xa9\x01\n\x0e\x44\x61tasetService\x12\x42\n\nGetDataset\x12\x1e.bessemer.v1.GetDatasetRequest\x1a\x14.bessemer.v1.Dataset\x12S\n\x0cListDatasets\x12 .bessemer.v1.ListDatasetsRequest\x1a!.bessemer.v1.ListDatasetsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x62\x65ssemer/v1/datasets.proto\x12\x0b\x62\x65ssemer.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xec\x01\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\r\n\x05shape\x18\x04 \x03(\x03\x12\x0e\n\x06labels\x18\x05 \x03(\t\x12\x15\n\rtrain_samples\x18\x06 \x01(\x03\x12\x14\n\x0ctest_samples\x18\x07 \x01(\x03\x12\x0f\n\x07\x62undled\x18\x08 \x01(\x08\x12\x0e\n\x06\x64igest\x18\t \x01(\t\x12\x12\n\nsize_bytes\x18\n \x01(\x03\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"!\n\x11GetDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13ListDatasetsRequest\">\n\x14ListDatasetsResponse\x12&\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x14.bessemer.v1.Dataset\"t\n\x14UploadDatasetRequest\x12+\n\x06header\x18\x01 \x01(\x0b\x32\x19.bessemer.v1.UploadHeaderH\x00\x12\'\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x16.bessemer.v1.FileChunkH\x00\x42\x06\n\x04part\"\x88\x02\n\x0cUploadHeader\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .bessemer.v1.UploadHeader.Format\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12$\n\x04size\x18\x04 \x01(\x0b\x32\x16.bessemer.v1.ImageSize\x12\x14\n\x0clabel_column\x18\x05 \x01(\t\x12\x0e\n\x06labels\x18\x06 \x03(\t\"W\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x11\n\rIMAGE_FOLDERS\x10\x01\x12\x10\n\x0cTEXT_FOLDERS\x10\x02\x12\x07\n\x03\x43SV\x10\x03\x12\x07\n\x03NPZ\x10\x04\"*\n\tImageSize\x12\x0e\n\x06height\x18\x01 \x01(\x05\x12\r\n\x05width\x18\x02 \x01(\x05\"\'\n\tFileChunk\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"$\n\x14\x44\x65leteDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x17\n\x15\x44\x65leteDatasetResponse2\xcd\x02\n\x0e\x44\x61tasetService\x12\x42\n\nGetDataset\x12\x1e.bessemer.v1.GetDatasetRequest\x1a\x14.bessemer.v1.Dataset\x12S\n\x0cListDatasets\x12 .bessemer.v1.ListDatasetsRequest\x1a!.bessemer.v1.ListDatasetsResponse\x12J\n\rUploadDataset\x12!.bessemer.v1.UploadDatasetRequest\x1a\x14.bessemer.v1.Dataset(\x01\x12V\n\rDeleteDataset\x12!.bessemer.v1.DeleteDatasetRequest\x1a\".bessemer.v1.DeleteDatasetResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'bessemer.v1.datasets_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DATASET']._serialized_start=44
-  _globals['_DATASET']._serialized_end=195
-  _globals['_GETDATASETREQUEST']._serialized_start=197
-  _globals['_GETDATASETREQUEST']._serialized_end=230
-  _globals['_LISTDATASETSREQUEST']._serialized_start=232
-  _globals['_LISTDATASETSREQUEST']._serialized_end=253
-  _globals['_LISTDATASETSRESPONSE']._serialized_start=255
-  _globals['_LISTDATASETSRESPONSE']._serialized_end=317
-  _globals['_DATASETSERVICE']._serialized_start=320
-  _globals['_DATASETSERVICE']._serialized_end=489
+  _globals['_DATASET']._serialized_start=77
+  _globals['_DATASET']._serialized_end=313
+  _globals['_GETDATASETREQUEST']._serialized_start=315
+  _globals['_GETDATASETREQUEST']._serialized_end=348
+  _globals['_LISTDATASETSREQUEST']._serialized_start=350
+  _globals['_LISTDATASETSREQUEST']._serialized_end=371
+  _globals['_LISTDATASETSRESPONSE']._serialized_start=373
+  _globals['_LISTDATASETSRESPONSE']._serialized_end=435
+  _globals['_UPLOADDATASETREQUEST']._serialized_start=437
+  _globals['_UPLOADDATASETREQUEST']._serialized_end=553
+  _globals['_UPLOADHEADER']._serialized_start=556
+  _globals['_UPLOADHEADER']._serialized_end=820
+  _globals['_UPLOADHEADER_FORMAT']._serialized_start=733
+  _globals['_UPLOADHEADER_FORMAT']._serialized_end=820
+  _globals['_IMAGESIZE']._serialized_start=822
+  _globals['_IMAGESIZE']._serialized_end=864
+  _globals['_FILECHUNK']._serialized_start=866
+  _globals['_FILECHUNK']._serialized_end=905
+  _globals['_DELETEDATASETREQUEST']._serialized_start=907
+  _globals['_DELETEDATASETREQUEST']._serialized_end=943
+  _globals['_DELETEDATASETRESPONSE']._serialized_start=945
+  _globals['_DELETEDATASETRESPONSE']._serialized_end=968
+  _globals['_DATASETSERVICE']._serialized_start=971
+  _globals['_DATASETSERVICE']._serialized_end=1304
 # @@protoc_insertion_point(module_scope)

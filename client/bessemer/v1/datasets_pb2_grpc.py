@@ -44,6 +44,16 @@ class DatasetServiceStub(object):
                 request_serializer=bessemer_dot_v1_dot_datasets__pb2.ListDatasetsRequest.SerializeToString,
                 response_deserializer=bessemer_dot_v1_dot_datasets__pb2.ListDatasetsResponse.FromString,
                 _registered_method=True)
+        self.UploadDataset = channel.stream_unary(
+                '/bessemer.v1.DatasetService/UploadDataset',
+                request_serializer=bessemer_dot_v1_dot_datasets__pb2.UploadDatasetRequest.SerializeToString,
+                response_deserializer=bessemer_dot_v1_dot_datasets__pb2.Dataset.FromString,
+                _registered_method=True)
+        self.DeleteDataset = channel.unary_unary(
+                '/bessemer.v1.DatasetService/DeleteDataset',
+                request_serializer=bessemer_dot_v1_dot_datasets__pb2.DeleteDatasetRequest.SerializeToString,
+                response_deserializer=bessemer_dot_v1_dot_datasets__pb2.DeleteDatasetResponse.FromString,
+                _registered_method=True)
 
 
 class DatasetServiceServicer(object):
@@ -63,6 +73,26 @@ class DatasetServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UploadDataset(self, request_iterator, context):
+        """Stores a data set: first a header, then the files in chunks. Each file is checked; nothing becomes visible unless
+        all are sound, and then all at once. The same content under the same name is the same data set.
+        Errors: INVALID_ARGUMENT (BadRequest names the faulty items by path, the first of them where there are many),
+        ALREADY_EXISTS (the name has other content: delete it, or take another name), RESOURCE_EXHAUSTED (a chunk, the upload
+        or the decoded data is too large, or too many uploads are in progress), UNAVAILABLE. Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteDataset(self, request, context):
+        """Deletes an uploaded data set. Models that were trained on it stay.
+        Errors: NOT_FOUND, FAILED_PRECONDITION (it comes with the service, or jobs that have not ended need it). Retry: safe,
+        NOT_FOUND then says that it is done.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DatasetServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -75,6 +105,16 @@ def add_DatasetServiceServicer_to_server(servicer, server):
                     servicer.ListDatasets,
                     request_deserializer=bessemer_dot_v1_dot_datasets__pb2.ListDatasetsRequest.FromString,
                     response_serializer=bessemer_dot_v1_dot_datasets__pb2.ListDatasetsResponse.SerializeToString,
+            ),
+            'UploadDataset': grpc.stream_unary_rpc_method_handler(
+                    servicer.UploadDataset,
+                    request_deserializer=bessemer_dot_v1_dot_datasets__pb2.UploadDatasetRequest.FromString,
+                    response_serializer=bessemer_dot_v1_dot_datasets__pb2.Dataset.SerializeToString,
+            ),
+            'DeleteDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteDataset,
+                    request_deserializer=bessemer_dot_v1_dot_datasets__pb2.DeleteDatasetRequest.FromString,
+                    response_serializer=bessemer_dot_v1_dot_datasets__pb2.DeleteDatasetResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -131,6 +171,60 @@ class DatasetService(object):
             '/bessemer.v1.DatasetService/ListDatasets',
             bessemer_dot_v1_dot_datasets__pb2.ListDatasetsRequest.SerializeToString,
             bessemer_dot_v1_dot_datasets__pb2.ListDatasetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UploadDataset(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/bessemer.v1.DatasetService/UploadDataset',
+            bessemer_dot_v1_dot_datasets__pb2.UploadDatasetRequest.SerializeToString,
+            bessemer_dot_v1_dot_datasets__pb2.Dataset.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.v1.DatasetService/DeleteDataset',
+            bessemer_dot_v1_dot_datasets__pb2.DeleteDatasetRequest.SerializeToString,
+            bessemer_dot_v1_dot_datasets__pb2.DeleteDatasetResponse.FromString,
             options,
             channel_credentials,
             insecure,

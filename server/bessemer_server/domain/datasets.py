@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
 
 from bessemer_server.domain.checkpoints import TensorEntry
 from bessemer_server.domain.jobs import Time
@@ -30,7 +31,25 @@ class Content:
     @property
     def digest(self) -> str:
         """SHA-256 of all of it, name and description too: what a job is pinned to."""
-        return hashlib.sha256(json.dumps(dataclasses.asdict(self), sort_keys=True).encode()).hexdigest()
+        # Field by field: one that a later release adds leaves the digests of what is there as they are.
+        info = self.info
+        words = [info.name, info.description, info.kind, info.shape, info.labels, self.scale]
+        tensors = [[tensor.name, tensor.dtype, tensor.shape, tensor.digests] for tensor in self.tensors]
+        return hashlib.sha256(json.dumps([words, tensors]).encode()).hexdigest()
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Self:
+        """The inverse of `dataclasses.asdict`, also after a way through JSON."""
+        info = {
+            **body["info"],
+            "shape": tuple(body["info"]["shape"]),
+            "labels": tuple(body["info"]["labels"]),
+        }
+        tensors = tuple(
+            TensorEntry(**{**entry, "shape": tuple(entry["shape"]), "digests": tuple(entry["digests"])})
+            for entry in body["tensors"]
+        )
+        return cls(DatasetInfo(**info), body["scale"], tensors)
 
     @property
     def size_bytes(self) -> int:
@@ -54,3 +73,20 @@ class Dataset:
     def name(self) -> str:
         """Its name, which no other one has."""
         return self.content.name
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Upload:
+    """What a user sent, before anybody has looked into it."""
+
+    name: str
+    format: str
+    """IMAGE_FOLDERS, TEXT_FOLDERS, CSV or NPZ."""
+    options: Mapping[str, Any]
+    """JSON: `description`, `size`, `label_column`, `labels`; what is absent takes its default."""
+    spool: str
+    """Path of a file that holds all files, one after the other."""
+    files: tuple[tuple[str, int, int], ...]
+    """Path as the user named it, start and length in `spool`."""
+    output: str
+    """Path of the file into which the bytes of the tensors go, in the order of `Content.tensors`."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest
-from bessemer_server.domain.datasets import Content, Dataset
+from bessemer_server.domain.datasets import Content, Dataset, Upload
 from bessemer_server.domain.evaluations import Evaluation
 from bessemer_server.domain.events import Event
 from bessemer_server.domain.jobs import (
@@ -23,7 +23,7 @@ from bessemer_server.domain.jobs import (
 )
 from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Model, Publication
-from bessemer_server.domain.plans import Catalog, Plan
+from bessemer_server.domain.plans import Catalog, DatasetInfo, Plan
 from bessemer_server.domain.tensors import Tensor
 
 
@@ -178,11 +178,21 @@ class BlobStore(Protocol):
 class Planner(Protocol):
     """Knows what can be trained. Its answers come from the code that trains."""
 
-    async def plan(self, spec: Mapping[str, Any]) -> Plan:
-        """Raises `InvalidArgument` with every violation, `Unavailable` while it restarts."""
+    async def plan(self, spec: Mapping[str, Any], uploaded: DatasetInfo | None = None) -> Plan:
+        """`uploaded`: the data set that the specification names, unless it comes with the service. Raises `InvalidArgument` with every violation, `Unavailable` while it restarts."""
         ...
 
     async def catalog(self) -> Catalog: ...
+
+
+class Ingester(Protocol):
+    """Looks into what users upload, in a process of its own."""
+
+    async def ingest(self, upload: Upload) -> Content:
+        """Check and decode; the tensors' bytes are in `upload.output` then. Raises `InvalidArgument` with every faulty
+        item, `ResourceExhausted` for what would be too large, `Unavailable`.
+        """
+        ...
 
 
 class Executor(Protocol):

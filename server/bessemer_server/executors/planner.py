@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,9 +19,10 @@ class PlannerClient:
         self._catalog: plans.Catalog | None = None
         self._asking = asyncio.Lock()
 
-    async def plan(self, spec: Mapping[str, Any]) -> plans.Plan:
+    async def plan(self, spec: Mapping[str, Any], uploaded: plans.DatasetInfo | None = None) -> plans.Plan:
         """See `ports.Planner.plan`."""
-        answer, _ = await self._helper.call("plan", {"spec": spec})
+        arguments = {"spec": spec, "uploaded": dataclasses.asdict(uploaded) if uploaded else None}
+        answer, _ = await self._helper.call("plan", arguments)
         layers = tuple(
             plans.LayerSummary(**{**layer, "output_shape": tuple(layer["output_shape"])})
             for layer in answer["layers"]

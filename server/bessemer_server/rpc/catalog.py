@@ -1,4 +1,4 @@
-"""CatalogService and DatasetService: what can be trained, and on what."""
+"""CatalogService: what can be trained."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import grpc
 
-from bessemer.v1 import catalog_pb2, catalog_pb2_grpc, datasets_pb2, datasets_pb2_grpc
-from bessemer_server.domain import errors, ports
+from bessemer.v1 import catalog_pb2, catalog_pb2_grpc
+from bessemer_server.domain import ports
 from bessemer_server.domain.plans import CatalogEntry
 from bessemer_server.rpc import convert
 
@@ -18,7 +18,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     """Tells what the planner knows."""
 
-    def __init__(self, planner: ports.Planner) -> None:
+    def __init__(self, store: ports.Store, planner: ports.Planner) -> None:
+        self._store = store
         self._planner = planner
 
     async def ListArchitectures(
@@ -36,33 +37,10 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self, request: catalog_pb2.SummarizeModelRequest, context: Context
     ) -> catalog_pb2.ModelSummary:
         """The model that a specification makes."""
-        plan = await self._planner.plan(convert.spec_from_wire(request.spec))
+        spec = convert.spec_from_wire(request.spec)
+        uploaded = await self._store.find_dataset(name=spec["dataset"])
+        plan = await self._planner.plan(spec, uploaded.content.info if uploaded else None)
         return convert.summary_to_wire(request.spec.architecture, plan)
-
-
-class DatasetServicer(datasets_pb2_grpc.DatasetServiceServicer):
-    """Tells which data sets there are."""
-
-    def __init__(self, planner: ports.Planner) -> None:
-        self._planner = planner
-
-    async def GetDataset(
-        self, request: datasets_pb2.GetDatasetRequest, context: Context
-    ) -> datasets_pb2.Dataset:
-        """One data set."""
-        found = {info.name: info for info in (await self._planner.catalog()).datasets}
-        if request.name not in found:
-            raise errors.NotFound(f"no data set {request.name!r}; {errors.suggest(request.name, found)}")
-        return convert.dataset_to_wire(found[request.name])
-
-    async def ListDatasets(
-        self, request: datasets_pb2.ListDatasetsRequest, context: Context
-    ) -> datasets_pb2.ListDatasetsResponse:
-        """All data sets."""
-        catalog = await self._planner.catalog()
-        return datasets_pb2.ListDatasetsResponse(
-            datasets=[convert.dataset_to_wire(info) for info in catalog.datasets]
-        )
 
 
 def _entry(entry: CatalogEntry) -> dict[str, Any]:

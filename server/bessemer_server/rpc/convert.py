@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bessemer.v1 import catalog_pb2, datasets_pb2, jobs_pb2, models_pb2
-from bessemer_server.domain import checkpoints, events, jobs, metrics, models, plans
+from bessemer_server.domain import checkpoints, datasets, events, jobs, metrics, models, plans
 from bessemer_server.domain.evaluations import Evaluation
 from bessemer_server.rpc import structs
 
@@ -237,6 +237,14 @@ def summary_to_wire(architecture: str, plan: plans.Plan) -> catalog_pb2.ModelSum
         parameters=plan.parameters,
         trainable_parameters=plan.trainable_parameters,
     )
+
+
+def uploaded_to_wire(dataset: datasets.Dataset) -> datasets_pb2.Dataset:
+    """As a message."""
+    message = dataset_to_wire(dataset.content.info)
+    message.digest, message.size_bytes = dataset.digest, dataset.content.size_bytes
+    message.create_time.FromDatetime(dataset.create_time)
+    return message
 
 
 def dataset_to_wire(info: plans.DatasetInfo) -> datasets_pb2.Dataset:

@@ -15,6 +15,7 @@ from bessemer.v1 import jobs_pb2 as pb
 from bessemer.v1 import jobs_pb2_grpc
 from bessemer_server.domain import errors, jobs, ports
 from bessemer_server.domain.metrics import Scope
+from bessemer_server.domain.plans import DatasetInfo
 from bessemer_server.domain.states import State
 from bessemer_server.rpc import convert, watching
 from bessemer_server.scheduling.loop import Scheduler, utc_now
@@ -41,7 +42,8 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         """Check, resolve, store."""
         spec = convert.spec_from_wire(request.job.spec)
         name = request.job.name or f"{spec['architecture']}-{spec['dataset']}"
-        effective_spec = await self._check(request, spec, name)
+        uploaded = await self._store.find_dataset(name=spec["dataset"])
+        effective_spec = await self._check(request, spec, name, uploaded.content.info if uploaded else None)
         if request.validate_only:
             return pb.Job(
                 name=name, spec=request.job.spec, effective_spec=convert.spec_to_wire(effective_spec)
@@ -54,13 +56,16 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
                 effective_spec=effective_spec,
                 request_id=request.request_id,
                 fingerprint=_fingerprint(name, spec),
+                dataset_digest=uploaded.digest if uploaded else "",
             ),
             utc_now(),
         )
         self._scheduler.wake()
         return convert.job_to_wire(job)
 
-    async def _check(self, request: pb.CreateJobRequest, spec: dict[str, Any], name: str) -> Any:
+    async def _check(
+        self, request: pb.CreateJobRequest, spec: dict[str, Any], name: str, uploaded: DatasetInfo | None
+    ) -> Any:
         """The effective specification. Raises with the violations of all fields at once."""
         violations = []
         if request.job.name and not NAME.fullmatch(name):
@@ -74,7 +79,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
                 errors.Violation("request_id", f"must have at most {REQUEST_ID_MAX} characters")
             )
         try:
-            plan = await self._planner.plan(spec)
+            plan = await self._planner.plan(spec, uploaded)
         except errors.InvalidArgument as error:
             raise errors.InvalidArgument(violations=[*violations, *error.violations]) from error
         if violations:

@@ -67,8 +67,14 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             threads=self._resources.threads,
             dataset_dir=str(self._resources.dataset_dir or ""),
             cache_dir=str(self._resources.cache_dir),
+            dataset_json=await self._dataset_json(job.dataset_digest),
             resume_from=wire.manifest_to_wire(checkpoint.manifest) if checkpoint else None,
         )
+
+    async def _dataset_json(self, digest: str) -> str:
+        """The content of the uploaded data set that a job is pinned to; the store keeps it as long as the job lives."""
+        found = await self._store.find_dataset(digest=digest)
+        return json.dumps(dataclasses.asdict(found.content)) if found else ""
 
     async def Report(
         self, request_iterator: AsyncIterator[pb.ReportRequest], context: Context

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
+from bessemer_server.data import sources
 from bessemer_server.domain import jobs, metrics
 
 Array = npt.NDArray[Any]
@@ -30,6 +31,8 @@ class Environment:
     """Where data sets lie that need no download."""
     cache_dir: Path
     """Where downloaded data sets are kept."""
+    uploaded: sources.Source | None = None
+    """The data set of the specification, where a user uploaded it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ def run(
     whose `failure` is the `jobs.Failure` to report.
     """
     with failures.translated():
-        resolved = resolving.resolve(spec)
+        resolved = resolving.resolve(spec, environment.uploaded)
         device = devices.prepare(environment.device, environment.threads)
         parts = _load(resolved, environment)
         preprocessed = preprocessing.learn(resolved.source, parts.train, resolved.info)

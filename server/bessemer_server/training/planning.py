@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from bessemer_server.architectures import kinds as architectures
-from bessemer_server.data import sources
+from bessemer_server.data import sources, uploaded
 from bessemer_server.domain import plans
 from bessemer_server.layers import kinds as layers
 from bessemer_server.layers import networks
@@ -24,12 +24,14 @@ class _Entry(Protocol):
     def options(self) -> type[Options]: ...
 
 
-def plan(spec: Mapping[str, Any]) -> plans.Plan:
+def plan(spec: Mapping[str, Any], info: plans.DatasetInfo | None = None) -> plans.Plan:
     """The specification with every default, and the layers it makes, by building them without memory.
+
+    `info` is of the data set that it names, where a user uploaded that.
 
     Raises `errors.InvalidArgument` with every violation that can be seen.
     """
-    resolved = resolving.resolve(spec)
+    resolved = resolving.resolve(spec, uploaded.make_source(info) if info else None)
     found = plans.Plan(resolved.effective_spec, resolved.info.shape, networks.summarise(resolved.network))
     memory.check(found.parameters, memory.host_bytes())
     return found

@@ -46,12 +46,12 @@ class Resolved:
         return {**self.config.model_dump(mode="json"), "options": options, "optimizer": optimizer}
 
 
-def resolve(spec: Mapping[str, Any]) -> Resolved:
-    """Check a specification. Raises `errors.InvalidArgument` with every violation that can be seen."""
+def resolve(spec: Mapping[str, Any], uploaded: sources.Source | None = None) -> Resolved:
+    """Check a specification; `uploaded` is its data set, where a user uploaded that. Raises `errors.InvalidArgument` with every violation that can be seen."""
     checker = _Checker()
     config = checker.config(spec)
     architecture = checker.entry(architectures.REGISTRY, config.architecture, "architecture")
-    source = checker.entry(sources.REGISTRY, config.dataset, "dataset")
+    source = uploaded or checker.entry(sources.REGISTRY, config.dataset, "dataset")
     optimizer, optimizer_options = checker.optimizer(config.optimizer)
     options = checker.options(architecture.options, config.options, "options") if architecture else None
     sizes = checker.sizes(config, source) if source else None

@@ -30,6 +30,13 @@ def run_planner(connection: socket.socket) -> None:
     planner.main(connection)
 
 
+def run_ingester(connection: socket.socket) -> None:
+    """Look into uploads, until the server is gone."""
+    from bessemer_server.worker import ingester
+
+    ingester.main(connection)
+
+
 def run_predictor(connection: socket.socket, device: str, threads: int) -> None:
     """Hold models and predict, until the server is gone."""
     from bessemer_server.worker import predictor

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
+from bessemer_server.domain import plans
 from bessemer_server.training import planning
 from bessemer_server.worker import service
 
@@ -17,7 +18,10 @@ def main(connection: socket.socket) -> None:
 
 
 def _plan(arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
-    return dataclasses.asdict(planning.plan(arguments["spec"])), {}
+    info = arguments.get("uploaded")
+    if info is not None:
+        info = plans.DatasetInfo(**{**info, "shape": tuple(info["shape"]), "labels": tuple(info["labels"])})
+    return dataclasses.asdict(planning.plan(arguments["spec"], info)), {}
 
 
 def _catalog(arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:

@@ -13,7 +13,7 @@ import grpc
 
 from bessemer.worker.v1 import worker_pb2 as pb
 from bessemer.worker.v1 import worker_pb2_grpc
-from bessemer_server.domain import checkpoints, jobs, models
+from bessemer_server.domain import checkpoints, datasets, jobs, models
 from bessemer_server.worker import wire
 
 T = TypeVar("T")
@@ -51,6 +51,8 @@ class Assignment:
     dataset_dir: str
     cache_dir: str
     resume_from: checkpoints.Manifest | None
+    dataset: datasets.Content | None
+    """The uploaded data set, where it is one."""
 
 
 class Client:
@@ -72,6 +74,9 @@ class Client:
             dataset_dir=found.dataset_dir,
             cache_dir=found.cache_dir,
             resume_from=wire.manifest_from_wire(found.resume_from) if found.HasField("resume_from") else None,
+            dataset=datasets.Content.from_json(json.loads(found.dataset_json))
+            if found.dataset_json
+            else None,
         )
 
     def open_reports(self, requests: Iterator[pb.ReportRequest]) -> Iterator[pb.ReportResponse]:

@@ -13,7 +13,7 @@ import torch
 from bessemer_server.domain.jobs import Command, Failure, Reason
 from bessemer_server.domain.models import Publication
 from bessemer_server.training import failures, loop
-from bessemer_server.worker import entry, observer, reporting, snapshots
+from bessemer_server.worker import entry, fetching, observer, reporting, snapshots
 
 STALE_STATUS = 4
 UNREACHABLE_STATUS = 5
@@ -43,6 +43,7 @@ def _train(client: reporting.Client) -> None:
         threads=assignment.threads,
         dataset_dir=pathlib.Path(assignment.dataset_dir) if assignment.dataset_dir else None,
         cache_dir=pathlib.Path(assignment.cache_dir),
+        uploaded=fetching.make_source(client, assignment.dataset) if assignment.dataset else None,
     )
     with observer.RemoteObserver(client) as remote:
         signal.signal(signal.SIGTERM, lambda *_: remote.preempt())

@@ -15,13 +15,13 @@ datasets = tables.datasets
 
 def create(connection: sa.Connection, content: Content, now: Time) -> Dataset:
     """Insert, or return the one that is the same already."""
-    rules.check_blobs(blobs.missing(connection, content.digests()))
     made = Dataset(content, content.digest, now)
     statement = upserts.insert(connection, datasets).on_conflict_do_nothing(index_elements=[datasets.c.name])
     values = rows.dataset_values(made)
     if connection.execute(statement.returning(datasets.c.name), values).one_or_none() is None:
         query = sa.select(datasets).where(datasets.c.name == content.name)
         return dataset_rules.check_same(rows.read_dataset(connection.execute(query).one()), content)
+    rules.check_blobs(blobs.missing(connection, content.digests()))
     held = [{"name": content.name, "digest": digest} for digest in sorted(set(content.digests()))]
     if held:
         connection.execute(sa.insert(tables.dataset_blobs), held)

@@ -22,7 +22,6 @@ from bessemer_server.domain.events import (
 from bessemer_server.domain.jobs import Attempt, Failure, Job, ModelReference, Progress, Reason
 from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Model
-from bessemer_server.domain.plans import DatasetInfo
 from bessemer_server.domain.states import State
 
 Row = sa.Row[Any]
@@ -113,10 +112,7 @@ def dataset_values(dataset: Dataset) -> Values:
 
 def read_dataset(row: Row) -> Dataset:
     """From a row of `tables.datasets`."""
-    body = row.content
-    info = {**body["info"], "shape": tuple(body["info"]["shape"]), "labels": tuple(body["info"]["labels"])}
-    content = Content(DatasetInfo(**info), body["scale"], tuple(_tensor(entry) for entry in body["tensors"]))
-    return Dataset(content, row.digest, row.create_time)
+    return Dataset(Content.from_json(row.content), row.digest, row.create_time)
 
 
 def event_values(job_id: str, event: Event) -> Values:

@@ -1,0 +1,37 @@
+"""A data set that a user uploaded, as a source like the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import numpy.typing as npt
+
+from bessemer_server.data import sources
+from bessemer_server.domain import plans
+
+
+def make_source(
+    info: plans.DatasetInfo,
+    scale: float | None = None,
+    names: Collection[str] = (),
+    fetch: Callable[[str], npt.NDArray[Any]] | None = None,
+) -> sources.Source:
+    """The source whose tensors have these names (see `domain.datasets.Content.tensors`), each had by `fetch`.
+
+    Without `fetch` it can be planned with, not trained on.
+    """
+
+    def read(folders: sources.Folders) -> tuple[sources.Samples, sources.Samples | None]:
+        if fetch is None:
+            raise TypeError(f"only the description of {info.name} is here, not its samples")
+        train, test = (
+            sources.Samples(fetch(f"{split}/inputs"), fetch(f"{split}/labels"))
+            if f"{split}/inputs" in names
+            else None
+            for split in ("train", "test")
+        )
+        assert train is not None  # every upload has it
+        return train, test
+
+    return sources.Source(info, read, scale)
