@@ -34,6 +34,7 @@ from bessemer_server import settings
     "--lease-seconds", type=float, help="Silence after which a trainer has lost its job.  [default: 10]"
 )
 @click.option("--keep-checkpoints", type=int, help="Newest checkpoints kept of each job.  [default: 3]")
+@click.option("--max-upload-mib", type=int, help="Size of a data set that a user uploads.  [default: 4096]")
 @click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [default: info]")
 @click.option("--stop-with-stdin", is_flag=True, default=None, help="Stop when standard input closes.")
 @click.option(
