@@ -61,6 +61,10 @@ def test_the_model_tells_its_settings_and_its_signature(model):
     assert model.metrics["test/accuracy"] == 1.0
 
 
+def test_it_is_measured_on_the_raw_texts_of_a_split(model):
+    assert model.evaluate(split="test").metrics["accuracy"] == model.metrics["test/accuracy"]
+
+
 def test_an_unmodified_tritonclient_sends_bytes(texts_service, model):
     with triton.InferenceServerClient(texts_service.address) as server:
         texts = triton.InferInput("text", [3], "BYTES")

@@ -29,7 +29,7 @@ def list_(session: Session, as_json: bool) -> None:
         (
             info.name,
             info.kind,
-            "×".join(map(str, info.shape)),
+            "×".join(map(str, info.shape)) or "any length",
             str(len(info.labels)),
             f"{info.train_samples:,}",
             f"{info.test_samples:,}" if info.test_samples else "split off",
@@ -98,7 +98,7 @@ def _print(found: Dataset, as_json: bool) -> None:
         render.print_json(found)
         return
     fields = dataclasses.asdict(found)
-    fields["shape"] = "×".join(map(str, found.shape))
+    fields["shape"] = "×".join(map(str, found.shape)) or "any length"
     fields["labels"] = ", ".join(found.labels)
     fields["size"] = f"{fields.pop('size_bytes'):,} bytes" if found.size_bytes else ""
     render.print_fields(fields)

@@ -42,7 +42,7 @@ def _read_files(folder: Path) -> Iterator[str]:
     """In the order of their names, whatever the file system's is."""
     try:
         for path in sorted(folder.glob("*.txt")):
-            yield path.read_text("utf-8")
+            yield path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise sources.InvalidData(
             f"a review in {folder} cannot be read: {error}",

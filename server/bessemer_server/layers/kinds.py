@@ -54,6 +54,11 @@ class Kind(Generic[O]):
     """The option that names the activation which the layer applies last, if it has one."""
 
     @property
+    def takes_ids(self) -> bool:
+        """Whether its input is token ids: then the option `vocabulary` says how many there are."""
+        return "vocabulary" in self.options.model_fields
+
+    @property
     def description(self) -> str:
         """First paragraph of the options' docstring."""
         return " ".join((inspect.getdoc(self.options) or "").split("\n\n")[0].split())

@@ -13,6 +13,7 @@ from bessemer_server.data import sources, splits
 from bessemer_server.domain import errors, plans, registry
 from bessemer_server.layers import lists, networks
 from bessemer_server.layers.options import Options, violations
+from bessemer_server.training import token_ids
 from bessemer_server.training.config import TextConfig, TrainingConfig
 from bessemer_server.training.optimizers import kinds as optimizers
 
@@ -176,6 +177,10 @@ class _Checker:
         path = f"options.{architecture.list_option}" if architecture.list_option else "options"
         try:
             layers = lists.parse(architecture.layers(options, info), path)
+            for index, description in (faults := list(token_ids.find_faults(layers, info))):
+                self.reject(f"{path}[{index}]" if architecture.list_option else path, description)
+            if faults:
+                return None
             network = networks.build(layers, info.shape)
         except errors.InvalidArgument as error:
             self.found.extend(error.violations)

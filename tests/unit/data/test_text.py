@@ -45,6 +45,18 @@ def test_short_texts_are_padded_in_front_and_of_long_ones_the_last_words_stay():
     assert encode([]).shape == (0, 3)
 
 
+@given(
+    st.lists(
+        st.sampled_from(["film ", "don't", "<br />", "e\u0301", "Σ", ".", "x" * 30, " "])
+        | st.text(max_size=3)
+    ),
+    st.integers(1, 4),
+)
+def test_the_last_words_are_those_of_the_whole_text(parts, count):
+    whole = "".join(parts)
+    assert text.split_end(whole, count) == text.split(whole)[-count:]
+
+
 @given(st.lists(st.text(), min_size=1, max_size=5), st.integers(2, 20), st.integers(1, 6))
 def test_every_text_has_its_length_and_no_id_is_outside_the_vocabulary(texts, vocabulary, length):
     ids = text.Encoder({"words": text.learn(texts, vocabulary), "length": length})(texts)

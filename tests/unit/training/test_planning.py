@@ -162,14 +162,6 @@ def test_texts_do_not_fit_a_network_for_images():
     assert "sequential" in found["architecture"]
 
 
-def test_texts_are_planned_as_token_ids_of_their_length():
-    spec = {"architecture": "sequential", "dataset": "imdb", "options": {"layers": [{"dense": {"units": 2}}]}}
-    plan = planning.plan({**spec, "text": {"length": 20}})
-    assert plan.input_shape == (20,)
-    assert plan.effective_spec["text"] == {"vocabulary": 10_000, "length": 20}
-    assert planning.plan(spec).effective_spec["text"] == {"vocabulary": 10_000, "length": 100}
-
-
 def test_nesterov_needs_momentum():
     assert violations({**MLP, "optimizer": {"kind": "sgd", "nesterov": True}}) == {
         "optimizer.nesterov": "needs a momentum above 0, e.g. momentum 0.9"

@@ -11,7 +11,7 @@ import pytest
 from bessemer_server.data import sources, splits, text
 from bessemer_server.domain import errors, metrics
 from bessemer_server.layers import kinds as layers
-from bessemer_server.training import inference, loop
+from bessemer_server.training import inference, loop, planning
 from tests import tiny_texts
 from tests.unit.training import recording
 
@@ -76,3 +76,51 @@ def test_a_run_on_texts_resumes_bit_by_bit():
         n: a.tobytes() for n, a in whole.weights.items()
     }
     assert resumed.definition == whole.definition
+
+
+def test_a_first_layer_for_fewer_words_than_there_are_is_refused():
+    spec = {**tiny_texts.SPEC, "text": {"vocabulary": 41}}
+    with pytest.raises(errors.InvalidArgument) as caught:
+        planning.plan(spec)
+    (violation,) = caught.value.violations
+    assert violation.field == "options.layers[0]"
+    assert violation.description == (
+        "bag has a vocabulary of 40, but texts have 41 token ids (text.vocabulary); use at least 41"
+    )
+
+
+DENSE = {"dense": {"units": 2}}
+BAG = tiny_texts.SPEC["options"]["layers"][0]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "entries", "field", "words"),
+    [
+        ("tiny_texts", [DENSE], "options.layers[0]", "dense takes no token ids, .* begin with .*bag"),
+        ("tiny_texts", [BAG, BAG, DENSE], "options.layers[1]", "can only be the first layer, for text data"),
+        ("breast_cancer", [BAG, DENSE], "options.layers[0]", "can only be the first layer, for text data"),
+        ("digits", ["flatten", BAG, {"dense": {"units": 10}}], "options.layers[1]", "can only be the first"),
+    ],
+)
+def test_token_ids_are_for_the_first_layer_of_a_text_and_for_no_other(dataset, entries, field, words):
+    settings = tiny_texts.SPEC["text"] if dataset == "tiny_texts" else None
+    with pytest.raises(errors.InvalidArgument, match=words) as caught:
+        planning.plan(
+            {
+                "architecture": "sequential",
+                "dataset": dataset,
+                "options": {"layers": entries},
+                "text": settings,
+            }
+        )
+    assert [violation.field for violation in caught.value.violations] == [field]
+
+
+def test_texts_are_planned_as_token_ids_of_their_length():
+    layers = [{"bag": {"vocabulary": 10_000, "units": 4}}, DENSE]
+    spec = {**tiny_texts.SPEC, "options": {"layers": layers}, "text": None}
+    plan = planning.plan({**spec, "text": {"length": 20}})
+    assert plan.input_shape == (20,)
+    assert plan.effective_spec["text"] == {"vocabulary": 10_000, "length": 20}
+    assert planning.plan(spec).effective_spec["text"] == {"vocabulary": 10_000, "length": 100}
+    assert planning.plan(json.loads(json.dumps(plan.effective_spec))) == plan
