@@ -97,6 +97,20 @@ def test_the_command_takes_texts_and_files_of_lines(texts_service, model, tmp_pa
     assert rows == [("hated it", "blame"), ("reviews.txt[0]", "praise"), ("reviews.txt[1]", "blame")]
 
 
+def test_texts_that_a_user_uploads_are_trained_on(texts_service, tmp_path):
+    for index, (label, word) in enumerate([("down", "boring"), ("up", "great")] * 10):
+        (tmp_path / label).mkdir(exist_ok=True)
+        (tmp_path / label / f"{index}.txt").write_text(f"Très {word}, number {index}")
+    with bessemer.connect(texts_service.address) as client:
+        found = client.datasets.upload("reviews", tmp_path)
+        assert (found.kind, found.shape, found.labels) == ("text", (), ("down", "up"))
+        settings = {name: tiny_texts.SPEC[name] for name in ("options", "text", "optimizer", "epochs")}
+        job = client.train("sequential", dataset="reviews", batch_size=4, **settings)
+        job.wait()
+        assert job.model is not None
+        assert [p.label for p in job.model.predict(["GREAT", "boring, très boring"])] == ["up", "down"]
+
+
 def test_pictures_and_texts_are_not_taken_for_each_other(model):
     with pytest.raises(bessemer.InvalidArgument, match="takes strings"):
         model.predict(np.zeros((1, 8, 8, 1), np.uint8))

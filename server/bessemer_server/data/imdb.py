@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bessemer_server.data import archives, sources
+from bessemer_server.data import archives, sources, text
 from bessemer_server.domain import plans
 
 CLASSES = ("neg", "pos")
@@ -33,9 +33,7 @@ def _read_split(folder: Path) -> sources.Samples:
     for label, name in enumerate(CLASSES):
         texts += _read_files(folder / name)
         labels += [label] * (len(texts) - len(labels))
-    inputs = np.empty(len(texts), dtype=object)
-    inputs[:] = texts
-    return sources.Samples(inputs, np.array(labels, np.int64))
+    return sources.Samples(text.to_array(texts), np.array(labels, np.int64))
 
 
 def _read_files(folder: Path) -> Iterator[str]:

@@ -22,6 +22,13 @@ CHARACTERS_PER_WORD = 8
 LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
+def to_array(texts: Sequence[str]) -> npt.NDArray[Any]:
+    """Strings as the inputs of samples: dtype object, so that each takes no more than it needs."""
+    found = np.empty(len(texts), dtype=object)
+    found[:] = texts
+    return found
+
+
 def split(text: str) -> list[str]:
     """The words of a text, without punctuation and the line breaks that web pages have; `don't` is one word."""
     plain = unicodedata.normalize("NFC", LINE_BREAK.sub(" ", text)).lower().replace("’", "'")
