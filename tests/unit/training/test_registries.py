@@ -11,16 +11,26 @@ from bessemer_server.data import sources
 from bessemer_server.domain import errors, jobs, metrics, tensors
 from bessemer_server.training import inference, loop, planning
 from bessemer_server.training.optimizers import kinds as optimizers
+from tests import tiny_texts
 from tests.unit.training import recording
 
 BUNDLED = [source for source in sources.REGISTRY if source.info.bundled]
+SMALL = [*BUNDLED, tiny_texts.TINY]
+"""No data set of texts is bundled."""
+
+
+@pytest.fixture(autouse=True)
+def _with_texts(monkeypatch):
+    monkeypatch.setitem(sources.REGISTRY._entries, tiny_texts.TINY.name, tiny_texts.TINY)
 
 
 def fitting_specs(architecture):
-    """A short run of the architecture on each bundled data set that it can learn."""
+    """A short run of the architecture on each small data set that it can learn."""
     (options, *_) = architecture.options.model_json_schema().get("examples", [{}])
-    for source in BUNDLED:
+    for source in SMALL:
         spec = {"architecture": architecture.name, "dataset": source.name, "options": options, "epochs": 1}
+        if source.info.kind == "text":
+            spec["text"] = {"length": 12}
         size = source.info.train_samples // 3
         try:
             yield planning.plan({**spec, "batch_size": size}).effective_spec
@@ -31,7 +41,7 @@ def fitting_specs(architecture):
 @pytest.mark.parametrize("architecture", list(architectures.REGISTRY), ids=lambda a: a.name)
 def test_every_architecture_trains_resumes_and_predicts(architecture):
     specs = list(fitting_specs(architecture))
-    assert specs, "no bundled data set fits the architecture with its example options"
+    assert specs, "no small data set fits the architecture with its example options"
     for spec in specs:
         whole, _ = recording.train(spec)
         first = recording.Recorder(stop_after=1)
@@ -48,7 +58,8 @@ def check_predictions(outcome: loop.Trained) -> None:
     model = inference.InferenceModel(outcome.definition, outcome.weights, "cpu")
     model.warm()
     (signature,), (output,) = outcome.definition["inputs"], outcome.definition["outputs"]
-    raw = np.ones((3, *signature["shape"][1:]), tensors.NUMPY_NAMES[signature["datatype"]])
+    value = b"great" if signature["datatype"] == "BYTES" else 1
+    raw = np.full((3, *signature["shape"][1:]), value, tensors.NUMPY_NAMES[signature["datatype"]])
     answer = model.predict({signature["name"]: raw})
     assert list(answer) == [output["name"]]
     assert answer[output["name"]].shape == (3, *output["shape"][1:])
