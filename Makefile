@@ -60,6 +60,10 @@ docs: $(STAMP) ## Render the pages that come from the code
 bench: $(STAMP) ## Measure, and write benchmarks/results/ (ARGS="start import" for some figures)
 	@$(BIN)/python -m benchmarks.bench $(ARGS)
 
+.PHONY: accuracy
+accuracy: $(STAMP) ## Train the models on real data and write docs/accuracy.md (ARGS="--dataset-dir DIR")
+	@$(BIN)/python -m benchmarks.accuracy $(ARGS)
+
 .PHONY: lock
 lock: $(STAMP) ## Pin every dependency in constraints.txt (ARGS=--upgrade takes the newest)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --no-emit-index-url \

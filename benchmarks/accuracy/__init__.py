@@ -1,0 +1,1 @@
+"""What models learn on real data: `make accuracy ARGS="--dataset-dir DIR"`."""
