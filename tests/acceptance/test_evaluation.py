@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -76,3 +77,18 @@ def test_activations_are_plotted_without_a_service(tmp_path):
     refused = subprocess.run([COMMAND, "activations", "rleu"], capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert "there is no activation 'rleu'" in refused.stderr
+
+
+def test_a_model_is_measured_on_data_that_a_user_uploaded(service):
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    x = rng.normal(size=(60, 3)) + y[:, None] * 4
+    with bessemer.connect(service.address) as client:
+        client.datasets.upload("two-clouds", (x.astype(np.float32), y), labels=["left", "right"])
+        job = client.train("mlp", dataset="two-clouds", epochs=30, batch_size=8)
+        job.wait(progress=False)
+        model = job.model
+        assert model
+        found = model.evaluate()
+        assert found["accuracy"] == pytest.approx(job.metrics["test/accuracy"])
+        assert found.labels == ("left", "right")

@@ -230,8 +230,10 @@ class Predictor(Protocol):
 class Evaluator(Protocol):
     """Measures published models, in processes of their own."""
 
-    async def evaluate(self, model: Model, dataset: str, split: str) -> Evaluation:
-        """Raises `InvalidArgument` for data that the model cannot be measured on, `FailedPrecondition` for data that cannot
+    async def evaluate(
+        self, model: Model, dataset: str, split: str, uploaded: Content | None = None
+    ) -> Evaluation:
+        """`uploaded` is the data set, where a user uploaded it. Raises `InvalidArgument` for data that the model cannot be measured on, `FailedPrecondition` for data that cannot
         be read, `Unavailable`.
         """
         ...

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from bessemer_server.domain import ports, tensors
 from bessemer_server.domain.models import Model
-from bessemer_server.executors import weights
+from bessemer_server.executors import stored
 from bessemer_server.executors.helper import Helper
 
 MAX_LOADED = 32
@@ -35,7 +35,7 @@ class PredictorClient:
                 self._loaded.move_to_end(key)
                 return
             arguments = {"key": key, "definition": model.definition}
-            await self._helper.call("load", arguments, await weights.read(model, self._blobs))
+            await self._helper.call("load", arguments, await stored.read(model.weights.tensors, self._blobs))
             if self._generation != self._helper.generation:  # a new process, with this model only
                 self._generation = self._helper.generation
                 self._loaded.clear()

@@ -40,7 +40,9 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
     async def EvaluateModel(self, request: pb.EvaluateModelRequest, context: Context) -> pb.Evaluation:
         """Measure one version."""
         model = await self._store.get_model(request.name, repository.parse_version(request.version))
+        dataset = request.dataset or model.dataset
+        uploaded = await self._store.find_dataset(name=dataset)
         found = await self._evaluator.evaluate(
-            model, request.dataset or model.dataset, request.split or "test"
+            model, dataset, request.split or "test", uploaded.content if uploaded else None
         )
         return convert.evaluation_to_wire(found)

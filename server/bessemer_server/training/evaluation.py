@@ -30,14 +30,18 @@ class Published:
 
 
 def evaluate(
-    model: inference.InferenceModel, published: Published, dataset: str, split: str, folders: sources.Folders
+    model: inference.InferenceModel,
+    published: Published,
+    source: sources.Source,
+    split: str,
+    folders: sources.Folders,
 ) -> evaluations.Evaluation:
     """Loss, accuracy, confusion matrix, and precision, recall and F1 of each class.
 
     Raises `errors.InvalidArgument` for a data set or split that the model cannot be measured on, `sources.InvalidData`.
     """
     definition = published.definition
-    samples = _load(published, dataset, split, folders)
+    samples = _load(published, source, split, folders)
     probabilities = np.concatenate(
         [
             model.predict({definition["inputs"][0]["name"]: samples.inputs[start : start + BATCH]})[
@@ -46,7 +50,7 @@ def evaluate(
             for start in range(0, len(samples), BATCH)
         ]
     )
-    return _measure(probabilities, samples.labels, definition["labels"], dataset, split)
+    return _measure(probabilities, samples.labels, definition["labels"], source.name, split)
 
 
 def confusion(predicted: Array, labels: Array, classes: int) -> npt.NDArray[np.int64]:
@@ -55,22 +59,22 @@ def confusion(predicted: Array, labels: Array, classes: int) -> npt.NDArray[np.i
     return counts.reshape(classes, classes).astype(np.int64)
 
 
-def _load(published: Published, dataset: str, split: str, folders: sources.Folders) -> sources.Samples:
+def _load(
+    published: Published, source: sources.Source, split: str, folders: sources.Folders
+) -> sources.Samples:
     definition, spec = published.definition, published.spec
     if split not in SPLITS:
         raise _refuse("split", f"there is no split {split!r}; {errors.suggest(split, SPLITS)}")
     if "labels" not in definition or not definition["labels"]:
         raise _refuse("name", "is no classifier: it has no classes to evaluate")
-    if dataset not in sources.REGISTRY:
-        raise _refuse("dataset", sources.REGISTRY.unknown(dataset))
-    source = sources.REGISTRY.get(dataset)
     _check_fit(definition, source.info)
     train, test = source.load(folders)
     parts = splits.split(train, test, source.info, spec["validation_split"], spec["test_split"])
     samples = {"train": parts.train, "validation": parts.validation, "test": parts.test}[split]
     if samples is None:
         raise _refuse(
-            "split", f"{dataset} has no {split} samples, divided as for this model; take another of {SPLITS}"
+            "split",
+            f"{source.name} has no {split} samples, divided as for this model; take another of {SPLITS}",
         )
     return samples
 
