@@ -151,7 +151,9 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         dispatcher.start()
         stack.push_async_callback(dispatcher.close)
 
-        evaluator = EvaluatorClient(functools.partial(_make_evaluator, forkserver, settings), blobs)
+        evaluator = EvaluatorClient(
+            functools.partial(_make_evaluator, forkserver, settings), blobs, settings.data_dir / "uploads"
+        )
 
         notices = Notices()
         scheduler = Scheduler(store, notices, settings.lease_seconds)

@@ -39,6 +39,32 @@ def test_a_folder_of_pictures_trains_a_cnn_that_tells_them_apart(client, tmp_pat
     job.wait()
     predictions = job.model.predict(tmp_path / "flowers" / "light" / "3.png")
     assert [prediction.label for prediction in predictions] == ["light"]
+    assert job.model.evaluate(split="train").samples == 24 - 5 - 2
+
+
+def test_a_model_is_measured_on_the_very_data_that_it_was_trained_on(client):
+    x = np.random.default_rng(1).normal(size=(50, 2))
+    y = (x[:, 0] > 0).astype(int)
+    client.datasets.upload("measured", (x, y))
+    job = client.train("mlp", dataset="measured", epochs=40)
+    job.wait()
+    assert job.model.evaluate().metrics["accuracy"] == pytest.approx(job.metrics["test/accuracy"])
+    client.datasets.delete("measured")
+    with pytest.raises(
+        bessemer.FailedPrecondition, match="'measured' that this model was trained on was deleted"
+    ):
+        job.model.evaluate()
+    client.datasets.upload("measured", (x[:40], 1 - y[:40]))
+    with pytest.raises(bessemer.FailedPrecondition, match="was deleted"):
+        job.model.evaluate()
+    assert job.model.evaluate("measured", split="train").metrics["accuracy"] < 0.5
+
+
+def test_a_name_that_is_nearly_that_of_an_uploaded_data_set_is_put_right(client):
+    client.datasets.upload("sparrows", (np.eye(4), [0, 1, 0, 1]))
+    for ask in (client.train, client.summary):
+        with pytest.raises(bessemer.InvalidArgument, match=r"dataset: .*'sparows'; did you mean sparrows\?"):
+            ask("mlp", dataset="sparows")
 
 
 def test_a_table_trains_an_mlp_and_its_labels_are_the_words_of_the_column(client, tmp_path):

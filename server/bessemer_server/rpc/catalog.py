@@ -10,7 +10,7 @@ import grpc
 from bessemer.v1 import catalog_pb2, catalog_pb2_grpc
 from bessemer_server.domain import ports
 from bessemer_server.domain.plans import CatalogEntry
-from bessemer_server.rpc import convert
+from bessemer_server.rpc import convert, planning
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -38,8 +38,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     ) -> catalog_pb2.ModelSummary:
         """The model that a specification makes."""
         spec = convert.spec_from_wire(request.spec)
-        uploaded = await self._store.find_dataset(name=spec["dataset"])
-        plan = await self._planner.plan(spec, uploaded.content.info if uploaded else None)
+        plan, _ = await planning.plan(self._store, self._planner, spec)
         return convert.summary_to_wire(request.spec.architecture, plan)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import grpc
@@ -14,10 +14,10 @@ import grpc
 from bessemer.v1 import jobs_pb2 as pb
 from bessemer.v1 import jobs_pb2_grpc
 from bessemer_server.domain import errors, jobs, ports
+from bessemer_server.domain.datasets import Dataset
 from bessemer_server.domain.metrics import Scope
-from bessemer_server.domain.plans import DatasetInfo
 from bessemer_server.domain.states import State
-from bessemer_server.rpc import convert, watching
+from bessemer_server.rpc import convert, planning, watching
 from bessemer_server.scheduling.loop import Scheduler, utc_now
 from bessemer_server.scheduling.notices import Notices
 
@@ -42,8 +42,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         """Check, resolve, store."""
         spec = convert.spec_from_wire(request.job.spec)
         name = request.job.name or f"{spec['architecture']}-{spec['dataset']}"
-        uploaded = await self._store.find_dataset(name=spec["dataset"])
-        effective_spec = await self._check(request, spec, name, uploaded.content.info if uploaded else None)
+        effective_spec, uploaded = await self._check(request, spec, name)
         if request.validate_only:
             return pb.Job(
                 name=name, spec=request.job.spec, effective_spec=convert.spec_to_wire(effective_spec)
@@ -64,9 +63,9 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         return convert.job_to_wire(job)
 
     async def _check(
-        self, request: pb.CreateJobRequest, spec: dict[str, Any], name: str, uploaded: DatasetInfo | None
-    ) -> Any:
-        """The effective specification. Raises with the violations of all fields at once."""
+        self, request: pb.CreateJobRequest, spec: dict[str, Any], name: str
+    ) -> tuple[Mapping[str, Any], Dataset | None]:
+        """The effective specification, and its data set where that was uploaded. Raises with the violations of all fields at once."""
         violations = []
         if request.job.name and not NAME.fullmatch(name):
             description = (
@@ -79,12 +78,12 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
                 errors.Violation("request_id", f"must have at most {REQUEST_ID_MAX} characters")
             )
         try:
-            plan = await self._planner.plan(spec, uploaded)
+            plan, uploaded = await planning.plan(self._store, self._planner, spec)
         except errors.InvalidArgument as error:
             raise errors.InvalidArgument(violations=[*violations, *error.violations]) from error
         if violations:
             raise errors.InvalidArgument(violations=violations)
-        return plan.effective_spec
+        return plan.effective_spec, uploaded
 
     async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.Job:
         """One job."""

@@ -8,7 +8,9 @@ import grpc
 
 from bessemer.v1 import models_pb2 as pb
 from bessemer.v1 import models_pb2_grpc
-from bessemer_server.domain import ports
+from bessemer_server.domain import errors, ports
+from bessemer_server.domain.datasets import Content
+from bessemer_server.domain.models import Model
 from bessemer_server.rpc import convert
 from bessemer_server.rpc.jobs import page_size
 from bessemer_server.serving import repository
@@ -41,8 +43,21 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         """Measure one version."""
         model = await self._store.get_model(request.name, repository.parse_version(request.version))
         dataset = request.dataset or model.dataset
-        uploaded = await self._store.find_dataset(name=dataset)
-        found = await self._evaluator.evaluate(
-            model, dataset, request.split or "test", uploaded.content if uploaded else None
-        )
+        uploaded = await self._find_uploaded(request.dataset, model)
+        found = await self._evaluator.evaluate(model, dataset, request.split or "test", uploaded)
         return convert.evaluation_to_wire(found)
+
+    async def _find_uploaded(self, dataset: str, model: Model) -> Content | None:
+        """The uploaded data set of that name or, without one, the very content that the model was trained on."""
+        if dataset:
+            named = await self._store.find_dataset(name=dataset)
+            return named.content if named else None
+        digest = (await self._store.get_job(model.job_id)).dataset_digest
+        found = await self._store.find_dataset(digest=digest)
+        if digest and found is None:
+            raise errors.FailedPrecondition(
+                f"the data set {model.dataset!r} that this model was trained on was deleted; name another one with "
+                "the same classes",
+                reason="DATASET_GONE",
+            )
+        return found.content if found else None

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from bessemer_server.data import sources, uploaded
+from bessemer_server.data import sources
 from bessemer_server.domain import datasets, errors
 from bessemer_server.training import evaluation, inference
-from bessemer_server.worker import arrays, service
+from bessemer_server.worker import arrays, fetching, service
 
 
 def main(connection: socket.socket, threads: int, dataset_dir: str, cache_dir: str) -> None:
@@ -22,13 +22,13 @@ def main(connection: socket.socket, threads: int, dataset_dir: str, cache_dir: s
     folders = sources.Folders(pathlib.Path(dataset_dir) if dataset_dir else None, pathlib.Path(cache_dir))
 
     def evaluate(arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
-        weights, samples = _select(body, "weights/"), _select(body, "samples/")
+        weights = {name: arrays.to_array(tensor).copy() for name, tensor in body.items()}
         definition = arguments["definition"]
         model = inference.InferenceModel(definition, weights, "cpu")
         try:
             published = evaluation.Published(definition, arguments["spec"])
             found = evaluation.evaluate(
-                model, published, _find_source(arguments, samples), arguments["split"], folders
+                model, published, _find_source(arguments), arguments["split"], folders
             )
         except sources.InvalidData as error:
             raise errors.FailedPrecondition(f"{error.message}; {error.next_step}") from error
@@ -37,19 +37,9 @@ def main(connection: socket.socket, threads: int, dataset_dir: str, cache_dir: s
     service.serve(connection, {"evaluate": evaluate})
 
 
-def _select(body: service.Body, prefix: str) -> dict[str, arrays.Array]:
-    """Copies of the arrays whose names begin with the prefix, which is taken off."""
-    return {
-        name.removeprefix(prefix): arrays.to_array(tensor).copy()
-        for name, tensor in body.items()
-        if name.startswith(prefix)
-    }
-
-
-def _find_source(arguments: Mapping[str, Any], samples: Mapping[str, arrays.Array]) -> sources.Source:
+def _find_source(arguments: Mapping[str, Any]) -> sources.Source:
     if arguments["uploaded"]:
-        content = datasets.Content.from_json(arguments["uploaded"])
-        return uploaded.make_source(content.info, content.scale, samples.keys(), samples.__getitem__)
+        return fetching.open_source(datasets.Content.from_json(arguments["uploaded"]), arguments["samples"])
     if arguments["dataset"] not in sources.REGISTRY:
         description = sources.REGISTRY.unknown(arguments["dataset"])
         raise errors.InvalidArgument(violations=[errors.Violation("dataset", description)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from bessemer_server.data import sources, uploaded
@@ -20,6 +22,21 @@ def make_source(client: reporting.Client, content: Content) -> sources.Source:
     return uploaded.make_source(
         content.info, content.scale, entries.keys(), lambda name: _fetch(client, entries[name])
     )
+
+
+def open_source(content: Content, path: str) -> sources.Source:
+    """The data set whose tensors' bytes are in the file at `path`, in their order."""
+    ends = list(itertools.accumulate(entry.size_bytes for entry in content.tensors))
+    places = {
+        entry.name: (entry, end - entry.size_bytes) for entry, end in zip(content.tensors, ends, strict=True)
+    }
+
+    def read(name: str) -> Array:
+        entry, start = places[name]
+        data = np.fromfile(path, np.uint8, entry.size_bytes, offset=start)
+        return data.view(entry.dtype).reshape(entry.shape)
+
+    return uploaded.make_source(content.info, content.scale, places.keys(), read)
 
 
 def _fetch(client: reporting.Client, entry: TensorEntry) -> Array:
