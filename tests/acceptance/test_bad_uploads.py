@@ -1,7 +1,9 @@
 """Uploads that go wrong: each says what to do, nothing of them stays, the server is unharmed."""
 
 import asyncio
+import contextlib
 import pathlib
+import sqlite3
 
 import grpc
 import numpy as np
@@ -137,3 +139,21 @@ def test_a_data_set_survives_the_server_and_so_does_the_job_on_it(make_service):
         assert client.datasets.get("lasting") == made
         job = client.train("mlp", dataset="lasting", epochs=1, batch_size=2)
         job.wait()
+
+
+def test_a_data_set_whose_bytes_have_changed_fails_its_job_and_says_so(make_service):
+    service = make_service()
+    service.start()
+    with bessemer.connect(service.address) as client:
+        client.datasets.upload("damaged", (np.eye(8), [0, 1] * 4))
+    service.stop()
+    with contextlib.closing(sqlite3.connect(service.data_dir / "bessemer.db")) as database, database:
+        database.execute("UPDATE blobs SET data = zeroblob(length(data))")
+    service.start()
+    with bessemer.connect(service.address) as client:
+        job = client.train("mlp", dataset="damaged", epochs=1, batch_size=2)
+        with pytest.raises(bessemer.JobFailed, match=r"the stored bytes of blob .* have changed") as failed:
+            job.wait()
+    assert failed.value.reason == "INVALID_DATA"
+    assert failed.value.failure is not None
+    assert "upload the data set again" in failed.value.failure.next_step

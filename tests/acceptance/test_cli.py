@@ -239,3 +239,24 @@ def test_what_is_no_address_is_refused(cli, address):
 )
 def test_every_command_has_help(cli, command):
     assert "Usage: bessemer" in cli(*command.split(), "--help").stdout
+
+
+def test_a_table_is_uploaded_shown_and_deleted(cli, tmp_path):
+    (tmp_path / "points.csv").write_text("x,y,side\n" + "1,2,left\n3,4,right\n" * 5)
+    options = ("--label", "side", "--description", "Points")
+    shown = cli("datasets", "upload", "cli-points", "points.csv", *options, cwd=tmp_path).stdout
+    assert "Points: 10 uploaded rows, labels from the column 'side'." in shown
+    assert "left, right" in shown
+    assert json.loads(cli("datasets", "show", "cli-points", "--json").stdout)["train_samples"] == 10
+    assert "uploaded" in cli("datasets", "list").stdout
+    assert cli("datasets", "delete", "cli-points").stdout == "deleted cli-points\n"
+    assert "error: no data set 'cli-points'" in cli("datasets", "delete", "cli-points", status=1).stderr
+
+
+def test_a_faulty_table_is_an_error_line_for_each_fault(cli, tmp_path):
+    (tmp_path / "bad.csv").write_text("x,label\n1,a\nmany,b\n3\n")
+    shown = cli("datasets", "upload", "cli-bad", str(tmp_path / "bad.csv"), status=1).stderr.splitlines()
+    assert shown == [
+        "error: bad.csv line 4: has 1 cells, but the header has 2",
+        "error: bad.csv line 3, x: 'many' is no number; correct it, or leave the row out",
+    ]

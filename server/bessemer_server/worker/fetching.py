@@ -45,7 +45,12 @@ def _fetch(client: reporting.Client, entry: TensorEntry) -> Array:
     end = 0
     for first in range(0, len(entry.digests), RUN_PARTS):
         run = entry.digests[first : first + RUN_PARTS]
-        blobs = client.download(run)
+        try:
+            blobs = client.download(run)
+        except reporting.Lost as error:
+            raise sources.InvalidData(
+                str(error), "upload the data set again, under another name, or restore the database"
+            ) from error
         for digest in run:
             part = np.frombuffer(blobs[digest], np.uint8)
             data[end : end + len(part)] = part

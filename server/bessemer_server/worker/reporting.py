@@ -35,6 +35,10 @@ class Stale(Exception):
     """The server has given the job to another attempt, or ended it."""
 
 
+class Lost(Exception):
+    """The server no longer has these bytes, or others in their place."""
+
+
 class Unreachable(Exception):
     """The server did not come back in time."""
 
@@ -98,12 +102,17 @@ class Client:
         self._call(upload, None)
 
     def download(self, digests: Iterable[str]) -> dict[str, bytes]:
-        """The blobs by digest."""
+        """The blobs by digest. Raises `Lost`."""
 
         def read(request: pb.DownloadBlobsRequest, metadata: Any) -> dict[str, bytes]:
             return {b.digest: b.data for b in self._stub.DownloadBlobs(request, metadata=metadata)}
 
-        return self._call(read, pb.DownloadBlobsRequest(digests=sorted(set(digests))))
+        try:
+            return self._call(read, pb.DownloadBlobsRequest(digests=sorted(set(digests))))
+        except grpc.RpcError as error:
+            if error.code() in (grpc.StatusCode.DATA_LOSS, grpc.StatusCode.NOT_FOUND):
+                raise Lost(error.details()) from None
+            raise
 
     def commit_checkpoint(self, manifest: checkpoints.Manifest) -> None:
         """Make it visible; its blobs have been uploaded."""
