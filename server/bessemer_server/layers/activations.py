@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+import pydantic
 import torch
 from torch import nn
+from torch.nn import functional
 
-from bessemer_server.layers import kinds
+from bessemer_server.layers import kinds, shapes
 from bessemer_server.layers.options import Options
 
-Name = Literal["linear", "relu", "sigmoid", "softmax", "tanh"]
+Name = Literal["linear", "relu", "sigmoid", "softmax", "tanh", "leaky_relu", "elu", "gelu", "silu"]
+LEAK = 0.3
+"""Slope of `leaky_relu` below 0: that of the layer LeakyReLU of Keras 2 and 3. (Keras 3's function of that
+name has 0.2, torch's 0.01.)"""
 
 
 def _linear(inputs: torch.Tensor) -> torch.Tensor:
@@ -19,8 +24,12 @@ def _linear(inputs: torch.Tensor) -> torch.Tensor:
 
 
 def _softmax(inputs: torch.Tensor) -> torch.Tensor:
-    # Axis 1 holds the features of a table and the channels of an image (NCHW): Keras's last axis.
-    return torch.softmax(inputs, dim=1)
+    # Keras's last axis: of images, which are NCHW here, the channels.
+    return torch.softmax(inputs, dim=1 if inputs.ndim == shapes.IMAGE else -1)
+
+
+def _leaky_relu(inputs: torch.Tensor) -> torch.Tensor:
+    return functional.leaky_relu(inputs, LEAK)
 
 
 FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -29,13 +38,22 @@ FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "sigmoid": torch.sigmoid,
     "softmax": _softmax,
     "tanh": torch.tanh,
+    "leaky_relu": _leaky_relu,
+    "elu": functional.elu,
+    "gelu": functional.gelu,
+    "silu": functional.silu,
 }
-"""relu: max(0, x); sigmoid: 1 / (1 + exp(-x)); softmax: exp(x_i) / sum of exp(x_j) over features or
-channels."""
+"""relu: max(0, x); sigmoid: 1 / (1 + exp(-x)); softmax: exp(x_i) / sum of exp(x_j) over features or channels;
+leaky_relu: max(x, 0.3 x); elu: x above 0, exp(x) - 1 below; gelu: x times the normal distribution's share below
+x; silu (swish): x · sigmoid(x)."""
 
 
 class ActivationOptions(Options):
     """An activation function as a layer of its own."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={"examples": [{"function": name} for name in FUNCTIONS]}
+    )
 
     function: Name
     """The function to apply."""

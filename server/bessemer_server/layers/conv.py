@@ -16,6 +16,12 @@ from bessemer_server.layers.options import Options
 class Conv2dOptions(Options):
     """Two-dimensional convolution: slides learnt filters over an image."""
 
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={
+            "examples": [{"filters": 32, "kernel": 3, "padding": "same", "activation": "relu"}]
+        }
+    )
+
     filters: Annotated[int, pydantic.Field(ge=1, le=65_536)]
     """Number of filters, the channels of the output, from 1 to 65,536."""
     kernel: windows.Size
@@ -26,6 +32,9 @@ class Conv2dOptions(Options):
     """valid: windows stay inside the image; same: zeros around it, so that stride 1 keeps its size."""
     activation: activations.Name = "linear"
     """Activation function."""
+    initializer: initialisers.Name = "keras"
+    """Initial weights, as one of these libraries draws them: keras Glorot uniform with zero bias, torch uniform
+    by the number of inputs."""
 
 
 class Conv2d(nn.Conv2d):
@@ -40,10 +49,11 @@ class Conv2d(nn.Conv2d):
         # The convolution pads both sides alike for free; only an uneven padding takes a step of its own.
         self.uneven_padding = None if is_even else padding
         self.activation = activations.FUNCTIONS[options.activation]
+        self.initializer = options.initializer
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Glorot uniform filters, zero bias."""
-        initialisers.glorot_uniform_(self, generator)
+        """See `initialisers.kernel_`."""
+        initialisers.kernel_(self, self.initializer, generator)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         if self.uneven_padding is not None:

@@ -15,32 +15,38 @@ from bessemer_server.layers.options import Options
 class DenseOptions(Options):
     """Fully connected layer: activation(weights · input + bias)."""
 
+    model_config = pydantic.ConfigDict(json_schema_extra={"examples": [{"units": 10, "activation": "relu"}]})
+
     units: Annotated[int, pydantic.Field(ge=1, le=65_536)]
     """Number of outputs, from 1 to 65,536."""
     activation: activations.Name = "linear"
     """Activation function."""
+    initializer: initialisers.Name = "keras"
+    """Initial weights, as one of these libraries draws them: keras Glorot uniform with zero bias, torch uniform
+    by the number of inputs."""
 
 
 class Dense(nn.Linear):
     """A linear map and an activation function."""
 
-    def __init__(self, inputs: int, units: int, activation: str) -> None:
-        super().__init__(inputs, units)
-        self.activation = activations.FUNCTIONS[activation]
+    def __init__(self, inputs: int, options: DenseOptions) -> None:
+        super().__init__(inputs, options.units)
+        self.activation = activations.FUNCTIONS[options.activation]
+        self.initializer = options.initializer
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Glorot uniform weights, zero bias."""
-        initialisers.glorot_uniform_(self, generator)
+        """See `initialisers.kernel_`."""
+        initialisers.kernel_(self, self.initializer, generator)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return self.activation(super().forward(inputs))
 
 
 def build(options: DenseOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:
-    """(features,) → (units,)."""
-    if len(input_shape) != 1:
+    """(features,) → (units,); of a sequence each step alike: (length, features) → (length, units)."""
+    if len(input_shape) > 2:
         raise kinds.LayerError("it needs a flat input: put flatten before it")
-    return Dense(input_shape[0], options.units, options.activation), (options.units,)
+    return Dense(input_shape[-1], options), (*input_shape[:-1], options.units)
 
 
 def describe(options: DenseOptions) -> str:

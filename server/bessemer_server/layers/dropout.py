@@ -15,6 +15,8 @@ from bessemer_server.layers.options import Options
 class DropoutOptions(Options):
     """Sets a random share of its inputs to zero while training, and scales the others up to keep the sum."""
 
+    model_config = pydantic.ConfigDict(json_schema_extra={"examples": [{"rate": 0.5}]})
+
     rate: Annotated[float, pydantic.Field(ge=0, lt=1)]
     """Share that is dropped, from 0 up to but not 1."""
 

@@ -1,4 +1,4 @@
-"""From images to tables."""
+"""From images and sequences to tables."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ import math
 import torch
 from torch import nn
 
-from bessemer_server.layers import kinds
+from bessemer_server.layers import kinds, shapes
 from bessemer_server.layers.options import Options
 
 
 class FlattenOptions(Options):
-    """Turns an image into one row of features."""
+    """Turns an image or a sequence into one row of features."""
 
 
 class Flatten(nn.Module):
-    """NCHW → NF, features in the order height, width, channel, as in Keras."""
+    """NCHW or NLF → NF; the features of an image in the order height, width, channel, as in Keras."""
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         # Images lie channels-last in memory, so that this is a view and costs nothing.
-        return inputs.movedim(1, -1).flatten(1)
+        return shapes.to_last(inputs).flatten(1)
 
 
 def build(options: FlattenOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:
-    """(height, width, channels) → (height · width · channels,); a flat input stays as it is."""
+    """(height, width, channels) → (height · width · channels,), (length, features) → (length · features,); a
+    flat input stays as it is."""
     return Flatten(), (math.prod(input_shape),)
 
 

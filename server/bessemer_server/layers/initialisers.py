@@ -1,16 +1,31 @@
-"""Initial weights: Keras's defaults."""
+"""Initial weights: Keras's defaults, or torch's own."""
 
 from __future__ import annotations
+
+import math
+from typing import Literal
 
 import torch
 from torch import nn
 
+Name = Literal["keras", "torch"]
 
-def glorot_uniform_(layer: nn.Linear | nn.Conv2d, generator: torch.Generator) -> None:
-    """Kernel uniform in ±sqrt(6 / (fan_in + fan_out)), bias zero.
+
+def kernel_(
+    layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, name: Name, generator: torch.Generator
+) -> None:
+    """Kernel and bias. Keras: Glorot uniform, ±sqrt(6 / (fan_in + fan_out)), and zero; torch: both uniform in
+    ±1 / sqrt(fan_in).
 
     Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
     """
-    nn.init.xavier_uniform_(layer.weight, generator=generator)
+    if name == "keras":
+        nn.init.xavier_uniform_(layer.weight, generator=generator)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+        return
+    # As torch counts for its own layers: of a transposed convolution, the outputs.
+    limit = 1 / math.sqrt(math.prod(layer.weight.shape[1:]))
+    nn.init.uniform_(layer.weight, -limit, limit, generator=generator)
     if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
+        nn.init.uniform_(layer.bias, -limit, limit, generator=generator)

@@ -15,7 +15,7 @@ from bessemer_server.layers.options import Options
 
 O = TypeVar("O", bound=Options)  # noqa: E741
 Shape = tuple[int, ...]
-"""(features,) or (height, width, channels): without batch, channels-last."""
+"""(features,), (length, features) or (height, width, channels): without batch, channels-last."""
 
 
 class LayerError(Exception):
@@ -40,8 +40,9 @@ class Random(Protocol):
 class Kind(Generic[O]):
     """A kind of layer. A module-level value of this type in this package is found by the registry.
 
-    Modules take and give images as NCHW and tables as NF. One that has parameters is `Initialisable`, one
-    that draws numbers in training is `Random`.
+    Modules take and give images as NCHW, sequences as NLF and tables as NF. One that has parameters or buffers
+    is `Initialisable`, one that draws numbers in training is `Random`. Where `options` has fields without a
+    default, its schema carries `examples`, which the tests over the registry build and train.
     """
 
     name: str
@@ -52,6 +53,8 @@ class Kind(Generic[O]):
     """The options in a few words, for a summary."""
     activation: str | None = None
     """The option that names the activation which the layer applies last, if it has one."""
+    takes_ids: bool = False
+    """Whether it reads token ids (int64), which no other layer gives: it can only be the first."""
 
     @property
     def takes_ids(self) -> bool:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from bessemer_server.domain import plans
-from bessemer_server.layers import kinds, lists
+from bessemer_server.layers import kinds, lists, shapes
 
 FINAL = frozenset({"softmax", "linear", None})
 """Activations that a classifier may end with: its last layer gives scores, or what softmax makes of them."""
@@ -65,7 +65,7 @@ def end_fault(network: Network, classes: int) -> str | None:
     last, shape = network.layers[-1], network.output_shapes[-1]
     if shape == (classes,) and last.activation in FINAL:
         return None
-    given = f"gives {shape[0]} outputs" if len(shape) == 1 else f"gives an image of shape {shape}"
+    given = f"gives {shape[0]} outputs" if len(shape) == 1 else f"gives {shapes.name(shape)} of shape {shape}"
     if last.activation:
         given += f" with activation {last.activation}"
     return f"the last layer {given}; it must give {classes} outputs with activation softmax or linear"
@@ -79,8 +79,8 @@ def initialise(network: Network, generator: Callable[[int], torch.Generator]) ->
     for index, layer in enumerate(network):
         if isinstance(layer, kinds.Initialisable):
             layer.initialise(generator(index))
-        elif any(True for _ in layer.parameters()):
-            raise TypeError(f"{type(layer).__name__} has parameters but no method `initialise`")
+        elif layer.state_dict():
+            raise TypeError(f"{type(layer).__name__} has parameters or buffers but no method `initialise`")
     return network
 
 
@@ -100,7 +100,7 @@ def summarise(network: Network) -> tuple[plans.LayerSummary, ...]:
             index,
             layer.kind.name,
             shape,
-            parameters=sum(p.numel() for p in module.parameters()),
+            parameters=sum(tensor.numel() for tensor in module.state_dict().values()),
             trainable_parameters=sum(p.numel() for p in module.parameters() if p.requires_grad),
             detail=layer.kind.describe(layer.options),
         )

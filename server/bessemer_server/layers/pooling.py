@@ -1,4 +1,4 @@
-"""Pooling."""
+"""Pooling: the largest or the mean of each window."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ class MaxPool2dOptions(Options):
     """valid: windows stay inside the image; same: windows may reach over its edge."""
 
 
+class AveragePool2dOptions(MaxPool2dOptions):
+    """Keeps the mean of each window of an image."""
+
+
 class MaxPool2d(nn.MaxPool2d):
     """Max pooling with Keras's padding."""
 
@@ -36,11 +40,38 @@ class MaxPool2d(nn.MaxPool2d):
         return functional.max_pool2d(input, self.kernel_size, self.stride)
 
 
-def build(options: MaxPool2dOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:
+class AveragePool2d(nn.Module):
+    """Average pooling with Keras's padding, of which no pixel counts in a mean."""
+
+    def __init__(self, size: windows.Size, stride: windows.Size, padding: tuple[int, int, int, int]) -> None:
+        super().__init__()
+        self.size, self.stride = size, stride
+        self.edge = padding if any(padding) else None
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        if self.edge is None:
+            return functional.avg_pool2d(inputs, self.size, self.stride)
+        inside = functional.pad(torch.ones_like(inputs[:1, :1]), self.edge)
+        means = functional.avg_pool2d(functional.pad(inputs, self.edge), self.size, self.stride)
+        return means / functional.avg_pool2d(inside, self.size, self.stride)
+
+
+def build_max(options: MaxPool2dOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:
     """(height, width, channels) → (height', width', channels)."""
+    return _build(MaxPool2d, options, input_shape)
+
+
+def build_average(options: AveragePool2dOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:
+    """(height, width, channels) → (height', width', channels)."""
+    return _build(AveragePool2d, options, input_shape)
+
+
+def _build(
+    module: type[MaxPool2d | AveragePool2d], options: MaxPool2dOptions, input_shape: kinds.Shape
+) -> tuple[nn.Module, kinds.Shape]:
     stride = options.stride or options.size
     sides, padding = windows.slide("window", input_shape, options.size, stride, options.padding)
-    return MaxPool2d(options.size, stride, padding), (*sides, input_shape[2])
+    return module(options.size, stride, padding), (*sides, input_shape[2])
 
 
 def describe(options: MaxPool2dOptions) -> str:
@@ -53,4 +84,5 @@ def describe(options: MaxPool2dOptions) -> str:
     return ", ".join(words)
 
 
-MAX_POOL2D = kinds.Kind("max_pool2d", MaxPool2dOptions, build, describe)
+MAX_POOL2D = kinds.Kind("max_pool2d", MaxPool2dOptions, build_max, describe)
+AVERAGE_POOL2D = kinds.Kind("average_pool2d", AveragePool2dOptions, build_average, describe)

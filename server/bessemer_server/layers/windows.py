@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from bessemer_server.layers import kinds, options
+from bessemer_server.layers import kinds, options, shapes
 
 LARGEST = 256
 Padding = Literal["valid", "same"]
@@ -60,8 +60,7 @@ def slide(
     Raises `LayerError` when the input is no image or the window does not fit; `noun` is the window's name
     there.
     """
-    if len(input_shape) != 3:
-        raise kinds.LayerError("it needs an image, and its input is flat: put it before flatten")
+    shapes.need_image(input_shape)
     sides = input_shape[:2]
     if padding == "valid" and any(w > s for w, s in zip(window, sides, strict=True)):
         raise kinds.LayerError(

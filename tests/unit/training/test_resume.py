@@ -31,6 +31,12 @@ SPECS = {
         **DIGITS, "architecture": "mlp", "options": {"hidden": []}, "epochs": 2,
         "optimizer": {"kind": "sgd"}, "validation_split": 0,
     },
+    "batch normalisation": {
+        **DIGITS, "architecture": "sequential", "epochs": 2,
+        "options": {"layers": [
+            "batch_norm", "flatten", {"dense": {"units": 8}}, "batch_norm", {"dense": {"units": 10}}
+        ]},
+    },
     "early stopping": {
         **DIGITS, "architecture": "mlp", "options": {"dropout": 0.9}, "epochs": 30,
         "optimizer": {"kind": "adam", "learning_rate": 0.05},
