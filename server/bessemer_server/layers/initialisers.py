@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -29,3 +30,26 @@ def kernel_(
     nn.init.uniform_(layer.weight, -limit, limit, generator=generator)
     if layer.bias is not None:
         nn.init.uniform_(layer.bias, -limit, limit, generator=generator)
+
+
+def recurrent_(
+    kernel: torch.Tensor,
+    recurrent: torch.Tensor,
+    biases: Sequence[torch.Tensor],
+    name: Name,
+    generator: torch.Generator,
+) -> None:
+    """Weights of a recurrent layer, [gates · units, inputs] and [gates · units, units]. Keras: Glorot uniform,
+    orthogonal and zero; torch: all uniform in ±1 / sqrt(units).
+
+    Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", 2014.
+    """
+    if name == "keras":
+        nn.init.xavier_uniform_(kernel, generator=generator)
+        nn.init.orthogonal_(recurrent, generator=generator)
+        for bias in biases:
+            nn.init.zeros_(bias)
+        return
+    limit = 1 / math.sqrt(recurrent.shape[1])
+    for tensor in (kernel, recurrent, *biases):
+        nn.init.uniform_(tensor, -limit, limit, generator=generator)

@@ -53,8 +53,6 @@ class Kind(Generic[O]):
     """The options in a few words, for a summary."""
     activation: str | None = None
     """The option that names the activation which the layer applies last, if it has one."""
-    takes_ids: bool = False
-    """Whether it reads token ids (int64), which no other layer gives: it can only be the first."""
 
     @property
     def takes_ids(self) -> bool:

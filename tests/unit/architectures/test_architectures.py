@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bessemer_server.architectures import cifar_cnn, mlp, mnist_cnn
+from bessemer_server.architectures import cifar_cnn, lstm_classifier, mlp, mnist_cnn
 from bessemer_server.data import digits, iris, mnist
 from bessemer_server.domain import plans
 from bessemer_server.layers import lists, networks
@@ -68,4 +68,15 @@ def test_an_mlp_flattens_images_and_takes_tables_as_they_are():
     ]
     assert mlp.layers(mlp.MlpOptions(hidden=[]), iris.IRIS.info) == [
         {"dense": {"units": 3, "activation": "softmax"}}
+    ]
+
+
+def test_lstm_classifier_has_the_counts_that_keras_prints():
+    info = plans.DatasetInfo("films", "", "text", (100,), ("bad", "good"), 100, 0, False, vocabulary=10_000)
+    layers = lists.parse(lstm_classifier.layers(lstm_classifier.LstmClassifierOptions(), info), "options")
+    rows = networks.summarise(networks.build(layers, info.shape))
+    assert [(row.kind, row.output_shape, row.parameters, row.detail) for row in rows] == [
+        ("embedding", (100, 100), 1_000_000, "10,000 tokens, 100 units"),
+        ("lstm", (128,), 117_248, "128 units, dropout 0.2, recurrent dropout 0.2"),
+        ("dense", (2,), 258, "2 units, softmax"),
     ]

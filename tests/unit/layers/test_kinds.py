@@ -137,6 +137,10 @@ def test_every_kind_of_layer_names_an_activation_option_that_it_has(kind):
         ({"conv2d_transpose": {"filters": 16, "kernel": 4, "stride": 2}}, (7, 7, 8), 4 * 4 * 8 * 16 + 16, None),
         ({"batch_norm": {}}, (8, 8, 64), 4 * 64, 2 * 64),
         ({"layer_norm": {}}, (8, 8, 64), 2 * 64, None),
+        ({"embedding": {"vocabulary": 10_000, "units": 100}}, (100,), 10_000 * 100, None),
+        ({"lstm": {"units": 128}}, (100, 100), 4 * 128 * (100 + 128 + 1), None),
+        ({"lstm": {"units": 8, "bidirectional": True}}, (9, 3), 2 * 4 * 8 * (3 + 8 + 1), None),
+        ({"gru": {"units": 128}}, (100, 100), 3 * (128 * (100 + 128) + 2 * 128), None),
     ],
 )  # fmt: skip
 def test_parameters_are_counted_as_keras_counts_them(entry, shape, parameters, trainable):
@@ -153,6 +157,9 @@ def test_parameters_are_counted_as_keras_counts_them(entry, shape, parameters, t
         ([{"dense": {"units": 2}}], (8, 8, 1), 0, "it needs a flat input: put flatten before it"),
         ([{"reshape": {"shape": [5, -1]}}], (8, 8, 1), 0, "64 values do not fill .* takes a multiple of 5"),
         ([{"reshape": {"shape": [5, 5]}}], (8, 8, 1), 0, r"do not fill the shape \(5, 5\), which takes 25"),
+        ([{"lstm": {"units": 2}}], (8, 8, 1), 0, "needs a sequence .* its input is an image"),
+        ([{"gru": {"units": 2}}], (8,), 0, "its input is flat: put an embedding before it, or a reshape"),
+        ([{"embedding": {"vocabulary": 9, "units": 2}}], (8, 8, 1), 0, "it needs the token ids of a text"),
         (["average_pool2d"], (1, 8, 1), 0, "2×2 window is larger than the 1×8 image"),
     ],
 )
