@@ -31,6 +31,8 @@ class Architecture(Generic[O]):
     """Kinds of data set that it is for."""
     list_option: str | None = None
     """The option that is the user's own layer list, if it has one: faults are reported at its entries."""
+    learner: str = "classifier"
+    """Name of what trains it: see `training.learners`."""
 
     @property
     def description(self) -> str:

@@ -21,7 +21,7 @@ class Classifier:
 
     def __init__(self, resolved: Resolved, preprocessed: Mapping[str, Any], device: torch.device) -> None:
         self._seed = resolved.config.seed
-        self._info = resolved.info
+        self._resolved = resolved
         self._preprocessing = preprocessed
         self._preprocess = preprocessing.Preprocessor(preprocessed, device)
         network = networks.initialise(
@@ -78,13 +78,19 @@ class Classifier:
 
     def definition(self) -> dict[str, Any]:
         """See `Learner`."""
-        return {
-            "layers": lists.to_json(self._network.layers),
-            "preprocessing": dict(self._preprocessing),
-            "labels": list(self._info.labels),
-            "input_shape": list(self._info.shape),
-            **signatures.of(self._info),
-        }
+        return define(self._resolved, self._preprocessing)
+
+
+def define(resolved: Resolved, preprocessed: Mapping[str, Any]) -> dict[str, Any]:
+    """What a predictor needs of a classifier beside its weights; JSON."""
+    return {
+        "kind": "classifier",
+        "layers": lists.to_json(resolved.network.layers),
+        "preprocessing": dict(preprocessed),
+        "labels": list(resolved.info.labels),
+        "input_shape": list(resolved.info.shape),
+        **signatures.of(resolved.info),
+    }
 
 
 def _sums(loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> Sums:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bessemer_server.data import preprocessing, sources, splits
-from bessemer_server.training import classifier, devices, failures, resolving, session
+from bessemer_server.training import devices, failures, learners, resolving, session
 from bessemer_server.training.contract import Environment, Observer, Outcome, Snapshot, Stopped, Trained
 
 __all__ = ["Environment", "Observer", "Outcome", "Snapshot", "Stopped", "Trained", "run"]
@@ -26,7 +26,7 @@ def run(
         parts = _load(resolved, environment)
         preprocessed = preprocessing.learn(resolved.source, parts.train, resolved.info)
         parts = parts.map(lambda samples: preprocessing.encode(samples, preprocessed))
-        learner = classifier.Classifier(resolved, preprocessed, device)
+        learner = learners.build(resolved, preprocessed, device)
         course = session.Session(resolved.config, learner, parts, device, observer)
         if resume is not None:
             course.restore(resume)

@@ -13,7 +13,7 @@ from bessemer_server.data import sources, splits
 from bessemer_server.domain import errors, plans, registry
 from bessemer_server.layers import lists, networks
 from bessemer_server.layers.options import Options, violations
-from bessemer_server.training import token_ids
+from bessemer_server.training import limits, token_ids
 from bessemer_server.training.config import TextConfig, TrainingConfig
 from bessemer_server.training.optimizers import kinds as optimizers
 
@@ -57,6 +57,8 @@ def resolve(spec: Mapping[str, Any], uploaded: sources.Source | None = None) -> 
     options = checker.options(architecture.options, config.options, "options") if architecture else None
     sizes = checker.sizes(config, source) if source else None
     checker.early_stopping(config)
+    if architecture and optimizer and optimizer_options:
+        checker.limits(architecture, config, optimizer, optimizer_options)
     config, info = checker.text(config, source)
     network = None
     if architecture and info and checker.fits(architecture, info) and options:
@@ -146,6 +148,15 @@ class _Checker:
                 f"{rule.monitor} is not measured, because validation_split is 0; set a validation_split, or "
                 f"watch {rule.monitor.replace('val/', 'train/')}",
             )
+
+    def limits(
+        self,
+        architecture: architectures.Architecture[Any],
+        config: TrainingConfig,
+        optimizer: optimizers.Optimizer[Any],
+        options: optimizers.OptimizerOptions,
+    ) -> None:
+        self.found.extend(limits.LIMITS[architecture.learner].check(config, optimizer.name, options))
 
     def text(
         self, config: TrainingConfig, source: sources.Source | None

@@ -144,7 +144,7 @@ def test_early_stopping_cannot_watch_what_is_not_measured():
 def test_an_architecture_for_images_refuses_a_table_and_names_those_that_take_it():
     found = violations({"architecture": "mnist_cnn", "dataset": "iris"})
     assert found == {
-        "architecture": "mnist_cnn takes image data, but iris is table data; for it there are mlp, sequential"
+        "architecture": "mnist_cnn takes image data, but iris is table data; for it there are mlp, numpy_mlp, sequential"
     }
 
 

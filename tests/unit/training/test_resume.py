@@ -27,6 +27,9 @@ SPECS = {
         **DIGITS, "architecture": "mlp", "options": {"hidden": [16, 16], "dropout": 0.3}, "epochs": 3,
         "optimizer": {"kind": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True},
     },
+    "in numpy": {
+        **DIGITS, "architecture": "numpy_mlp", "options": {"hidden": [16], "dropout": 0.3, "l2": 1e-4}, "epochs": 3
+    },
     "plain sgd": {
         **DIGITS, "architecture": "mlp", "options": {"hidden": []}, "epochs": 2,
         "optimizer": {"kind": "sgd"}, "validation_split": 0,
