@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 from typing import TYPE_CHECKING, Any
 
-from bessemer import _calls
+from bessemer import _calls, errors, generation
 from bessemer.inference.v2 import inference_pb2
 from bessemer.v1 import models_pb2
 
@@ -110,10 +110,24 @@ class ModelRecord:
         """When it was published, UTC."""
         return self._message.create_time.ToDatetime(datetime.UTC)
 
+    @property
+    def _is_generator(self) -> bool:
+        return tuple(spec.name for spec in self.inputs) == generation.INPUTS
+
+    def _check_generator(self) -> None:
+        if not self._is_generator:
+            raise errors.FailedPrecondition(
+                f"{self.name}@{self.version} makes no pictures, it predicts; call model.predict(...)"
+            )
+
     def _prepare(self, inputs: Any) -> list[npt.NDArray[Any]]:
         """Tensors of this signature, in the order of `inputs`: one, or several where one would be too large."""
         from bessemer import inputs as inputs_module
 
+        if self._is_generator:
+            raise errors.FailedPrecondition(
+                f"{self.name}@{self.version} makes pictures and predicts nothing; call model.sample(16, seed=1)"
+            )
         (spec,) = self.inputs
         return inputs_module.split(inputs_module.prepare(inputs, spec.datatype, spec.shape))
 

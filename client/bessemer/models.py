@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from bessemer import _calls, evaluation
+from bessemer import _calls, evaluation, generation
 from bessemer.model_record import ModelRecord, Prediction
 from bessemer.transport import Transport
 from bessemer.v1 import models_pb2
@@ -14,6 +14,8 @@ from bessemer.v1 import models_pb2
 if TYPE_CHECKING:
     import os
 
+    import numpy as np
+    import numpy.typing as npt
     from matplotlib.figure import Figure
 
 
@@ -38,6 +40,16 @@ class Model(ModelRecord):
                 self._transport.call(self._transport.infer, self._build_request(array))
             )
         ]
+
+    def sample(self, n: int, *, seed: int = 0) -> npt.NDArray[np.uint8]:
+        """`n` pictures from a generator, uint8 [N, H, W, C], with the values that its data set has.
+
+        The same seed gives the same pictures, and of two calls the longer one begins with the shorter. Raises
+        `InvalidArgument` for `n` out of 1 to 1024, `FailedPrecondition` for a model that is no generator.
+        """
+        self._check_generator()
+        request = generation.build_request(self.name, self.version, n, seed)
+        return generation.parse(self._transport.call(self._transport.infer, request))
 
     def evaluate(self, dataset: str | None = None, *, split: str = "test") -> evaluation.Evaluation:
         """Measure this model on the test, validation or train split of a data set, by default of its own.

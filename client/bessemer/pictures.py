@@ -49,6 +49,21 @@ def decode(source: Any, channels: int) -> npt.NDArray[np.uint8]:
         raise refuse(f"no picture can be read from {name}: it is broken, or of another kind") from None
 
 
+def save(pixels: npt.NDArray[np.uint8], path: str | os.PathLike[str]) -> None:
+    """Write pixels [H, W, C] as a picture of the kind that the path's ending says. Raises `InvalidArgument`."""
+    try:
+        from PIL import Image
+    except ImportError:
+        raise errors.BessemerError('writing image files needs Pillow: pip install "bessemer[plot]"') from None
+    picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    try:
+        picture.save(path)
+    except ValueError:
+        raise refuse(f"{os.fspath(path)} should end in .png, .jpg or the like") from None
+    except OSError as error:
+        raise refuse(f"{os.fspath(path)} cannot be written: {error.strerror or error}") from None
+
+
 def _name(source: Any) -> str:
     if is_picture(source):
         return "this picture"

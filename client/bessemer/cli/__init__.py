@@ -7,7 +7,7 @@ import sys
 import click
 
 from bessemer import errors
-from bessemer.cli import activations, catalog, datasets, jobs, models, train
+from bessemer.cli import activations, catalog, datasets, jobs, models, sample, train
 from bessemer.cli.session import Session
 
 
@@ -43,6 +43,7 @@ for command in (
     jobs.jobs,
     models.models,
     models.predict,
+    sample.sample,
     datasets.datasets,
     activations.activations,
 ):

@@ -52,6 +52,11 @@ class Model:
         return tuple(self.definition.get("labels", ()))
 
     @property
+    def is_batched(self) -> bool:
+        """Whether requests can share a batch: the first axis of every input is one."""
+        return all(spec.shape[:1] == (-1,) for spec in self.inputs)
+
+    @property
     def inputs(self) -> tuple[TensorSpec, ...]:
         """The signature's inputs."""
         return _specs(self.definition["inputs"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import math
 import time
 from collections.abc import Mapping
@@ -32,6 +33,7 @@ class Dispatcher:
         self._predictor = predictor
         self._batcher: Batcher[_Waiting] = Batcher(MAX_BATCH_ROWS, MAX_WAITING_ROWS)
         self._arrived = asyncio.Event()
+        self._solitary = itertools.count()
         self._running: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -53,7 +55,8 @@ class Dispatcher:
         answer: asyncio.Future[Tensors] = asyncio.get_running_loop().create_future()
         rows = next(iter(inputs.values())).rows
         deadline_s = math.inf if timeout_s is None else time.monotonic() + timeout_s
-        key = (model.name, model.version)
+        # What has no batch is alone in one.
+        key = (model.name, model.version, None if model.is_batched else next(self._solitary))
         self._batcher.add(Item(key, rows, deadline_s, _Waiting(model, inputs, answer)))
         self._arrived.set()
         return (
@@ -91,6 +94,8 @@ class Dispatcher:
     async def _forward(self, batch: list[_Waiting]) -> list[Tensors]:
         model = batch[0].model
         await self._predictor.load(model)
+        if len(batch) == 1:
+            return [await self._predictor.predict(model, batch[0].inputs)]
         names = batch[0].inputs
         joined = {name: tensors.join([waiting.inputs[name] for waiting in batch]) for name in names}
         outputs = await self._predictor.predict(model, joined)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from bessemer_server.data import sources, splits
 from bessemer_server.domain import errors, evaluations, plans
-from bessemer_server.training import inference
+from bessemer_server.training import predictors
 
 Array = npt.NDArray[Any]
 SPLITS = ("train", "validation", "test")
@@ -30,7 +30,7 @@ class Published:
 
 
 def evaluate(
-    model: inference.InferenceModel,
+    model: predictors.Predictor,
     published: Published,
     source: sources.Source,
     split: str,

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from bessemer_server.training import classifier
+from bessemer_server.training.generative import learner as generative
 from bessemer_server.training.learner import Learner
 from bessemer_server.training.numpy_engine import learner as numpy_learner
 from bessemer_server.training.resolving import Resolved
@@ -17,6 +18,7 @@ Builder = Callable[[Resolved, Mapping[str, Any], torch.device], Learner]
 
 BUILDERS: Mapping[str, Builder] = {
     "classifier": classifier.Classifier,
+    "generative": generative.GenerativeLearner,
     "numpy": numpy_learner.NumpyClassifier,
 }
 

@@ -57,6 +57,9 @@ class Limits:
 
 LIMITS: Mapping[str, Limits] = {
     "classifier": Limits(frozenset(TrainingConfig.model_fields)),
+    "generative": Limits(
+        BASICS, reason="two networks that learn against each other do not take it; leave it out"
+    ),
     "numpy": Limits(
         BASICS | {"early_stopping"},
         {"sgd": SGD, "adam": ADAM},

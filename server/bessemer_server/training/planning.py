@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
@@ -32,9 +33,23 @@ def plan(spec: Mapping[str, Any], info: plans.DatasetInfo | None = None) -> plan
     Raises `errors.InvalidArgument` with every violation that can be seen.
     """
     resolved = resolving.resolve(spec, uploaded.make_source(info) if info else None)
-    found = plans.Plan(resolved.effective_spec, resolved.info.shape, networks.summarise(resolved.network))
+    found = plans.Plan(resolved.effective_spec, *_summarise(resolved))
     memory.check(found.parameters, memory.host_bytes())
     return found
+
+
+def _summarise(resolved: resolving.Resolved) -> tuple[tuple[int, ...], tuple[plans.LayerSummary, ...]]:
+    """The shape of what comes in, and the layers; of two networks, the generator's come first."""
+    if resolved.opponent is None:
+        return resolved.info.shape, networks.summarise(resolved.network)
+    rows = [
+        dataclasses.replace(row, kind=f"{player}/{row.kind}")
+        for player, network in (("generator", resolved.network), ("discriminator", resolved.opponent))
+        for row in networks.summarise(network)
+    ]
+    assert resolved.architecture.adversary
+    shape = resolved.architecture.adversary.latent_shape(resolved.options)
+    return shape, tuple(dataclasses.replace(row, index=index) for index, row in enumerate(rows))
 
 
 def catalog() -> plans.Catalog:

@@ -7,7 +7,7 @@ import torch
 from bessemer_server.architectures import kinds as architectures
 from bessemer_server.data import sources
 from bessemer_server.layers import kinds as layers
-from bessemer_server.training import inference, loop, planning  # noqa: F401
+from bessemer_server.training import loop, planning, predictors  # noqa: F401
 from bessemer_server.training.optimizers import kinds as optimizers
 from bessemer_server.training.optimizers import updater
 

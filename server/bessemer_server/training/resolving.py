@@ -36,6 +36,8 @@ class Resolved:
     network: networks.Network
     """On torch's meta device."""
     sizes: splits.Sizes
+    opponent: networks.Network | None = None
+    """What a generator learns against; on torch's meta device."""
 
     @property
     def effective_spec(self) -> dict[str, Any]:
@@ -50,6 +52,7 @@ class Resolved:
 def resolve(spec: Mapping[str, Any], uploaded: sources.Source | None = None) -> Resolved:
     """Check a specification; `uploaded` is its data set, where a user uploaded that. Raises `errors.InvalidArgument` with every violation that can be seen."""
     checker = _Checker()
+    spec = _with_defaults(spec)
     config = checker.config(spec)
     architecture = checker.entry(architectures.REGISTRY, config.architecture, "architecture")
     source = uploaded or checker.entry(sources.REGISTRY, config.dataset, "dataset")
@@ -69,7 +72,31 @@ def resolve(spec: Mapping[str, Any], uploaded: sources.Source | None = None) -> 
     assert (
         architecture and options and source and info and optimizer and optimizer_options and network and sizes
     )
-    return Resolved(config, architecture, options, source, info, optimizer, optimizer_options, network, sizes)
+    opponent = _build_opponent(architecture, options, info)
+    return Resolved(
+        config, architecture, options, source, info, optimizer, optimizer_options, network, sizes, opponent
+    )
+
+
+def _with_defaults(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The specification, with the architecture's own defaults where it has some."""
+    name = spec.get("architecture")
+    if not isinstance(name, str) or name not in architectures.REGISTRY:
+        return spec
+    defaults = architectures.REGISTRY.get(name).defaults
+    merged = {**defaults, **spec}
+    standard, given = defaults.get("optimizer", {}), spec.get("optimizer")
+    if isinstance(given, Mapping) and given.get("kind") == standard.get("kind"):
+        merged["optimizer"] = {**standard, **given}
+    return merged
+
+
+def _build_opponent(
+    architecture: architectures.Architecture[Any], options: Options, info: plans.DatasetInfo
+) -> networks.Network | None:
+    if architecture.adversary is None:
+        return None
+    return networks.build(lists.parse(architecture.adversary.layers(options, info), "options"), info.shape)
 
 
 class _Checker:
@@ -186,19 +213,23 @@ class _Checker:
         self, architecture: architectures.Architecture[Any], options: Options, info: plans.DatasetInfo
     ) -> networks.Network | None:
         path = f"options.{architecture.list_option}" if architecture.list_option else "options"
+        adversary = architecture.adversary
+        shape = adversary.latent_shape(options) if adversary else info.shape
         try:
             layers = lists.parse(architecture.layers(options, info), path)
             for index, description in (faults := list(token_ids.find_faults(layers, info))):
                 self.reject(f"{path}[{index}]" if architecture.list_option else path, description)
             if faults:
                 return None
-            network = networks.build(layers, info.shape)
+            network = networks.build(layers, shape)
         except errors.InvalidArgument as error:
             self.found.extend(error.violations)
             return None
         except networks.ImpossibleLayer as error:
             self.reject(f"{path}[{error.index}]" if architecture.list_option else path, str(error))
             return None
+        if adversary:
+            return network
         fault = networks.end_fault(network, len(info.labels))
         if fault:
             where = f"{path}[{len(layers) - 1}]" if architecture.list_option else path

@@ -12,7 +12,7 @@ import torch
 
 from bessemer_server.data import sources
 from bessemer_server.domain import datasets, errors
-from bessemer_server.training import evaluation, inference
+from bessemer_server.training import evaluation, predictors
 from bessemer_server.worker import arrays, fetching, service
 
 
@@ -24,7 +24,7 @@ def main(connection: socket.socket, threads: int, dataset_dir: str, cache_dir: s
     def evaluate(arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
         weights = {name: arrays.to_array(tensor).copy() for name, tensor in body.items()}
         definition = arguments["definition"]
-        model = inference.InferenceModel(definition, weights, "cpu")
+        model = predictors.build(definition, weights, "cpu")
         try:
             published = evaluation.Published(definition, arguments["spec"])
             found = evaluation.evaluate(

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from bessemer_server.training import inference
+from bessemer_server.training import predictors
 from bessemer_server.worker import arrays, service
 
 
@@ -26,13 +26,13 @@ class Predictor:
 
     def __init__(self, device: str) -> None:
         self._device = device
-        self._models: dict[str, inference.InferenceModel] = {}
+        self._models: dict[str, predictors.Predictor] = {}
 
     def load(self, arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
         """Build a model from its definition and weights, and run it once."""
         # Copies: the weights must not keep the frame that they came in.
         weights = {name: arrays.to_array(tensor).copy() for name, tensor in body.items()}
-        model = inference.InferenceModel(arguments["definition"], weights, self._device)
+        model = predictors.build(arguments["definition"], weights, self._device)
         model.warm()
         self._models[arguments["key"]] = model
         return None, {}

@@ -1,0 +1,32 @@
+"""`bessemer sample`."""
+
+from __future__ import annotations
+
+import pathlib
+
+import click
+
+from bessemer import generation, pictures
+from bessemer.cli.session import Session
+
+
+@click.command()
+@click.argument("model")
+@click.option("-n", "--count", default=16, show_default=True, help="How many pictures, from 1 to 1024.")
+@click.option("--seed", default=0, show_default=True, help="The same seed draws the same pictures.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=pathlib.Path, dir_okay=False),
+    required=True,
+    help="File for all of them side by side, e.g. grid.png.",
+)
+@click.pass_obj
+def sample(session: Session, model: str, count: int, seed: int, output: pathlib.Path) -> None:
+    """Draw pictures from a generator.
+
+    MODEL is NAME, for its newest version, or NAME@VERSION.
+    """
+    found = session.client.models.get(model).sample(count, seed=seed)
+    pictures.save(generation.arrange(found), output)
+    click.echo(f"{len(found)} pictures in {output}")

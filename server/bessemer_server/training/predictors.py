@@ -1,0 +1,36 @@
+"""Published models by kind: what a predictor process holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+from bessemer_server.training import inference
+from bessemer_server.training.generative import sampling
+
+Array = npt.NDArray[Any]
+
+
+class Predictor(Protocol):
+    """A published model on a device."""
+
+    def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by name. Raises `errors.InvalidArgument` for inputs that do not fit the signature."""
+        ...
+
+    def warm(self) -> None:
+        """Predict once, so that the first real prediction finds everything in place."""
+        ...
+
+
+def build(definition: Mapping[str, Any], weights: Mapping[str, Array], device: str) -> Predictor:
+    """The predictor for the `kind` of a definition; models from before there were kinds are classifiers."""
+    match definition.get("kind", "classifier"):
+        case "classifier":
+            return inference.InferenceModel(definition, weights, device)
+        case "generator":
+            return sampling.Sampler(definition, weights, device)
+        case kind:
+            raise ValueError(f"there is no predictor for models of kind {kind!r}")
