@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bessemer.v1 import catalog_pb2, datasets_pb2, jobs_pb2, models_pb2
-from bessemer_server.domain import checkpoints, datasets, events, jobs, metrics, models, plans
+from bessemer_server.domain import checkpoints, datasets, errors, events, jobs, metrics, models, plans
 from bessemer_server.domain.evaluations import Evaluation
 from bessemer_server.rpc import structs
 
@@ -24,15 +24,20 @@ def spec_from_wire(message: jobs_pb2.TrainingSpec) -> dict[str, Any]:
         if message.HasField(name):
             spec[name] = getattr(message, name)
     if message.HasField("optimizer"):
-        spec["optimizer"] = {
-            **structs.to_json(message.optimizer.options),
-            "kind": message.optimizer.kind,
-        }
+        spec["optimizer"] = _optimizer_from_wire(message.optimizer)
     if message.HasField("early_stopping"):
         spec["early_stopping"] = _early_stopping_from_wire(message.early_stopping)
     if message.HasField("text"):
         spec["text"] = {field.name: value for field, value in message.text.ListFields()}
     return spec
+
+
+def _optimizer_from_wire(message: jobs_pb2.Optimizer) -> dict[str, Any]:
+    options = structs.to_json(message.options)
+    if "kind" in options:
+        description = "is no option; name the optimizer in optimizer.kind"
+        raise errors.InvalidArgument(violations=[errors.Violation("optimizer.options.kind", description)])
+    return {**options, "kind": message.kind}
 
 
 def _early_stopping_from_wire(message: jobs_pb2.EarlyStopping) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class Classifier:
             resolved.network, lambda layer: randomness.generator(self._seed, "init", layer)
         )
         self._network = networks.place(network, device)
+        self._learning_rate = resolved.optimizer_options.learning_rate
         self._optimizer = updater.Updater(
             resolved.optimizer, resolved.optimizer_options, dict(self._network.named_parameters())
         )
@@ -35,7 +36,7 @@ class Classifier:
     @property
     def learning_rate(self) -> float:
         """Of the next step."""
-        return self._optimizer.learning_rate
+        return self._learning_rate
 
     def train_step(self, batch: Batch, epoch: int, step: int) -> Sums:
         """See `Learner`; loss and accuracy are those before the update, with dropout, as in Keras."""
@@ -45,7 +46,7 @@ class Classifier:
         loss = functional.cross_entropy(logits, batch.labels)
         self._network.zero_grad(set_to_none=True)
         loss.backward()
-        self._optimizer.step()
+        self._optimizer.step(self._learning_rate)
         return _sums(loss.detach() * len(batch), logits.detach(), batch.labels)
 
     @torch.inference_mode()

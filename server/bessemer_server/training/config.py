@@ -49,7 +49,7 @@ class TrainingConfig(Options):
     seed: Annotated[int, pydantic.Field(ge=0, le=MAX_SEED)] = 0
     """Key of every random draw: initialisation, order, dropout."""
     optimizer: dict[str, Any] = {"kind": "adam"}
-    """`kind` names an optimizer; what else is there are its options."""
+    """`kind` names an optimizer, Adam if absent; what else is there are its options."""
     early_stopping: EarlyStoppingConfig | None = None
     """None: train for all epochs."""
     validation_split: Share = 0.1

@@ -24,5 +24,5 @@ def preload() -> None:
     for optimizer in optimizers.REGISTRY:
         parameter = torch.nn.Parameter(torch.zeros(1))
         parameter.grad = torch.zeros(1)
-        updater.Updater(optimizer, optimizer.options(), {"parameter": parameter}).step()
+        updater.Updater(optimizer, optimizer.options(), {"parameter": parameter}).step(1e-3)
     planning.plan({"architecture": "mlp", "dataset": "digits", "options": {"dropout": 0.5}})

@@ -19,6 +19,7 @@ from bessemer_server.training.optimizers import kinds as optimizers
 
 T = TypeVar("T", bound=registry.Named)
 P = TypeVar("P", bound=Options)
+DEFAULT_OPTIMIZER = "adam"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -136,11 +137,11 @@ class _Checker:
     def optimizer(
         self, values: Mapping[str, Any]
     ) -> tuple[optimizers.Optimizer[Any] | None, optimizers.OptimizerOptions | None]:
-        kind = values.get("kind")
+        kind = values.get("kind", "")
         if not isinstance(kind, str):
-            self.reject("optimizer.kind", f"is required; known are {optimizers.REGISTRY}")
+            self.reject("optimizer.kind", f"must be a name; known are {optimizers.REGISTRY}")
             return None, None
-        optimizer = self.entry(optimizers.REGISTRY, kind, "optimizer.kind")
+        optimizer = self.entry(optimizers.REGISTRY, kind or DEFAULT_OPTIMIZER, "optimizer.kind")
         if optimizer is None:
             return None, None
         rest = {name: value for name, value in values.items() if name != "kind"}
@@ -148,6 +149,9 @@ class _Checker:
 
     def sizes(self, config: TrainingConfig, source: sources.Source) -> splits.Sizes:
         sizes = splits.sizes(source.info, config.validation_split, config.test_split)
+        if not sizes.train + sizes.validation:
+            self.reject("test_split", f"leaves no training samples of {source.name}; use less")
+            return sizes
         for name, share, size in (
             ("validation_split", config.validation_split, sizes.validation),
             ("test_split", config.test_split, sizes.test),

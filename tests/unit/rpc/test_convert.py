@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bessemer.v1 import jobs_pb2
+from bessemer_server.domain import errors
 from bessemer_server.rpc import convert, structs
 
 JSON = st.recursive(
@@ -61,3 +63,11 @@ def test_a_struct_holds_nan_and_infinity():
     found = structs.to_json(structs.to_struct({"a": float("inf"), "b": float("nan")}))
     assert found["a"] == float("inf")
     assert found["b"] != found["b"]
+
+
+def test_a_kind_among_the_options_of_the_optimizer_is_refused():
+    message = jobs_pb2.TrainingSpec(architecture="mlp", dataset="iris")
+    message.optimizer.options.update({"kind": "sgd"})
+    with pytest.raises(errors.InvalidArgument) as refused:
+        convert.spec_from_wire(message)
+    assert [violation.field for violation in refused.value.violations] == ["optimizer.options.kind"]

@@ -9,7 +9,7 @@ import pytest
 
 from bessemer_server.architectures import kinds as architectures
 from bessemer_server.domain import errors
-from bessemer_server.training import memory, planning
+from bessemer_server.training import memory, planning, resolving
 
 SEQUENTIAL = {"architecture": "sequential", "dataset": "digits"}
 MLP = {"architecture": "mlp", "dataset": "iris"}
@@ -94,7 +94,7 @@ def test_every_fault_is_reported_at_once():
         "batch_size": "must be an integer, but is 'five'",
         "seed": "must be at most 9223372036854775807, but is 9223372036854775808",
         "epoch": "is unknown; did you mean epochs?",
-        "optimizer.kind": "there is no optimizer 'adm'; did you mean adam?",
+        "optimizer.kind": "there is no optimizer 'adm'; did you mean adam or adamw?",
         "early_stopping.patience": "must be at least 1, but is 0",
     }
 
@@ -128,6 +128,15 @@ def test_a_batch_larger_than_the_training_split_is_told_both_numbers():
 @pytest.mark.parametrize("name", ["validation_split", "test_split"])
 def test_a_share_that_is_less_than_one_sample_is_refused(name):
     assert "less than one" in violations({**MLP, name: 0.0001})[name]
+
+
+def test_a_test_split_that_takes_everything_is_blamed_itself():
+    assert list(violations({**MLP, "test_split": 0.9999999})) == ["test_split"]
+
+
+def test_an_optimizer_without_a_kind_is_adam():
+    effective = resolving.resolve({**MLP, "optimizer": {"kind": "", "learning_rate": 0.5}}).effective_spec
+    assert (effective["optimizer"]["kind"], effective["optimizer"]["learning_rate"]) == ("adam", 0.5)
 
 
 def test_splits_that_leave_nothing_to_train_on_are_refused():

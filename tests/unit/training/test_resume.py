@@ -19,6 +19,7 @@ DIGITS = {
     "batch_size": 100,
     "test_split": 0.6,  # few training samples: many epochs in little time
 }
+QUICK = {**DIGITS, "architecture": "mlp", "options": {"hidden": [16]}, "epochs": 2}
 SPECS = {
     "convolutions, dropout, adam": {
         **DIGITS, "architecture": "mnist_cnn", "options": {"filters": [4, 8], "units": 16}, "epochs": 2
@@ -40,6 +41,9 @@ SPECS = {
             "batch_norm", "flatten", {"dense": {"units": 8}}, "batch_norm", {"dense": {"units": 10}}
         ]},
     },
+    "adamw": {**QUICK, "optimizer": {"kind": "adamw"}},
+    "rmsprop": {**QUICK, "optimizer": {"kind": "rmsprop", "momentum": 0.5, "centered": True}},
+    "adagrad": {**QUICK, "optimizer": {"kind": "adagrad"}},
     "early stopping": {
         **DIGITS, "architecture": "mlp", "options": {"dropout": 0.9}, "epochs": 30,
         "optimizer": {"kind": "adam", "learning_rate": 0.05},

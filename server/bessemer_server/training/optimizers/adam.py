@@ -47,7 +47,7 @@ def update(options: AdamOptions, batch: kinds.Update) -> None:
         amsgrad=False,
         beta1=options.beta1,
         beta2=options.beta2,
-        lr=options.learning_rate,
+        lr=batch.learning_rate,
         weight_decay=0.0,
         eps=options.epsilon,
         maximize=False,

@@ -15,6 +15,7 @@ from bessemer_server.layers.options import Options
 
 LearningRate = Annotated[float, pydantic.Field(gt=0, le=1e6)]
 Decay = Annotated[float, pydantic.Field(ge=0, lt=1)]
+WeightDecay = Annotated[float, pydantic.Field(ge=0, le=1e6)]
 
 
 class OptimizerOptions(Options):
@@ -35,6 +36,8 @@ class Update:
     gradients: list[torch.Tensor]
     slots: dict[str, list[torch.Tensor]]
     """Each slot of all parameters; changed in place."""
+    learning_rate: float
+    """Of this step: a schedule may have changed that of the options."""
     fused: bool
     """Whether torch has one kernel for all of it on this device."""
 

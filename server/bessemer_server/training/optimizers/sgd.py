@@ -44,7 +44,7 @@ def update(options: SgdOptions, batch: kinds.Update) -> None:
         fused=batch.fused,
         weight_decay=0.0,
         momentum=options.momentum,
-        lr=options.learning_rate,
+        lr=batch.learning_rate,
         dampening=0.0,
         nesterov=options.nesterov,
         maximize=False,
