@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from bessemer_server.data import preprocessing
 from bessemer_server.layers import lists, networks
-from bessemer_server.training import randomness, signatures
+from bessemer_server.training import features, randomness, signatures
 from bessemer_server.training.learner import Batch, Sums
 from bessemer_server.training.optimizers import updater
 from bessemer_server.training.resolving import Resolved
@@ -30,8 +30,21 @@ class Classifier:
         self._network = networks.place(network, device)
         self._learning_rate = resolved.optimizer_options.learning_rate
         self._optimizer = updater.Updater(
-            resolved.optimizer, resolved.optimizer_options, dict(self._network.named_parameters())
+            resolved.optimizer,
+            resolved.optimizer_options,
+            {name: p for name, p in self._network.named_parameters() if p.requires_grad},
         )
+        self._prepared = 0
+        """Layers at the beginning whose outputs come in place of inputs."""
+
+    def prepare(self, samples: Batch) -> Batch:
+        """See `features.Caching`: the outputs of the frozen layers, in place of raw inputs."""
+        self._prepared = features.frozen_layers(self._network)
+        if not self._prepared:
+            return samples
+        frozen = self._network[: self._prepared].eval()
+        outputs = features.compute(lambda raw: frozen(self._preprocess(raw)), samples.inputs)
+        return Batch(outputs, samples.labels)
 
     @property
     def learning_rate(self) -> float:
@@ -42,7 +55,7 @@ class Classifier:
         """See `Learner`; loss and accuracy are those before the update, with dropout, as in Keras."""
         self._network.train()
         self._network.reseed(lambda layer: randomness.key(self._seed, "dropout", epoch, step, layer))
-        logits = self._network(self._preprocess(batch.inputs))
+        logits = self._logits(batch)
         loss = functional.cross_entropy(logits, batch.labels)
         self._network.zero_grad(set_to_none=True)
         loss.backward()
@@ -53,7 +66,7 @@ class Classifier:
     def evaluate(self, batch: Batch) -> Sums:
         """See `Learner`."""
         self._network.eval()
-        logits = self._network(self._preprocess(batch.inputs))
+        logits = self._logits(batch)
         return _sums(functional.cross_entropy(logits, batch.labels, reduction="sum"), logits, batch.labels)
 
     def weights(self) -> dict[str, torch.Tensor]:
@@ -76,6 +89,13 @@ class Classifier:
         self.load_weights({n.removeprefix("model/"): t for n, t in state.items() if n.startswith("model/")})
         slots = {n.removeprefix("optimizer/"): t for n, t in state.items() if n.startswith("optimizer/")}
         self._optimizer.load_state(slots)
+
+    def _logits(self, batch: Batch) -> torch.Tensor:
+        if self._prepared:
+            trained: torch.Tensor = self._network[self._prepared :](batch.inputs)
+            return trained
+        logits: torch.Tensor = self._network(self._preprocess(batch.inputs))
+        return logits
 
     def definition(self) -> dict[str, Any]:
         """See `Learner`."""

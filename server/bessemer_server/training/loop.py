@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bessemer_server.data import preprocessing, sources, splits
-from bessemer_server.training import devices, failures, learners, resolving, session
+from bessemer_server.training import devices, failures, learners, pretrained, resolving, session
 from bessemer_server.training.contract import Environment, Observer, Outcome, Snapshot, Stopped, Trained
 
 __all__ = ["Environment", "Observer", "Outcome", "Snapshot", "Stopped", "Trained", "run"]
@@ -26,6 +26,8 @@ def run(
         parts = _load(resolved, environment)
         preprocessed = preprocessing.learn(resolved.source, parts.train, resolved.info)
         parts = parts.map(lambda samples: preprocessing.encode(samples, preprocessed))
+        if resume is None:  # otherwise the snapshot has them
+            pretrained.load(resolved.network, _folders(environment))
         learner = learners.build(resolved, preprocessed, device)
         course = session.Session(resolved.config, learner, parts, device, observer)
         if resume is not None:
@@ -34,7 +36,10 @@ def run(
 
 
 def _load(resolved: resolving.Resolved, environment: Environment) -> splits.Splits:
-    folders = sources.Folders(environment.dataset_dir, environment.cache_dir)
-    train, test = resolved.source.load(folders)
+    train, test = resolved.source.load(_folders(environment))
     config = resolved.config
     return splits.split(train, test, resolved.source.info, config.validation_split, config.test_split)
+
+
+def _folders(environment: Environment) -> sources.Folders:
+    return sources.Folders(environment.dataset_dir, environment.cache_dir)

@@ -10,7 +10,7 @@ import torch
 
 from bessemer_server.data import sources, splits
 from bessemer_server.domain import jobs, metrics
-from bessemer_server.training import early_stopping, failures, meters, pace, randomness, snapshots
+from bessemer_server.training import early_stopping, failures, features, meters, pace, randomness, snapshots
 from bessemer_server.training.config import EarlyStoppingConfig, TrainingConfig
 from bessemer_server.training.contract import Array, Observer, Outcome, Snapshot, Stopped, Trained
 from bessemer_server.training.learner import Batch, Learner
@@ -66,6 +66,7 @@ class Session:
 
     def train(self) -> Outcome:
         """Go on to the end, unless told to stop."""
+        self._prepare()
         while not self._is_over:
             command = self._observer.command()
             if command is not jobs.Command.CONTINUE:
@@ -76,6 +77,14 @@ class Session:
             if self._step % self._epoch_steps == 0:
                 self._end_epoch()
         return self._finish()
+
+    def _prepare(self) -> None:
+        # After `restore`: frozen weights come with the snapshot.
+        if isinstance(self._learner, features.Caching):
+            prepare = self._learner.prepare
+            self._train = prepare(self._train)
+            self._validation = None if self._validation is None else prepare(self._validation)
+            self._test = None if self._test is None else prepare(self._test)
 
     @property
     def _is_over(self) -> bool:

@@ -47,7 +47,7 @@ def samples(layers, shape, count=3):
 
 
 def step(network, inputs, key):
-    """One step of gradient descent; the outputs before it."""
+    """One step down the gradient, of a length that no network bursts at; the outputs before it."""
     network.train()
     network.reseed(lambda layer: key + layer)
     network.zero_grad()
@@ -56,7 +56,7 @@ def step(network, inputs, key):
         outputs.square().sum().backward()
         with torch.no_grad():
             for parameter in network.parameters():
-                parameter.sub_(parameter.grad, alpha=0.01)
+                parameter.sub_(parameter.grad / parameter.grad.norm().clamp_min(1e-12), alpha=0.01)
     return outputs.detach()
 
 

@@ -1,0 +1,144 @@
+"""Backbones: networks that have learnt to see, as one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import pydantic
+import torch
+from torch import nn
+from torch.nn import functional
+
+from bessemer_server.layers import kinds, trunks
+from bessemer_server.layers.options import Options
+
+Name = Annotated[str, pydantic.AfterValidator(trunks.check)]
+Weights = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}$")]
+"""`default`, `random`, or the name of a file; no path."""
+UnfreezeLast = Annotated[int, pydantic.Field(ge=0, le=100)]
+RANDOM, DEFAULT = "random", "default"
+TRIED_SIDES = (32, 48, 64, 75, 96, 128, 224)
+"""Sides of square images, in pixels, of which the smallest that fits is told."""
+
+EXAMPLE: dict[str, Any] = {
+    "name": "squeezenet1_1",
+    "weights": "random",
+    "frozen": False,
+    "pooling": "average",
+}
+
+
+class BackboneOptions(Options):
+    """A network of torchvision without its head, by default frozen: an image becomes a map of features."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    name: Name = "resnet50"
+    """Name of a classification network of torchvision."""
+    weights: Weights = DEFAULT
+    """default: torchvision's own, trained on ImageNet, downloaded when needed; random; or the name of a file in the
+    folder `weights` of the server's data set folder."""
+    frozen: bool = True
+    """Whether the weights stay as they are while training."""
+    unfreeze_last: UnfreezeLast = 0
+    """How many of the last blocks are trained although the rest is frozen, from 0 to 100."""
+    smallest_side: Annotated[int, pydantic.Field(ge=32, le=1024)] = 64
+    """Images whose shorter side has fewer pixels are enlarged until it has so many, from 32 to 1,024."""
+    pooling: Literal["none", "average"] = "none"
+    """average: each channel of the feature map becomes its mean, one feature."""
+
+
+class Backbone(nn.Module):
+    """A trunk that always runs in inference mode, its batch normalisation too, whatever of it is trained.
+
+    So says Keras's guide to transfer learning; and dropout inside would draw numbers that no key decides. resnet50
+    has 23,508,032 weights here, and 53,173 numbers that batch normalisation keeps; Keras's has 26,560 more and 53 less,
+    since its convolutions have biases and its batch normalisation counts no batches.
+    """
+
+    pretrained: Mapping[str, torch.Tensor] | None = None
+    """Weights for `initialise`, which fit; None: random ones."""
+
+    def __init__(self, options: BackboneOptions, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.options = options
+        self.trunk = trunks.build(options.name)
+        self.trunk.requires_grad_(not options.frozen)
+        if options.unfreeze_last:
+            for block in trunks.blocks(self.trunk)[-options.unfreeze_last :]:
+                block.requires_grad_(True)
+        self._size = size
+        self._mean, self._deviation = trunks.normalisation(options.name)
+
+    def train(self, mode: bool = True) -> Backbone:
+        """Inference mode, whatever is asked for."""
+        super().train(mode)
+        self.trunk.eval()
+        return self
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Pretrained weights where there are some, otherwise random ones."""
+        found = self.pretrained
+        self.trunk.load_state_dict(
+            trunks.random_weights(self.options.name, generator) if found is None else found
+        )
+        self.pretrained = None
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """[N, 1 or 3, H, W] in 0..1 → [N, C, h, w], or [N, C] with pooling."""
+        if tuple(inputs.shape[2:]) != self._size:
+            inputs = functional.interpolate(inputs, self._size, mode="bilinear", antialias=False)
+        mean, deviation = (inputs.new_tensor(v).view(3, 1, 1) for v in (self._mean, self._deviation))
+        features: torch.Tensor = self.trunk((inputs - mean) / deviation)
+        return features.mean(dim=(2, 3)) if self.options.pooling == "average" else features
+
+
+def build(options: BackboneOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:
+    """(height, width, 1 or 3) → (height', width', channels), or (channels,) with pooling.
+
+    Grey images are seen as three equal channels.
+    """
+    if len(input_shape) != 3 or input_shape[2] not in (1, 3):
+        raise kinds.LayerError("it needs a grey or colour image, of 1 or 3 channels, as its input")
+    size = _enlarge(input_shape[:2], options.smallest_side)
+    shape = _measure(options.name, size)
+    if options.unfreeze_last and not options.frozen:
+        raise kinds.LayerError("unfreeze_last is for frozen backbones, but frozen is false; leave one out")
+    return Backbone(options, size), shape[2:] if options.pooling == "average" else shape
+
+
+def describe(options: BackboneOptions) -> str:
+    """`resnet50, weights default, frozen`."""
+    words = [options.name, f"weights {options.weights}"]
+    if options.frozen:
+        words.append("frozen" + (f" but the last {options.unfreeze_last}" if options.unfreeze_last else ""))
+    return ", ".join([*words, *(["average pooling"] if options.pooling == "average" else [])])
+
+
+def _enlarge(sides: kinds.Shape, smallest: int) -> tuple[int, int]:
+    height, width = sides
+    shorter = min(height, width)
+    if shorter >= smallest:
+        return height, width
+    return round(height * smallest / shorter), round(width * smallest / shorter)
+
+
+def _measure(name: str, size: tuple[int, int]) -> kinds.Shape:
+    try:
+        return trunks.output_shape(name, *size)
+    except RuntimeError as error:
+        smallest = next((side for side in TRIED_SIDES if side > min(size) and _fits(name, side)), 224)
+        raise kinds.LayerError(
+            f"an image of {size[0]}×{size[1]} pixels is too small for {name}: set smallest_side to {smallest}"
+        ) from error
+
+
+def _fits(name: str, side: int) -> bool:
+    try:
+        return bool(trunks.output_shape(name, side, side))
+    except RuntimeError:
+        return False
+
+
+BACKBONE = kinds.Kind("backbone", BackboneOptions, build, describe)
