@@ -20,10 +20,10 @@ class TransferOptions(Options):
     model_config = pydantic.ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     backbone: backbones.Name = "resnet50"
-    """Name of a classification network of torchvision."""
+    """Name of a classification network of torchvision; or model:NAME or model:NAME/VERSION, a model trained here."""
     weights: backbones.Weights = backbones.DEFAULT
-    """default: torchvision's own, trained on ImageNet, downloaded when needed; random; or the name of a file in the
-    folder `weights` of the server's data set folder."""
+    """default: torchvision's own, trained on ImageNet, downloaded when needed, or those of the model; random; or the
+    name of a file in the folder `weights` of the server's data set folder."""
     units: Annotated[int, pydantic.Field(ge=1, le=65_536)] = 256
     """Units of the dense layer, from 1 to 65,536."""
     unfreeze_last: backbones.UnfreezeLast = 0
@@ -33,7 +33,7 @@ class TransferOptions(Options):
 
 
 def layers(options: TransferOptions, info: plans.DatasetInfo) -> kinds.LayerList:
-    """A frozen network trained on ImageNet, average pooling, and two dense layers that learn the classes.
+    """A frozen network that has learnt to see, average pooling, and two dense layers that learn the classes.
 
     Source: Keras's guide to transfer learning; with ResNet50 and 10 classes 527,114 trainable parameters.
     """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
 
 from bessemer_server.domain.jobs import Time
 
@@ -22,6 +23,11 @@ class TensorEntry:
     digests: tuple[str, ...]
     """SHA-256 of each part in hexadecimal; the parts in order are the bytes, little-endian, row-major."""
     size_bytes: int
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Self:
+        """The inverse of `dataclasses.asdict`, also after a way through JSON."""
+        return cls(**{**body, "shape": tuple(body["shape"]), "digests": tuple(body["digests"])})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

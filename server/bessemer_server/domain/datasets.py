@@ -45,10 +45,7 @@ class Content:
             "shape": tuple(body["info"]["shape"]),
             "labels": tuple(body["info"]["labels"]),
         }
-        tensors = tuple(
-            TensorEntry(**{**entry, "shape": tuple(entry["shape"]), "digests": tuple(entry["digests"])})
-            for entry in body["tensors"]
-        )
+        tensors = tuple(TensorEntry.from_json(entry) for entry in body["tensors"])
         return cls(DatasetInfo(**info), body["scale"], tensors)
 
     @property

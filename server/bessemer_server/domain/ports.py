@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from bessemer_server.domain.bases import NO_BASES, Base
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest
 from bessemer_server.domain.datasets import Content, Dataset, Upload
 from bessemer_server.domain.evaluations import Evaluation
@@ -178,8 +179,15 @@ class BlobStore(Protocol):
 class Planner(Protocol):
     """Knows what can be trained. Its answers come from the code that trains."""
 
-    async def plan(self, spec: Mapping[str, Any], uploaded: DatasetInfo | None = None) -> Plan:
-        """`uploaded`: the data set that the specification names, unless it comes with the service. Raises `InvalidArgument` with every violation, `Unavailable` while it restarts."""
+    async def plan(
+        self,
+        spec: Mapping[str, Any],
+        uploaded: DatasetInfo | None = None,
+        bases: Mapping[str, Base] = NO_BASES,
+    ) -> Plan:
+        """`uploaded`: the data set that the specification names, unless it comes with the service; `bases`: the models that
+        it begins with, by reference. Raises `InvalidArgument` with every violation, `Unavailable` while it restarts.
+        """
         ...
 
     async def catalog(self) -> Catalog: ...

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bessemer_server.domain import plans
+from bessemer_server.domain.bases import NO_BASES, Base
 from bessemer_server.executors.helper import Helper
 
 
@@ -19,9 +20,18 @@ class PlannerClient:
         self._catalog: plans.Catalog | None = None
         self._asking = asyncio.Lock()
 
-    async def plan(self, spec: Mapping[str, Any], uploaded: plans.DatasetInfo | None = None) -> plans.Plan:
+    async def plan(
+        self,
+        spec: Mapping[str, Any],
+        uploaded: plans.DatasetInfo | None = None,
+        bases: Mapping[str, Base] = NO_BASES,
+    ) -> plans.Plan:
         """See `ports.Planner.plan`."""
-        arguments = {"spec": spec, "uploaded": dataclasses.asdict(uploaded) if uploaded else None}
+        arguments = {
+            "spec": spec,
+            "uploaded": dataclasses.asdict(uploaded) if uploaded else None,
+            "bases": {reference: dataclasses.asdict(base) for reference, base in bases.items()},
+        }
         answer, _ = await self._helper.call("plan", arguments)
         layers = tuple(
             plans.LayerSummary(**{**layer, "output_shape": tuple(layer["output_shape"])})

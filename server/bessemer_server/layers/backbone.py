@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -10,10 +10,23 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from bessemer_server.layers import kinds, trunks
+from bessemer_server.domain import bases
+from bessemer_server.layers import kinds, trained, trunks
 from bessemer_server.layers.options import Options
 
-Name = Annotated[str, pydantic.AfterValidator(trunks.check)]
+
+def _check_name(name: str) -> str:
+    if not name.startswith(bases.PREFIX):
+        return trunks.check(name)
+    if not bases.REFERENCE.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is no model: write model:NAME, or model:NAME/VERSION as in model:digits/2"
+        )
+    return name
+
+
+Name = Annotated[str, pydantic.AfterValidator(_check_name)]
+"""One of torchvision's, or `model:<name>[/<version>]` of one that was trained here."""
 Weights = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}$")]
 """`default`, `random`, or the name of a file; no path."""
 UnfreezeLast = Annotated[int, pydantic.Field(ge=0, le=100)]
@@ -30,23 +43,28 @@ EXAMPLE: dict[str, Any] = {
 
 
 class BackboneOptions(Options):
-    """A network of torchvision without its head, by default frozen: an image becomes a map of features."""
+    """A network without its head, torchvision's or a model trained here, by default frozen: an image becomes a map of
+    features.
+    """
 
     model_config = pydantic.ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     name: Name = "resnet50"
-    """Name of a classification network of torchvision."""
+    """Name of a classification network of torchvision; or model:NAME or model:NAME/VERSION, a model trained here."""
     weights: Weights = DEFAULT
-    """default: torchvision's own, trained on ImageNet, downloaded when needed; random; or the name of a file in the
-    folder `weights` of the server's data set folder."""
+    """default: torchvision's own, trained on ImageNet, downloaded when needed, or those of the model; random; or the
+    name of a file in the folder `weights` of the server's data set folder."""
     frozen: bool = True
     """Whether the weights stay as they are while training."""
     unfreeze_last: UnfreezeLast = 0
     """How many of the last blocks are trained although the rest is frozen, from 0 to 100."""
     smallest_side: Annotated[int, pydantic.Field(ge=32, le=1024)] = 64
-    """Images whose shorter side has fewer pixels are enlarged until it has so many, from 32 to 1,024."""
+    """Images whose shorter side has fewer pixels are enlarged until it has so many, from 32 to 1,024. For a model
+    trained here: that of the images that it learnt from."""
     pooling: Literal["none", "average"] = "none"
     """average: each channel of the feature map becomes its mean, one feature."""
+    trunk: trained.TrainedTrunk | None = None
+    """What a model trained here is made of. Set by the server."""
 
 
 class Backbone(nn.Module):
@@ -63,13 +81,13 @@ class Backbone(nn.Module):
     def __init__(self, options: BackboneOptions, size: tuple[int, int]) -> None:
         super().__init__()
         self.options = options
-        self.trunk = trunks.build(options.name)
+        self.trunk = trained.build(options.trunk, size) if options.trunk else trunks.build(options.name)
         self.trunk.requires_grad_(not options.frozen)
         if options.unfreeze_last:
             for block in trunks.blocks(self.trunk)[-options.unfreeze_last :]:
                 block.requires_grad_(True)
         self._size = size
-        self._mean, self._deviation = trunks.normalisation(options.name)
+        self._mean, self._deviation = _normalisation(options)
 
     def train(self, mode: bool = True) -> Backbone:
         """Inference mode, whatever is asked for."""
@@ -79,17 +97,17 @@ class Backbone(nn.Module):
 
     def initialise(self, generator: torch.Generator) -> None:
         """Pretrained weights where there are some, otherwise random ones."""
-        found = self.pretrained
-        self.trunk.load_state_dict(
-            trunks.random_weights(self.options.name, generator) if found is None else found
-        )
+        weights = self.pretrained
         self.pretrained = None
+        if weights is None and self.options.trunk:
+            weights = trained.random_weights(self.options.trunk, self._size, generator)
+        self.trunk.load_state_dict(weights or trunks.random_weights(self.options.name, generator))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """[N, 1 or 3, H, W] in 0..1 → [N, C, h, w], or [N, C] with pooling."""
         if tuple(inputs.shape[2:]) != self._size:
             inputs = functional.interpolate(inputs, self._size, mode="bilinear", antialias=False)
-        mean, deviation = (inputs.new_tensor(v).view(3, 1, 1) for v in (self._mean, self._deviation))
+        mean, deviation = (inputs.new_tensor(v).view(-1, 1, 1) for v in (self._mean, self._deviation))
         features: torch.Tensor = self.trunk((inputs - mean) / deviation)
         return features.mean(dim=(2, 3)) if self.options.pooling == "average" else features
 
@@ -101,10 +119,9 @@ def build(options: BackboneOptions, input_shape: kinds.Shape) -> tuple[nn.Module
     """
     if len(input_shape) != 3 or input_shape[2] not in (1, 3):
         raise kinds.LayerError("it needs a grey or colour image, of 1 or 3 channels, as its input")
-    size = _enlarge(input_shape[:2], options.smallest_side)
-    shape = _measure(options.name, size)
     if options.unfreeze_last and not options.frozen:
         raise kinds.LayerError("unfreeze_last is for frozen backbones, but frozen is false; leave one out")
+    size, shape = _plan_trained(options, input_shape) if _is_model(options) else _plan(options, input_shape)
     return Backbone(options, size), shape[2:] if options.pooling == "average" else shape
 
 
@@ -114,6 +131,36 @@ def describe(options: BackboneOptions) -> str:
     if options.frozen:
         words.append("frozen" + (f" but the last {options.unfreeze_last}" if options.unfreeze_last else ""))
     return ", ".join([*words, *(["average pooling"] if options.pooling == "average" else [])])
+
+
+def _is_model(options: BackboneOptions) -> bool:
+    return options.name.startswith(bases.PREFIX)
+
+
+def _plan(options: BackboneOptions, input_shape: kinds.Shape) -> tuple[tuple[int, int], kinds.Shape]:
+    size = _enlarge(input_shape[:2], options.smallest_side)
+    return size, _measure(options.name, size)
+
+
+def _plan_trained(options: BackboneOptions, input_shape: kinds.Shape) -> tuple[tuple[int, int], kinds.Shape]:
+    trunk = options.trunk
+    if trunk is None:
+        raise kinds.LayerError(f"{options.name} is not known here")
+    if not trunk.layers:
+        raise kinds.LayerError(
+            f"{options.name} makes no map of features of an image: take one with conv2d layers"
+        )
+    if trunk.input_shape[2] < input_shape[2]:
+        raise kinds.LayerError(f"{options.name} has learnt from grey images, but these have colours")
+    size = _enlarge(input_shape[:2], min(trunk.input_shape[:2]))
+    return size, trained.build(trunk, size).output_shapes[-1]
+
+
+def _normalisation(options: BackboneOptions) -> tuple[Sequence[float], Sequence[float]]:
+    # A model trained here has learnt from pixels in 0..1, and has a mean and a deviation for each of its channels.
+    if options.trunk:
+        return [0.0] * options.trunk.input_shape[2], [1.0] * options.trunk.input_shape[2]
+    return trunks.normalisation(options.name)
 
 
 def _enlarge(sides: kinds.Shape, smallest: int) -> tuple[int, int]:

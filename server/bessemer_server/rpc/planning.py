@@ -1,12 +1,13 @@
-"""Plans of specifications that may name an uploaded data set."""
+"""Plans of specifications that may name an uploaded data set, and models to begin with."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from bessemer_server.domain import errors, ports
+from bessemer_server.domain import bases, errors, ports
 from bessemer_server.domain.datasets import Dataset
+from bessemer_server.domain.models import Model
 from bessemer_server.domain.plans import Plan
 
 
@@ -17,8 +18,10 @@ async def plan(
     that is not there are among all.
     """
     uploaded = await store.find_dataset(name=spec["dataset"])
+    spec = await _pin(store, spec) if "options" in spec else spec
     try:
-        return await planner.plan(spec, uploaded.content.info if uploaded else None), uploaded
+        known = await find_bases(store, spec)
+        return await planner.plan(spec, uploaded.content.info if uploaded else None, known), uploaded
     except errors.InvalidArgument as error:
         unknown = await _unknown(store, planner, spec["dataset"]) if uploaded is None else ""
         raise errors.InvalidArgument(
@@ -27,6 +30,39 @@ async def plan(
                 for v in error.violations
             ]
         ) from error
+
+
+async def find_bases(store: ports.Store, spec: Mapping[str, Any]) -> dict[str, bases.Base]:
+    """The models that a specification begins with, by reference, each with its version. Raises `errors.InvalidArgument`."""
+    found = {}
+    for path, reference in bases.find(spec.get("options", {})):
+        found[reference] = bases.Base.of(await _find(store, path, reference))
+    return found
+
+
+async def _pin(store: ports.Store, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The specification with a version for each model: what is newest now must not change while the job waits."""
+    options, pinned = spec["options"], {}
+    for path, reference in bases.find(options):
+        model = await _find(store, path, reference)
+        pinned[reference] = f"{bases.PREFIX}{model.name}/{model.version}"
+    return {**spec, "options": bases.change(options, lambda _, reference: pinned[reference])}
+
+
+async def _find(store: ports.Store, path: str, reference: str) -> Model:
+    match = bases.REFERENCE.fullmatch(reference)
+    try:
+        if match is None:
+            raise errors.InvalidArgument(
+                "is no model: write model:NAME, or model:NAME/VERSION as in model:digits/2"
+            )
+        version = match["version"]
+        model = await store.get_model(match["name"], int(version) if version else None)
+        if model.definition.get("kind", "classifier") != "classifier":
+            raise errors.InvalidArgument(f"{reference} makes pictures; name a model that tells images apart")
+    except (errors.NotFound, errors.InvalidArgument) as error:
+        raise errors.InvalidArgument(violations=[errors.Violation(path, error.message)]) from error
+    return model
 
 
 async def _unknown(store: ports.Store, planner: ports.Planner, name: str) -> str:

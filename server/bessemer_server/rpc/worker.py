@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import grpc
@@ -14,6 +14,7 @@ from bessemer.worker.v1 import worker_pb2 as pb
 from bessemer.worker.v1 import worker_pb2_grpc
 from bessemer_server.domain import errors, models, ports
 from bessemer_server.domain.jobs import Attempt, Command, Failure, Reason
+from bessemer_server.rpc import planning
 from bessemer_server.scheduling import losses, policy
 from bessemer_server.scheduling.loop import Scheduler, digest_token, utc_now
 from bessemer_server.scheduling.notices import Notices
@@ -68,6 +69,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             dataset_dir=str(self._resources.dataset_dir or ""),
             cache_dir=str(self._resources.cache_dir),
             dataset_json=await self._dataset_json(job.dataset_digest),
+            bases_json=json.dumps(await self._bases(job.effective_spec)),
             resume_from=wire.manifest_to_wire(checkpoint.manifest) if checkpoint else None,
         )
 
@@ -75,6 +77,11 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         """The content of the uploaded data set that a job is pinned to; the store keeps it as long as the job lives."""
         found = await self._store.find_dataset(digest=digest)
         return json.dumps(dataclasses.asdict(found.content)) if found else ""
+
+    async def _bases(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """The models that a job begins with, by reference."""
+        found = await planning.find_bases(self._store, spec)
+        return {reference: dataclasses.asdict(base) for reference, base in found.items()}
 
     async def Report(
         self, request_iterator: AsyncIterator[pb.ReportRequest], context: Context

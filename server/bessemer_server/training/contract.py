@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from bessemer_server.data import sources
 from bessemer_server.domain import jobs, metrics
+from bessemer_server.domain.bases import Base
+from bessemer_server.domain.checkpoints import TensorEntry
 
 Array = npt.NDArray[Any]
 
@@ -33,6 +35,15 @@ class Environment:
     """Where downloaded data sets are kept."""
     uploaded: sources.Source | None = None
     """The data set of the specification, where a user uploaded it."""
+    bases: Mapping[str, Base] = dataclasses.field(default_factory=dict)
+    """The models that the specification begins with, by reference."""
+    read: Callable[[TensorEntry], Array] | None = None
+    """Reads a tensor of those models. Raises `sources.InvalidData`."""
+
+    @property
+    def folders(self) -> sources.Folders:
+        """Where files are found, and kept."""
+        return sources.Folders(self.dataset_dir, self.cache_dir)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

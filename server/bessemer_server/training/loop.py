@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bessemer_server.data import preprocessing, sources, splits
+from bessemer_server.data import preprocessing, splits
 from bessemer_server.training import devices, failures, learners, pretrained, resolving, session
 from bessemer_server.training.contract import Environment, Observer, Outcome, Snapshot, Stopped, Trained
 
@@ -21,13 +21,13 @@ def run(
     whose `failure` is the `jobs.Failure` to report.
     """
     with failures.translated():
-        resolved = resolving.resolve(spec, environment.uploaded)
+        resolved = resolving.resolve(spec, environment.uploaded, environment.bases)
         device = devices.prepare(environment.device, environment.threads)
         parts = _load(resolved, environment)
         preprocessed = preprocessing.learn(resolved.source, parts.train, resolved.info)
         parts = parts.map(lambda samples: preprocessing.encode(samples, preprocessed))
         if resume is None:  # otherwise the snapshot has them
-            pretrained.load(resolved.network, _folders(environment))
+            pretrained.load(resolved.network, environment)
         learner = learners.build(resolved, preprocessed, device)
         course = session.Session(resolved.config, learner, parts, device, observer)
         if resume is not None:
@@ -36,10 +36,6 @@ def run(
 
 
 def _load(resolved: resolving.Resolved, environment: Environment) -> splits.Splits:
-    train, test = resolved.source.load(_folders(environment))
+    train, test = resolved.source.load(environment.folders)
     config = resolved.config
     return splits.split(train, test, resolved.source.info, config.validation_split, config.test_split)
-
-
-def _folders(environment: Environment) -> sources.Folders:
-    return sources.Folders(environment.dataset_dir, environment.cache_dir)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from bessemer_server.architectures import kinds as architectures
 from bessemer_server.data import sources, uploaded
-from bessemer_server.domain import plans
+from bessemer_server.domain import bases, plans
 from bessemer_server.layers import kinds as layers
 from bessemer_server.layers import networks
 from bessemer_server.layers.options import Options
@@ -25,14 +25,18 @@ class _Entry(Protocol):
     def options(self) -> type[Options]: ...
 
 
-def plan(spec: Mapping[str, Any], info: plans.DatasetInfo | None = None) -> plans.Plan:
+def plan(
+    spec: Mapping[str, Any],
+    info: plans.DatasetInfo | None = None,
+    known: Mapping[str, bases.Base] = bases.NO_BASES,
+) -> plans.Plan:
     """The specification with every default, and the layers it makes, by building them without memory.
 
-    `info` is of the data set that it names, where a user uploaded that.
+    `info` is of the data set that it names, where a user uploaded that; `known` are the models that it begins with.
 
     Raises `errors.InvalidArgument` with every violation that can be seen.
     """
-    resolved = resolving.resolve(spec, uploaded.make_source(info) if info else None)
+    resolved = resolving.resolve(spec, uploaded.make_source(info) if info else None, known)
     found = plans.Plan(resolved.effective_spec, *_summarise(resolved))
     memory.check(found.parameters, memory.host_bytes())
     return found

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 
 from bessemer_server.data import sources, weights
+from bessemer_server.domain import bases
 from bessemer_server.layers import backbone, networks, trunks
+from bessemer_server.training import snapshots
+from bessemer_server.training.contract import Environment
 
 SHOWN = 3
 """Tensors that a message names."""
@@ -17,18 +19,20 @@ OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$"
 """torchvision's published densenets have `norm.1` where its network has `norm1`."""
 
 
-def load(network: networks.Network, folders: sources.Folders) -> None:
+def load(network: networks.Network, environment: Environment) -> None:
     """Give each backbone the weights that it names. Raises `sources.InvalidData`."""
     for layer in network:
         if isinstance(layer, backbone.Backbone) and layer.options.weights != backbone.RANDOM:
-            path = _find(layer.options, folders)
-            layer.pretrained = fit(weights.read(path), layer.trunk.state_dict(), path, layer.options.name)
+            found, origin = _read(layer, environment)
+            layer.pretrained = fit(found, layer.trunk.state_dict(), origin, layer.options.name)
 
 
 def fit(
-    found: Mapping[str, torch.Tensor], needed: Mapping[str, torch.Tensor], path: Path, name: str
+    found: Mapping[str, torch.Tensor], needed: Mapping[str, torch.Tensor], origin: str, name: str
 ) -> dict[str, torch.Tensor]:
-    """The tensors of `found` that the trunk `name` needs; the head is left out. Raises `sources.InvalidData`."""
+    """The tensors of `found` that the trunk `name` needs; the head is left out. Raises `sources.InvalidData`, which
+    names the origin.
+    """
     found = {OLD_DENSENET.sub(r"\1\2", key): tensor for key, tensor in found.items()}
     # Counts of batches, which inference does not use, are not in every file.
     found = {
@@ -43,13 +47,26 @@ def fit(
     if faults:
         more = f", and {len(faults) - SHOWN:,} more" if len(faults) > SHOWN else ""
         raise sources.InvalidData(
-            f"the weights in {path} do not fit {name}: {'; '.join(faults[:SHOWN])}{more}",
+            f"the weights of {origin} do not fit {name}: {'; '.join(faults[:SHOWN])}{more}",
             f"use a file with torchvision's state_dict of {name}, or the backbone that the file was made for",
         )
     return {key: found[key].to(tensor.dtype) for key, tensor in needed.items()}
 
 
-def _find(options: backbone.BackboneOptions, folders: sources.Folders) -> Path:
-    if options.weights == backbone.DEFAULT:
-        return weights.fetch(trunks.address(options.name), folders)
-    return weights.find(options.weights, folders)
+def _read(layer: backbone.Backbone, environment: Environment) -> tuple[Mapping[str, torch.Tensor], str]:
+    """Tensors by name, and where they come from."""
+    name, wanted = layer.options.name, layer.options.weights
+    if wanted == backbone.DEFAULT and name in environment.bases:
+        return _read_model(environment.bases[name], layer.trunk.state_dict(), environment), name
+    folders = environment.folders
+    is_default = wanted == backbone.DEFAULT
+    path = weights.fetch(trunks.address(name), folders) if is_default else weights.find(wanted, folders)
+    return weights.read(path), str(path)
+
+
+def _read_model(
+    base: bases.Base, needed: Mapping[str, torch.Tensor], environment: Environment
+) -> dict[str, torch.Tensor]:
+    assert environment.read is not None
+    arrays = {entry.name: environment.read(entry) for entry in base.tensors if entry.name in needed}
+    return snapshots.to_tensors(arrays)

@@ -10,8 +10,8 @@ import pydantic
 
 from bessemer_server.architectures import kinds as architectures
 from bessemer_server.data import sources, splits
-from bessemer_server.domain import errors, plans, registry
-from bessemer_server.layers import lists, networks
+from bessemer_server.domain import bases, errors, plans, registry
+from bessemer_server.layers import lists, networks, trained
 from bessemer_server.layers.options import Options, violations
 from bessemer_server.training import limits, token_ids
 from bessemer_server.training.config import TextConfig, TrainingConfig
@@ -50,9 +50,15 @@ class Resolved:
         return {**self.config.model_dump(mode="json"), "options": options, "optimizer": optimizer}
 
 
-def resolve(spec: Mapping[str, Any], uploaded: sources.Source | None = None) -> Resolved:
-    """Check a specification; `uploaded` is its data set, where a user uploaded that. Raises `errors.InvalidArgument` with every violation that can be seen."""
-    checker = _Checker()
+def resolve(
+    spec: Mapping[str, Any],
+    uploaded: sources.Source | None = None,
+    known: Mapping[str, bases.Base] = bases.NO_BASES,
+) -> Resolved:
+    """Check a specification; `uploaded` is its data set, where a user uploaded that, `known` are the models that it
+    begins with. Raises `errors.InvalidArgument` with every violation that can be seen.
+    """
+    checker = _Checker(known)
     spec = _with_defaults(spec)
     config = checker.config(spec)
     architecture = checker.entry(architectures.REGISTRY, config.architecture, "architecture")
@@ -103,8 +109,9 @@ def _build_opponent(
 class _Checker:
     """The checks of `resolve`. Each answers what it found sound, and adds what was not to `found`."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Mapping[str, bases.Base]) -> None:
         self.found: list[errors.Violation] = []
+        self._bases = known
 
     def reject(self, path: str, description: str) -> None:
         self.found.append(errors.Violation(path, description))
@@ -220,7 +227,7 @@ class _Checker:
         adversary = architecture.adversary
         shape = adversary.latent_shape(options) if adversary else info.shape
         try:
-            layers = lists.parse(architecture.layers(options, info), path)
+            layers = lists.parse(trained.fill(architecture.layers(options, info), self._bases), path)
             for index, description in (faults := list(token_ids.find_faults(layers, info))):
                 self.reject(f"{path}[{index}]" if architecture.list_option else path, description)
             if faults:

@@ -12,6 +12,7 @@ from bessemer_server.domain.datasets import Content
 from bessemer_server.worker import reporting
 from bessemer_server.worker.arrays import Array
 
+LOST_DATA = "upload the data set again, under another name, or restore the database"
 RUN_PARTS = 16
 """Blobs that are asked for at once: what lies in memory twice."""
 
@@ -20,7 +21,7 @@ def make_source(client: reporting.Client, content: Content) -> sources.Source:
     """The data set as a source, which fetches when it is read."""
     entries = {entry.name: entry for entry in content.tensors}
     return uploaded.make_source(
-        content.info, content.scale, entries.keys(), lambda name: _fetch(client, entries[name])
+        content.info, content.scale, entries.keys(), lambda name: fetch(client, entries[name], LOST_DATA)
     )
 
 
@@ -39,8 +40,10 @@ def open_source(content: Content, path: str) -> sources.Source:
     return uploaded.make_source(content.info, content.scale, places.keys(), read)
 
 
-def _fetch(client: reporting.Client, entry: TensorEntry) -> Array:
-    """The tensor; the server has compared every part with its digest."""
+def fetch(client: reporting.Client, entry: TensorEntry, next_step: str) -> Array:
+    """The tensor; the server has compared every part with its digest. Raises `sources.InvalidData`, which says what to do
+    when it is lost.
+    """
     data = np.empty(entry.size_bytes, np.uint8)
     end = 0
     for first in range(0, len(entry.digests), RUN_PARTS):
@@ -48,9 +51,7 @@ def _fetch(client: reporting.Client, entry: TensorEntry) -> Array:
         try:
             blobs = client.download(run)
         except reporting.Lost as error:
-            raise sources.InvalidData(
-                str(error), "upload the data set again, under another name, or restore the database"
-            ) from error
+            raise sources.InvalidData(str(error), next_step) from error
         for digest in run:
             part = np.frombuffer(blobs[digest], np.uint8)
             data[end : end + len(part)] = part

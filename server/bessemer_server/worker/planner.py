@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from bessemer_server.domain import plans
+from bessemer_server.domain import bases, plans
 from bessemer_server.training import planning
 from bessemer_server.worker import service
 
@@ -21,7 +21,8 @@ def _plan(arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, servic
     info = arguments.get("uploaded")
     if info is not None:
         info = plans.DatasetInfo(**{**info, "shape": tuple(info["shape"]), "labels": tuple(info["labels"])})
-    return dataclasses.asdict(planning.plan(arguments["spec"], info)), {}
+    known = {reference: bases.Base.from_json(base) for reference, base in arguments["bases"].items()}
+    return dataclasses.asdict(planning.plan(arguments["spec"], info, known)), {}
 
 
 def _catalog(arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:

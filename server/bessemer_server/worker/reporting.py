@@ -13,7 +13,7 @@ import grpc
 
 from bessemer.worker.v1 import worker_pb2 as pb
 from bessemer.worker.v1 import worker_pb2_grpc
-from bessemer_server.domain import checkpoints, datasets, jobs, models
+from bessemer_server.domain import bases, checkpoints, datasets, jobs, models
 from bessemer_server.worker import wire
 
 T = TypeVar("T")
@@ -57,6 +57,8 @@ class Assignment:
     resume_from: checkpoints.Manifest | None
     dataset: datasets.Content | None
     """The uploaded data set, where it is one."""
+    bases: Mapping[str, bases.Base]
+    """The models that the job begins with, by reference."""
 
 
 class Client:
@@ -81,6 +83,10 @@ class Client:
             dataset=datasets.Content.from_json(json.loads(found.dataset_json))
             if found.dataset_json
             else None,
+            bases={
+                reference: bases.Base.from_json(base)
+                for reference, base in json.loads(found.bases_json or "{}").items()
+            },
         )
 
     def open_reports(self, requests: Iterator[pb.ReportRequest]) -> Iterator[pb.ReportResponse]:

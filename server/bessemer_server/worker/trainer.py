@@ -17,6 +17,7 @@ from bessemer_server.worker import entry, fetching, observer, reporting, snapsho
 
 STALE_STATUS = 4
 UNREACHABLE_STATUS = 5
+LOST_MODEL = "train the model that it begins with again, or restore the database"
 
 
 def main(config: entry.TrainerConfig) -> None:
@@ -44,6 +45,8 @@ def _train(client: reporting.Client) -> None:
         dataset_dir=pathlib.Path(assignment.dataset_dir) if assignment.dataset_dir else None,
         cache_dir=pathlib.Path(assignment.cache_dir),
         uploaded=fetching.make_source(client, assignment.dataset) if assignment.dataset else None,
+        bases=assignment.bases,
+        read=lambda entry: fetching.fetch(client, entry, LOST_MODEL),
     )
     with observer.RemoteObserver(client) as remote:
         signal.signal(signal.SIGTERM, lambda *_: remote.preempt())

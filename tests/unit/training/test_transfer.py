@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from bessemer_server.data import digits, preprocessing, sources
-from bessemer_server.domain import errors, jobs
+from bessemer_server.domain import bases, checkpoints, errors, jobs
 from bessemer_server.layers import trunks
 from bessemer_server.training import classifier, failures, inference, learner, loop, planning, resolving
 from tests.unit.training import recording
@@ -139,6 +140,75 @@ def test_the_name_of_a_file_leads_nowhere_else(weights):
     with pytest.raises(errors.InvalidArgument) as refused:
         planning.plan(with_options(weights=weights))
     assert [violation.field for violation in refused.value.violations] == ["options.weights"]
+
+
+TEACHER = {
+    "architecture": "sequential", "dataset": "digits", "epochs": 1, "test_split": 0.5,
+    "options": {"layers": [
+        {"conv2d": {"filters": 4, "kernel": 3, "activation": "relu"}}, "batch_norm", {"max_pool2d": {"size": 2}},
+        "flatten", {"dense": {"units": 10, "activation": "softmax"}},
+    ]},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    return recording.train(TEACHER)[0]
+
+
+def as_base(trained):
+    """As the server tells of a published model."""
+    tensors = tuple(
+        checkpoints.TensorEntry(name, array.dtype.name, array.shape, (), array.nbytes)
+        for name, array in trained.weights.items()
+    )
+    return bases.Base(tuple(trained.definition["layers"]), tuple(trained.definition["input_shape"]), tensors)
+
+
+def train_on(trained, **options):
+    environment = dataclasses.replace(
+        recording.environment(),
+        bases={"model:teacher/1": as_base(trained)},
+        read=lambda entry: trained.weights[entry.name],
+    )
+    spec = {**SPEC, "options": {"backbone": "model:teacher/1", "units": 8, **options}}
+    return loop.run(spec, environment, recording.Recorder())
+
+
+def test_a_model_that_was_trained_here_is_a_backbone_up_to_its_last_feature_map(teacher):
+    outcome = train_on(teacher)
+    kept = {name.removeprefix("0.trunk.") for name in outcome.weights if is_frozen(name)}
+    assert kept == {name for name in teacher.weights if name[0] in "01"}
+    for name in kept:
+        assert (outcome.weights[f"0.trunk.{name}"] == teacher.weights[name]).all()
+    assert outcome.weights["1.weight"].shape == (8, 4)
+    # What is published stands by itself, without the model that it began with.
+    model = inference.InferenceModel(json.loads(json.dumps(outcome.definition)), outcome.weights, "cpu")
+    assert model.predict({"image": np.ones((2, 8, 8, 1), np.uint8)})["probabilities"].shape == (2, 10)
+
+
+def test_of_a_model_that_was_trained_here_the_last_layers_learn_when_they_are_not_frozen(teacher):
+    outcome = train_on(teacher, unfreeze_last=2)
+    assert (outcome.weights["0.trunk.0.weight"] != teacher.weights["0.weight"]).any()
+
+
+def test_random_weights_of_a_model_that_was_trained_here_are_not_its_own(teacher):
+    outcome = train_on(teacher, weights="random")
+    assert (outcome.weights["0.trunk.0.weight"] != teacher.weights["0.weight"]).all()
+
+
+def test_a_model_on_a_model_on_a_model_still_stands_by_itself(teacher):
+    second = train_on(teacher)
+    third = train_on(second)
+    assert (third.weights["0.trunk.0.trunk.0.weight"] == teacher.weights["0.weight"]).all()
+
+
+def test_a_model_without_a_feature_map_is_no_backbone():
+    table, _ = recording.train({"architecture": "mlp", "dataset": "digits", "epochs": 1})
+    with pytest.raises(errors.InvalidArgument) as refused:
+        planning.plan(with_options(backbone="model:teacher/1"), known={"model:teacher/1": as_base(table)})
+    (violation,) = refused.value.violations
+    assert "makes no map of features" in violation.description
 
 
 def test_an_unknown_backbone_is_refused_with_the_nearest_names():
