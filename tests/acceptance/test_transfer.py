@@ -34,17 +34,17 @@ def train(client, **options):
 
 def test_a_model_that_was_trained_here_is_pinned_by_version_and_learnt_from(client):
     job = train(client, backbone="model:teacher", units=8)
-    assert job.effective_spec["options"]["backbone"] == "model:teacher/2"
+    assert job.effective_spec["options"]["backbone"] == "model:teacher@2"
     job.wait(progress=False)
     (first, second) = job.model.predict(np.zeros((2, 8, 8), np.uint8))
     assert first.label == second.label
-    again = train(client, backbone="model:teacher/1", units=8).wait(progress=False)
+    again = train(client, backbone="model:teacher@1", units=8).wait(progress=False)
     assert again.metrics["test/loss"] != job.metrics["test/loss"]
 
 
 def test_the_summary_shows_the_models_layers_frozen(client):
     summary = client.summary("transfer", dataset="digits", options={"backbone": "model:teacher"})
-    assert "model:teacher/2" in str(summary)
+    assert "model:teacher@2" in str(summary)
     assert summary.parameters - summary.trainable_parameters == 9 * 4 + 4
 
 
@@ -52,8 +52,8 @@ def test_the_summary_shows_the_models_layers_frozen(client):
     ("backbone", "message"),
     [
         ("model:teachr", "options.backbone: .*teacher"),
-        ("model:teacher/9", "options.backbone: .*version"),
-        ("model:Teacher!", "options.backbone: .*model:NAME/VERSION"),
+        ("model:teacher@9", "options.backbone: .*version"),
+        ("model:Teacher!", "options.backbone: .*model:NAME@VERSION"),
     ],
 )
 def test_a_model_that_is_not_there_is_refused_by_field_and_nearest_name(client, backbone, message):

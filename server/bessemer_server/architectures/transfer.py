@@ -20,7 +20,7 @@ class TransferOptions(Options):
     model_config = pydantic.ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     backbone: backbones.Name = "resnet50"
-    """Name of a classification network of torchvision; or model:NAME or model:NAME/VERSION, a model trained here."""
+    """Name of a classification network of torchvision; or model:NAME or model:NAME@VERSION, a model trained here."""
     weights: backbones.Weights = backbones.DEFAULT
     """default: torchvision's own, trained on ImageNet, downloaded when needed, or those of the model; random; or the
     name of a file in the folder `weights` of the server's data set folder."""

@@ -20,13 +20,13 @@ def _check_name(name: str) -> str:
         return trunks.check(name)
     if not bases.REFERENCE.fullmatch(name):
         raise ValueError(
-            f"{name!r} is no model: write model:NAME, or model:NAME/VERSION as in model:digits/2"
+            f"{name!r} is no model: write model:NAME, or model:NAME@VERSION as in model:digits@2"
         )
     return name
 
 
 Name = Annotated[str, pydantic.AfterValidator(_check_name)]
-"""One of torchvision's, or `model:<name>[/<version>]` of one that was trained here."""
+"""One of torchvision's, or `model:<name>[@<version>]` of one that was trained here."""
 Weights = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}$")]
 """`default`, `random`, or the name of a file; no path."""
 UnfreezeLast = Annotated[int, pydantic.Field(ge=0, le=100)]
@@ -50,7 +50,7 @@ class BackboneOptions(Options):
     model_config = pydantic.ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     name: Name = "resnet50"
-    """Name of a classification network of torchvision; or model:NAME or model:NAME/VERSION, a model trained here."""
+    """Name of a classification network of torchvision; or model:NAME or model:NAME@VERSION, a model trained here."""
     weights: Weights = DEFAULT
     """default: torchvision's own, trained on ImageNet, downloaded when needed, or those of the model; random; or the
     name of a file in the folder `weights` of the server's data set folder."""

@@ -45,7 +45,7 @@ async def _pin(store: ports.Store, spec: Mapping[str, Any]) -> Mapping[str, Any]
     options, pinned = spec["options"], {}
     for path, reference in bases.find(options):
         model = await _find(store, path, reference)
-        pinned[reference] = f"{bases.PREFIX}{model.name}/{model.version}"
+        pinned[reference] = f"{bases.PREFIX}{model.name}@{model.version}"
     return {**spec, "options": bases.change(options, lambda _, reference: pinned[reference])}
 
 
@@ -54,7 +54,7 @@ async def _find(store: ports.Store, path: str, reference: str) -> Model:
     try:
         if match is None:
             raise errors.InvalidArgument(
-                "is no model: write model:NAME, or model:NAME/VERSION as in model:digits/2"
+                "is no model: write model:NAME, or model:NAME@VERSION as in model:digits@2"
             )
         version = match["version"]
         model = await store.get_model(match["name"], int(version) if version else None)

@@ -168,10 +168,10 @@ def as_base(trained):
 def train_on(trained, **options):
     environment = dataclasses.replace(
         recording.environment(),
-        bases={"model:teacher/1": as_base(trained)},
+        bases={"model:teacher@1": as_base(trained)},
         read=lambda entry: trained.weights[entry.name],
     )
-    spec = {**SPEC, "options": {"backbone": "model:teacher/1", "units": 8, **options}}
+    spec = {**SPEC, "options": {"backbone": "model:teacher@1", "units": 8, **options}}
     return loop.run(spec, environment, recording.Recorder())
 
 
@@ -206,7 +206,7 @@ def test_a_model_on_a_model_on_a_model_still_stands_by_itself(teacher):
 def test_a_model_without_a_feature_map_is_no_backbone():
     table, _ = recording.train({"architecture": "mlp", "dataset": "digits", "epochs": 1})
     with pytest.raises(errors.InvalidArgument) as refused:
-        planning.plan(with_options(backbone="model:teacher/1"), known={"model:teacher/1": as_base(table)})
+        planning.plan(with_options(backbone="model:teacher@1"), known={"model:teacher@1": as_base(table)})
     (violation,) = refused.value.violations
     assert "makes no map of features" in violation.description
 
