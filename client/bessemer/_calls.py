@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
@@ -59,7 +59,7 @@ PAGE_SIZE = 200
 ADDRESS = re.compile(r"(unix|dns|ipv4|ipv6):.+|(\[[\da-fA-F:.]+\]|[^:/\s\[\]]+):(?P<port>\d{1,5})")
 INT32, INT64 = 2**31 - 1, 2**63 - 1
 INTEGERS = {"epochs": INT32, "batch_size": INT32, "seed": INT64}
-FRACTIONS = ("validation_split", "test_split")
+FRACTIONS = ("validation_split", "test_split", "label_smoothing")
 
 
 def check_address(address: str) -> None:
@@ -90,6 +90,9 @@ def build_spec(
     early_stopping: Mapping[str, Any] | None = None,
     *,
     text: Mapping[str, Any] | None = None,
+    loss: str | None = None,
+    class_weights: str | Mapping[str, float] | Mapping[int, float] | None = None,
+    metrics: Sequence[str] | None = None,
     **scalars: Any,
 ) -> jobs_pb2.TrainingSpec:
     """The specification as a message. Raises `InvalidArgument` for what no message can hold, all at once."""
@@ -110,12 +113,17 @@ def build_spec(
         )
         if checked is not None:
             setattr(spec, name, checked)
-    if optimizer is not None:
-        _set_optimizer(spec, optimizer, found)
-    if early_stopping is not None:
-        _set_early_stopping(spec, early_stopping, found)
-    if text is not None:
-        _set_text(spec, text, found)
+    if loss is not None:
+        spec.loss = found.check_text("loss", loss)
+    for value, fill in (
+        (optimizer, _set_optimizer),
+        (early_stopping, _set_early_stopping),
+        (class_weights, _set_class_weights),
+        (metrics, _set_metrics),
+        (text, _set_text),
+    ):
+        if value is not None:
+            fill(spec, value, found)
     found.raise_any()
     return spec
 
@@ -149,6 +157,28 @@ def _set_early_stopping(spec: jobs_pb2.TrainingSpec, rule: Any, found: _Violatio
                 spec.early_stopping.min_delta = delta
         else:
             found.add(field, "there is no such option; there are monitor, patience, min_delta")
+
+
+def _set_class_weights(spec: jobs_pb2.TrainingSpec, weights: Any, found: _Violations) -> None:
+    spec.class_weights.SetInParent()
+    if weights == "balanced":
+        spec.class_weights.balanced = True
+        return
+    if not isinstance(weights, Mapping):
+        found.add("class_weights", f"must be 'balanced' or a dict of weights by label, but is {weights!r}")
+        return
+    for key, value in weights.items():
+        # Classes that are numbers, as those of digits, may be written as such.
+        label = str(key) if isinstance(key, int) else found.check_text("class_weights", key)
+        if (weight := found.check_number(f"class_weights.{label}", value)) is not None:
+            spec.class_weights.weights[label] = weight
+
+
+def _set_metrics(spec: jobs_pb2.TrainingSpec, names: Any, found: _Violations) -> None:
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        found.add("metrics", f"must be a list of names, but is {names!r}")
+        return
+    spec.metrics.extend(found.check_text(f"metrics[{i}]", name) for i, name in enumerate(names))
 
 
 def _set_text(spec: jobs_pb2.TrainingSpec, settings: Any, found: _Violations) -> None:
@@ -314,6 +344,13 @@ def spec_to_dict(spec: jobs_pb2.TrainingSpec) -> dict[str, Any]:
             "monitor": rule.monitor,
             **{name: getattr(rule, name) for name in ("patience", "min_delta") if rule.HasField(name)},
         }
+    if spec.HasField("loss"):
+        found["loss"] = spec.loss
+    if spec.HasField("class_weights"):
+        weights = spec.class_weights
+        found["class_weights"] = "balanced" if weights.balanced else dict(weights.weights)
+    if spec.metrics:
+        found["metrics"] = list(spec.metrics)
     if spec.HasField("text"):
         found["text"] = {field.name: value for field, value in spec.text.ListFields()}
     return found

@@ -39,7 +39,7 @@ class Evaluation:
     split: str
     samples: int
     metrics: Mapping[str, float]
-    """`loss`, `accuracy`, and the means over the classes of `precision`, `recall` and `f1`."""
+    """`loss`, `accuracy`, the means over the classes of `precision`, `recall` and `f1`, and the metrics of the job."""
     classes: tuple[ClassResult, ...]
 
     def __getitem__(self, metric: str) -> float:

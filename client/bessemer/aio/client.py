@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -52,6 +52,10 @@ class Client:
         optimizer: str | Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
         early_stopping: Mapping[str, Any] | None = None,
+        loss: str | None = None,
+        label_smoothing: float | None = None,
+        class_weights: str | Mapping[str, float] | Mapping[int, float] | None = None,
+        metrics: Sequence[str] | None = None,
         text: Mapping[str, Any] | None = None,
         validation_split: float | None = None,
         test_split: float | None = None,
@@ -69,6 +73,10 @@ class Client:
             optimizer: a name, or a dict with `kind` and the optimizer's options.
             options: the architecture's own options.
             early_stopping: `monitor` (val/loss), `patience` (3), `min_delta` (0).
+            loss: `cross_entropy`, `binary_cross_entropy` (two classes, one sigmoid unit at the end) or `mse`.
+            label_smoothing: share of the target that is spread over all classes.
+            class_weights: `balanced`, or how much the samples of a label count in training, by label; else 1.
+            metrics: measured beside loss and accuracy: `top_5_accuracy`, `precision`, `recall`, `f1`, `roc_auc`.
             text: of a data set of texts: `vocabulary` (10,000 words) and `length` (the last 100 of each text).
             validation_split: share of the training split held out for validation.
             test_split: share held out for testing, where the data set has no test split of its own.
@@ -85,6 +93,10 @@ class Client:
             options,
             optimizer,
             early_stopping,
+            loss=loss,
+            label_smoothing=label_smoothing,
+            class_weights=class_weights,
+            metrics=metrics,
             text=text,
             epochs=epochs,
             batch_size=batch_size,

@@ -16,6 +16,10 @@ KEYS = (
     "options",
     "optimizer",
     "early_stopping",
+    "loss",
+    "label_smoothing",
+    "class_weights",
+    "metrics",
     "text",
     "validation_split",
     "test_split",
@@ -34,7 +38,9 @@ def parse(assignments: Sequence[str]) -> dict[str, Any]:
             raise click.UsageError(
                 f"--set takes path=value, e.g. options.dropout=0.3, but got {assignment!r}"
             )
-        _assign(found, path.split("."), _parse_value(text))
+        value = text.split(",") if path == "metrics" and text[:1] != "[" else _parse_value(text)
+        # A label may hold dots.
+        _assign(found, path.split(".", 1 if path.startswith("class_weights.") else -1), value)
     return found
 
 

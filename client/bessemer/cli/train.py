@@ -45,6 +45,9 @@ def train(  # noqa: PLR0917 - click calls it by keyword
       optimizer=sgd                      adam unless it is set
       optimizer.learning_rate=0.01       beside the kind
       early_stopping.monitor=val/loss early_stopping.patience=3
+      loss=binary_cross_entropy label_smoothing=0.1
+      class_weights=balanced             or class_weights.LABEL=2
+      metrics=f1,roc_auc                 beside loss and accuracy
       text.vocabulary=10000 text.length=100
       validation_split=0.1 test_split=0.2
     """  # noqa: D301 - click's mark for lines that stay as they are

@@ -13,7 +13,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TrainingSpec(_message.Message):
-    __slots__ = ("architecture", "options", "dataset", "epochs", "batch_size", "seed", "optimizer", "early_stopping", "validation_split", "test_split", "text")
+    __slots__ = ("architecture", "options", "dataset", "epochs", "batch_size", "seed", "optimizer", "early_stopping", "validation_split", "test_split", "loss", "label_smoothing", "class_weights", "metrics", "text")
     ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     DATASET_FIELD_NUMBER: _ClassVar[int]
@@ -24,6 +24,10 @@ class TrainingSpec(_message.Message):
     EARLY_STOPPING_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_SPLIT_FIELD_NUMBER: _ClassVar[int]
     TEST_SPLIT_FIELD_NUMBER: _ClassVar[int]
+    LOSS_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SMOOTHING_FIELD_NUMBER: _ClassVar[int]
+    CLASS_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    METRICS_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     architecture: str
     options: _struct_pb2.Struct
@@ -35,8 +39,27 @@ class TrainingSpec(_message.Message):
     early_stopping: EarlyStopping
     validation_split: float
     test_split: float
+    loss: str
+    label_smoothing: float
+    class_weights: ClassWeights
+    metrics: _containers.RepeatedScalarFieldContainer[str]
     text: TextSettings
-    def __init__(self, architecture: _Optional[str] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., dataset: _Optional[str] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., seed: _Optional[int] = ..., optimizer: _Optional[_Union[Optimizer, _Mapping]] = ..., early_stopping: _Optional[_Union[EarlyStopping, _Mapping]] = ..., validation_split: _Optional[float] = ..., test_split: _Optional[float] = ..., text: _Optional[_Union[TextSettings, _Mapping]] = ...) -> None: ...
+    def __init__(self, architecture: _Optional[str] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., dataset: _Optional[str] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., seed: _Optional[int] = ..., optimizer: _Optional[_Union[Optimizer, _Mapping]] = ..., early_stopping: _Optional[_Union[EarlyStopping, _Mapping]] = ..., validation_split: _Optional[float] = ..., test_split: _Optional[float] = ..., loss: _Optional[str] = ..., label_smoothing: _Optional[float] = ..., class_weights: _Optional[_Union[ClassWeights, _Mapping]] = ..., metrics: _Optional[_Iterable[str]] = ..., text: _Optional[_Union[TextSettings, _Mapping]] = ...) -> None: ...
+
+class ClassWeights(_message.Message):
+    __slots__ = ("balanced", "weights")
+    class WeightsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    BALANCED_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    balanced: bool
+    weights: _containers.ScalarMap[str, float]
+    def __init__(self, balanced: bool = ..., weights: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class TextSettings(_message.Message):
     __slots__ = ("vocabulary", "length")

@@ -7,12 +7,15 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from bessemer_server.domain import plans
 from bessemer_server.layers import kinds, lists, shapes
 
 FINAL = frozenset({"softmax", "linear", None})
 """Activations that a classifier may end with: its last layer gives scores, or what softmax makes of them."""
+FINAL_OF_ONE = frozenset({"sigmoid", "linear", None})
+"""The same where one unit tells two classes apart."""
 
 
 class ImpossibleLayer(Exception):
@@ -26,7 +29,8 @@ class ImpossibleLayer(Exception):
 class Network(nn.Sequential):
     """The layers of a classifier, named by index, from inputs to logits.
 
-    A final softmax is not part of it: cross-entropy is stable on logits, and `probabilities` applies it.
+    A final softmax, or sigmoid of one unit, is not part of it: losses are stable on logits, and `probabilities`
+    applies it.
     """
 
     layers: Sequence[lists.Layer]
@@ -34,7 +38,7 @@ class Network(nn.Sequential):
 
     def probabilities(self, inputs: torch.Tensor) -> torch.Tensor:
         """[batch, classes], each row with sum 1."""
-        return torch.softmax(self(inputs), dim=1)
+        return torch.softmax(class_logits(self(inputs)), dim=1)
 
     def reseed(self, key: Callable[[int], int]) -> None:
         """Give each layer that draws numbers the key for its index."""
@@ -43,15 +47,21 @@ class Network(nn.Sequential):
                 layer.reseed(key(index))
 
 
+def class_logits(outputs: torch.Tensor) -> torch.Tensor:
+    """What a classifier's network gives as one logit per class: one unit tells the second of two classes from the first.
+
+    [N, 1] → [N, 2]: of (0, z) softmax makes 1 - sigmoid(z) and sigmoid(z).
+    """
+    return functional.pad(outputs, (1, 0)) if outputs.shape[1] == 1 else outputs
+
+
 def build(layers: Sequence[lists.Layer], input_shape: kinds.Shape) -> Network:
     """The network on torch's meta device: shapes and counts, no memory. Raises `ImpossibleLayer`."""
     modules, shapes = [], []
-    for index, layer in enumerate(_without_final_softmax(layers)):
-        try:
-            with torch.device("meta"):
-                module, output_shape = layer.kind.build(layer.options, input_shape)
-        except kinds.LayerError as error:
-            raise ImpossibleLayer(index, layer, str(error), input_shape) from error
+    for index, layer in enumerate(layers):
+        module, output_shape = _build_layer(index, layer, input_shape)
+        if index == len(layers) - 1 and _gives_probabilities(layer, output_shape):
+            module, output_shape = _build_layer(index, layer.with_activation("linear"), input_shape)
         modules.append(module)
         shapes.append(output_shape)
         input_shape = output_shape
@@ -65,10 +75,13 @@ def end_fault(network: Network, classes: int) -> str | None:
     last, shape = network.layers[-1], network.output_shapes[-1]
     if shape == (classes,) and last.activation in FINAL:
         return None
+    if (shape, classes) == ((1,), 2) and last.activation in FINAL_OF_ONE:
+        return None
     given = f"gives {shape[0]} outputs" if len(shape) == 1 else f"gives {shapes.name(shape)} of shape {shape}"
     if last.activation:
         given += f" with activation {last.activation}"
-    return f"the last layer {given}; it must give {classes} outputs with activation softmax or linear"
+    right = f"{classes} outputs with activation softmax or linear"
+    return f"the last layer {given}; it must give {right}{', or 1 with sigmoid' if classes == 2 else ''}"
 
 
 def initialise(network: Network, generator: Callable[[int], torch.Generator]) -> Network:
@@ -108,6 +121,13 @@ def summarise(network: Network) -> tuple[plans.LayerSummary, ...]:
     )
 
 
-def _without_final_softmax(layers: Sequence[lists.Layer]) -> list[lists.Layer]:
-    *first, last = layers
-    return [*first, last.with_activation("linear") if last.activation == "softmax" else last]
+def _build_layer(index: int, layer: lists.Layer, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:
+    try:
+        with torch.device("meta"):
+            return layer.kind.build(layer.options, input_shape)
+    except kinds.LayerError as error:
+        raise ImpossibleLayer(index, layer, str(error), input_shape) from error
+
+
+def _gives_probabilities(layer: lists.Layer, output_shape: kinds.Shape) -> bool:
+    return layer.activation == "softmax" or (layer.activation == "sigmoid" and output_shape == (1,))

@@ -11,7 +11,7 @@ from bessemer_server.domain import checkpoints, datasets, errors, events, jobs, 
 from bessemer_server.domain.evaluations import Evaluation
 from bessemer_server.rpc import structs
 
-SCALARS = ("epochs", "batch_size", "seed", "validation_split", "test_split")
+SCALARS = ("epochs", "batch_size", "seed", "validation_split", "test_split", "loss", "label_smoothing")
 """Fields of TrainingSpec with presence, under the same name in JSON."""
 
 
@@ -27,6 +27,10 @@ def spec_from_wire(message: jobs_pb2.TrainingSpec) -> dict[str, Any]:
         spec["optimizer"] = _optimizer_from_wire(message.optimizer)
     if message.HasField("early_stopping"):
         spec["early_stopping"] = _early_stopping_from_wire(message.early_stopping)
+    if message.HasField("class_weights"):
+        spec["class_weights"] = _class_weights_from_wire(message.class_weights)
+    if message.metrics:
+        spec["metrics"] = list(message.metrics)
     if message.HasField("text"):
         spec["text"] = {field.name: value for field, value in message.text.ListFields()}
     return spec
@@ -38,6 +42,13 @@ def _optimizer_from_wire(message: jobs_pb2.Optimizer) -> dict[str, Any]:
         description = "is no option; name the optimizer in optimizer.kind"
         raise errors.InvalidArgument(violations=[errors.Violation("optimizer.options.kind", description)])
     return {**options, "kind": message.kind}
+
+
+def _class_weights_from_wire(message: jobs_pb2.ClassWeights) -> str | dict[str, float]:
+    if message.balanced and message.weights:
+        description = "are either balanced or given for each label; leave one out"
+        raise errors.InvalidArgument(violations=[errors.Violation("class_weights", description)])
+    return "balanced" if message.balanced else dict(message.weights)
 
 
 def _early_stopping_from_wire(message: jobs_pb2.EarlyStopping) -> dict[str, Any]:
@@ -64,6 +75,11 @@ def spec_to_wire(spec: Mapping[str, Any]) -> jobs_pb2.TrainingSpec:
             message.optimizer.options.CopyFrom(structs.to_struct(options))
     if spec.get("early_stopping") is not None:
         message.early_stopping.CopyFrom(jobs_pb2.EarlyStopping(**spec["early_stopping"]))
+    if (weights := spec.get("class_weights")) is not None:
+        message.class_weights.SetInParent()
+        message.class_weights.balanced = weights == "balanced"
+        message.class_weights.weights.update({} if weights == "balanced" else weights)
+    message.metrics.extend(spec.get("metrics", ()))
     if spec.get("text") is not None:
         message.text.CopyFrom(jobs_pb2.TextSettings(**spec["text"]))
     return message

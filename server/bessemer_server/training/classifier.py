@@ -1,4 +1,4 @@
-"""The learner that tells classes apart, by cross-entropy."""
+"""The learner that tells classes apart."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch.nn import functional
 
 from bessemer_server.data import preprocessing
 from bessemer_server.layers import lists, networks
 from bessemer_server.training import features, randomness, signatures
 from bessemer_server.training.learner import Batch, Sums
+from bessemer_server.training.objectives import objective
 from bessemer_server.training.optimizers import updater
 from bessemer_server.training.resolving import Resolved
+from bessemer_server.training.scores import collecting
 
 
 class Classifier:
@@ -34,6 +35,11 @@ class Classifier:
             resolved.optimizer_options,
             {name: p for name, p in self._network.named_parameters() if p.requires_grad},
         )
+        config = resolved.config
+        self._objective = objective.Objective(
+            config.loss, config.label_smoothing, resolved.class_weights, device
+        )
+        self._scores = collecting.Collector(config.metrics, device)
         self._prepared = 0
         """Layers at the beginning whose outputs come in place of inputs."""
 
@@ -56,10 +62,11 @@ class Classifier:
         self._network.train()
         self._network.reseed(lambda layer: randomness.key(self._seed, "dropout", epoch, step, layer))
         logits = self._logits(batch)
-        loss = functional.cross_entropy(logits, batch.labels)
+        loss = self._objective(logits, batch.labels)
         self._network.zero_grad(set_to_none=True)
         loss.backward()
         self._optimizer.step(self._learning_rate)
+        self._scores.add(logits, batch.labels)
         return _sums(loss.detach() * len(batch), logits.detach(), batch.labels)
 
     @torch.inference_mode()
@@ -67,7 +74,12 @@ class Classifier:
         """See `Learner`."""
         self._network.eval()
         logits = self._logits(batch)
-        return _sums(functional.cross_entropy(logits, batch.labels, reduction="sum"), logits, batch.labels)
+        self._scores.add(logits, batch.labels)
+        return _sums(self._objective.measure(logits, batch.labels), logits, batch.labels)
+
+    def take_scores(self) -> dict[str, float]:
+        """See `Learner`."""
+        return self._scores.take()
 
     def weights(self) -> dict[str, torch.Tensor]:
         """See `Learner`."""
@@ -78,10 +90,11 @@ class Classifier:
         self._network.load_state_dict(weights)
 
     def state(self) -> dict[str, torch.Tensor]:
-        """See `Learner`: `model/<parameter>` and `optimizer/<parameter>/<slot>`."""
+        """See `Learner`: `model/<parameter>`, `optimizer/<parameter>/<slot>`, and `scores/...` within an epoch."""
         return {
             **{f"model/{name}": tensor for name, tensor in self.weights().items()},
             **{f"optimizer/{name}": tensor for name, tensor in self._optimizer.state().items()},
+            **self._scores.state(),
         }
 
     def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
@@ -89,13 +102,12 @@ class Classifier:
         self.load_weights({n.removeprefix("model/"): t for n, t in state.items() if n.startswith("model/")})
         slots = {n.removeprefix("optimizer/"): t for n, t in state.items() if n.startswith("optimizer/")}
         self._optimizer.load_state(slots)
+        self._scores.load_state(state)
 
     def _logits(self, batch: Batch) -> torch.Tensor:
         if self._prepared:
-            trained: torch.Tensor = self._network[self._prepared :](batch.inputs)
-            return trained
-        logits: torch.Tensor = self._network(self._preprocess(batch.inputs))
-        return logits
+            return networks.class_logits(self._network[self._prepared :](batch.inputs))
+        return networks.class_logits(self._network(self._preprocess(batch.inputs)))
 
     def definition(self) -> dict[str, Any]:
         """See `Learner`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pydantic
 
@@ -15,8 +15,9 @@ Share = Annotated[float, pydantic.Field(ge=0, lt=1)]
 class EarlyStoppingConfig(Options):
     """Stops when a metric no longer improves, and goes back to the best weights."""
 
-    monitor: Literal["train/loss", "train/accuracy", "val/loss", "val/accuracy"] = "val/loss"
-    """Epoch metric to watch: a loss shall fall, an accuracy shall rise."""
+    monitor: str = "val/loss"
+    """Epoch metric to watch, e.g. `train/loss`, `val/accuracy` or `val/` and one of `metrics`: a loss shall fall, any
+    other shall rise."""
     patience: Annotated[int, pydantic.Field(ge=1)] = 3
     """Epochs in a row without improvement after which training stops, at least 1."""
     min_delta: Annotated[float, pydantic.Field(ge=0)] = 0.0
@@ -56,5 +57,22 @@ class TrainingConfig(Options):
     """Share of the training split that is held out for validation, from 0 up to but not 1."""
     test_split: Share = 0.2
     """Share held out for the test metrics where the data set brings no test split, from 0 up to but not 1."""
+    loss: str = "cross_entropy"
+    """What training makes small: `cross_entropy`; `binary_cross_entropy`, for two classes, with one sigmoid unit at the
+    end; `mse`, the mean squared error of the probabilities. A `sequential` network for two classes may end in one
+    sigmoid unit for the last two."""
+    label_smoothing: Share = 0.0
+    """Share of the target that is spread over all classes, from 0 up to but not 1. The loss of validation and test is
+    smoothed too, as in Keras."""
+    class_weights: Any = None
+    """How much the samples of each class count in training: `balanced` (as many samples as the classes have, divided
+    by classes and by samples of the class, over the training split), or a weight for each label; 1 for a label that is
+    not named. The weighted losses of a batch are summed and divided by its samples, as in Keras. Losses of validation
+    and test are not weighted."""
+    metrics: list[str] = []
+    """Measured beside loss and accuracy, for training, validation and test: `top_5_accuracy` (any number below that of
+    the classes), `precision`, `recall` and `f1` (means over the classes), `roc_auc` (each class against the rest, mean
+    over the classes). Each is over all samples of the epoch, no mean of batches; those of training are of the outputs
+    before each update."""
     text: TextConfig | None = None
     """For data sets of texts alone; None there: the defaults."""

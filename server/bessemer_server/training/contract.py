@@ -55,8 +55,8 @@ class Snapshot:
     step: int
     """Steps done over all epochs."""
     tensors: dict[str, Array]
-    """`model/<parameter>`, `optimizer/<parameter>/<slot>`, `best/<parameter>`: row-major, little-endian,
-    copies."""
+    """`model/<parameter>`, `optimizer/<parameter>/<slot>`, `best/<parameter>`, and within an epoch `scores/...`:
+    row-major, little-endian, copies."""
     state: dict[str, Any]
     """Counters and running sums; JSON values, floats exact."""
 

@@ -20,7 +20,7 @@ class EarlyStopping:
     def after(self, value: float, config: EarlyStoppingConfig) -> EarlyStopping:
         """Where it stands after one more epoch, which ended with `value`."""
         gain = 0.0 if self.best is None else self.best - value
-        if config.monitor.endswith("accuracy"):
+        if not config.monitor.endswith("/loss"):
             gain = -gain
         if self.best is None or gain > config.min_delta:
             return EarlyStopping(value, 0)

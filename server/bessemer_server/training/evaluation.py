@@ -8,10 +8,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from bessemer_server.data import sources, splits
 from bessemer_server.domain import errors, evaluations, plans
 from bessemer_server.training import predictors
+from bessemer_server.training.objectives import kinds as losses
+from bessemer_server.training.objectives import objective
+from bessemer_server.training.scores import kinds as scores
+from bessemer_server.training.scores import ratios
 
 Array = npt.NDArray[Any]
 SPLITS = ("train", "validation", "test")
@@ -36,7 +41,7 @@ def evaluate(
     split: str,
     folders: sources.Folders,
 ) -> evaluations.Evaluation:
-    """Loss, accuracy, confusion matrix, and precision, recall and F1 of each class.
+    """Loss, accuracy, the metrics of the model's job, confusion matrix, and precision, recall and F1 of each class.
 
     Raises `errors.InvalidArgument` for a data set or split that the model cannot be measured on, `sources.InvalidData`.
     """
@@ -50,13 +55,29 @@ def evaluate(
             for start in range(0, len(samples), BATCH)
         ]
     )
-    return _measure(probabilities, samples.labels, definition["labels"], source.name, split)
+    metrics, classes = measure(probabilities, samples.labels, definition["labels"], published.spec)
+    return evaluations.Evaluation(source.name, split, len(samples), metrics, classes)
 
 
-def confusion(predicted: Array, labels: Array, classes: int) -> npt.NDArray[np.int64]:
-    """Counts [true class, predicted class]."""
-    counts = np.bincount(labels * classes + predicted, minlength=classes * classes)
-    return counts.reshape(classes, classes).astype(np.int64)
+def measure(
+    probabilities: Array, labels: npt.NDArray[np.int64], names: Sequence[str], spec: Mapping[str, Any]
+) -> tuple[dict[str, float], tuple[evaluations.ClassResult, ...]]:
+    """Metrics by name, and the results of each class, of probabilities [N, K]; the loss is that of `spec`."""
+    # Softmax of the logarithms of probabilities gives the probabilities again.
+    logits = torch.from_numpy(probabilities.astype(np.float64)).clamp(min=LEAST_PROBABILITY).log()
+    true = torch.from_numpy(labels)
+    counts = ratios.count(logits, true)
+    found = ratios.per_class(counts)
+    criterion = objective.Objective(spec.get("loss", losses.DEFAULT), spec.get("label_smoothing", 0.0))
+    metrics = {
+        "loss": float(criterion.measure(logits, true)) / len(true),
+        "accuracy": float(counts.trace()) / len(true),
+        **{name: found.mean(name) for name in ("precision", "recall", "f1")},
+        **scores.compute(spec.get("metrics", []), logits, true),
+    }
+    columns = (found.precision.tolist(), found.recall.tolist(), found.f1.tolist())
+    rows = zip(names, counts.tolist(), *columns, strict=True)
+    return metrics, tuple(evaluations.ClassResult(name, tuple(row), *values) for name, row, *values in rows)
 
 
 def _load(
@@ -89,33 +110,6 @@ def _check_fit(definition: Mapping[str, Any], info: plans.DatasetInfo) -> None:
             f"{info.name} has {len(info.labels)} classes, the model {len(definition['labels'])}; evaluate it on data "
             "with the same classes",
         )
-
-
-def _measure(
-    probabilities: Array, labels: Array, names: Sequence[str], dataset: str, split: str
-) -> evaluations.Evaluation:
-    counts = confusion(probabilities.argmax(axis=1), labels, len(names))
-    hits = np.diag(counts)
-    precision, recall = _ratio(hits, counts.sum(axis=0)), _ratio(hits, counts.sum(axis=1))
-    f1 = _ratio(2 * precision * recall, precision + recall)
-    own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    metrics = {
-        "loss": float(-np.log(np.maximum(own, LEAST_PROBABILITY)).mean()),
-        "accuracy": float(hits.sum() / len(labels)),
-        "precision": float(precision.mean()),
-        "recall": float(recall.mean()),
-        "f1": float(f1.mean()),
-    }
-    classes = tuple(
-        evaluations.ClassResult(name, tuple(row), *map(float, values))
-        for name, row, *values in zip(names, counts.tolist(), precision, recall, f1, strict=True)
-    )
-    return evaluations.Evaluation(dataset, split, len(labels), metrics, classes)
-
-
-def _ratio(part: Array, whole: Array) -> npt.NDArray[np.float64]:
-    """0 where the whole is 0, as scikit-learn's zero_division=0."""
-    return np.divide(part, whole, out=np.zeros(len(part)), where=whole != 0)
 
 
 def _refuse(field: str, description: str) -> errors.InvalidArgument:

@@ -43,6 +43,10 @@ class Learner(Protocol):
         """The same sums without learning; deterministic."""
         ...
 
+    def take_scores(self) -> dict[str, float]:
+        """Metrics that are no sums, of all samples that were learnt or evaluated since they were last taken."""
+        ...
+
     def weights(self) -> dict[str, torch.Tensor]:
         """What is published, by name; live tensors."""
         ...

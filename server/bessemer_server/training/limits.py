@@ -30,6 +30,8 @@ class Limits:
     """Kinds of optimizer, and the options of each; None: every one."""
     reason: str = ""
     """Why no others, as the end of a sentence."""
+    losses: frozenset[str] | None = None
+    """None: every one, where the field is honoured."""
 
     def check(
         self, config: TrainingConfig, kind: str, options: OptimizerOptions
@@ -38,6 +40,9 @@ class Limits:
         for name, field in TrainingConfig.model_fields.items():
             if name not in self.fields and getattr(config, name) != field.get_default():
                 yield errors.Violation(name, f"cannot be set for {config.architecture}: {self.reason}")
+        if self.losses is not None and config.loss not in self.losses:
+            known = ", ".join(sorted(self.losses))
+            yield errors.Violation("loss", f"must be one of {known}, but is {config.loss!r}: {self.reason}")
         if self.optimizers is not None:
             yield from self._check_optimizer(self.optimizers, kind, options)
 
@@ -61,9 +66,10 @@ LIMITS: Mapping[str, Limits] = {
         BASICS, reason="two networks that learn against each other do not take it; leave it out"
     ),
     "numpy": Limits(
-        BASICS | {"early_stopping"},
+        BASICS | {"early_stopping", "loss", "metrics"},
         {"sgd": SGD, "adam": ADAM},
         "the network in NumPy does not have it; leave it out, or train mlp",
+        frozenset({"cross_entropy", "binary_cross_entropy"}),
     ),
 }
 """By name of the learner, as architectures give it."""

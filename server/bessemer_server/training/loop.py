@@ -24,6 +24,7 @@ def run(
         resolved = resolving.resolve(spec, environment.uploaded, environment.bases)
         device = devices.prepare(environment.device, environment.threads)
         parts = _load(resolved, environment)
+        resolved = resolved.weigh(parts.train.labels)
         preprocessed = preprocessing.learn(resolved.source, parts.train, resolved.info)
         parts = parts.map(lambda samples: preprocessing.encode(samples, preprocessed))
         if resume is None:  # otherwise the snapshot has them

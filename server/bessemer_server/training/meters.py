@@ -66,14 +66,14 @@ class EpochMeter:
 
 
 def evaluate(learner: Learner, samples: Batch) -> dict[str, float]:
-    """Means over all samples, without learning."""
+    """Means over all samples, and scores of them, without learning."""
     meter = EpochMeter(waiting_limit=1)
     for start in range(0, len(samples), EVALUATION_BATCH):
         end = start + EVALUATION_BATCH
         batch = Batch(samples.inputs[start:end], samples.labels[start:end])
         meter.add(0, 0, len(batch), learner.evaluate(batch))
     meter.read()
-    return meter.means()
+    return meter.means() | learner.take_scores()
 
 
 def points(

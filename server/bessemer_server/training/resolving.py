@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import pydantic
 
 from bessemer_server.architectures import kinds as architectures
@@ -15,7 +17,10 @@ from bessemer_server.layers import lists, networks, trained
 from bessemer_server.layers.options import Options, violations
 from bessemer_server.training import limits, token_ids
 from bessemer_server.training.config import TextConfig, TrainingConfig
+from bessemer_server.training.objectives import endings, weighting
+from bessemer_server.training.objectives import kinds as losses
 from bessemer_server.training.optimizers import kinds as optimizers
+from bessemer_server.training.scores import kinds as scores
 
 T = TypeVar("T", bound=registry.Named)
 P = TypeVar("P", bound=Options)
@@ -39,6 +44,13 @@ class Resolved:
     sizes: splits.Sizes
     opponent: networks.Network | None = None
     """What a generator learns against; on torch's meta device."""
+    class_weights: tuple[float, ...] | None = None
+    """By index of the class; None: all alike. Known from `weigh` on."""
+
+    def weigh(self, labels: npt.NDArray[np.int64]) -> Resolved:
+        """The same with class weights, which may depend on the labels of the training split."""
+        weights = weighting.resolve(self.config.class_weights, self.info.labels, labels)
+        return dataclasses.replace(self, class_weights=weights)
 
     @property
     def effective_spec(self) -> dict[str, Any]:
@@ -66,13 +78,15 @@ def resolve(
     optimizer, optimizer_options = checker.optimizer(config.optimizer)
     options = checker.options(architecture.options, config.options, "options") if architecture else None
     sizes = checker.sizes(config, source) if source else None
-    checker.early_stopping(config)
+    checker.measured(config, source)
     if architecture and optimizer and optimizer_options:
         checker.limits(architecture, config, optimizer, optimizer_options)
     config, info = checker.text(config, source)
     network = None
     if architecture and info and checker.fits(architecture, info) and options:
-        network = checker.network(architecture, options, info)
+        network = checker.network(architecture, options, info, config.loss)
+    if info:
+        checker.objective(config, network, info)
     if checker.found:
         raise errors.InvalidArgument(violations=checker.found)
     # What is None has left a violation.
@@ -178,9 +192,23 @@ class _Checker:
             )
         return sizes
 
-    def early_stopping(self, config: TrainingConfig) -> None:
+    def objective(
+        self, config: TrainingConfig, network: networks.Network | None, info: plans.DatasetInfo
+    ) -> None:
+        self.found.extend(weighting.find_faults(config.class_weights, info.labels))
+        if self.entry(losses.REGISTRY, config.loss, "loss") and (
+            fault := endings.find_fault(config.loss, network, info)
+        ):
+            self.reject("loss", fault)
+
+    def measured(self, config: TrainingConfig, source: sources.Source | None) -> None:
+        self.found.extend(scores.find_faults(config.metrics, len(source.info.labels) if source else None))
         rule = config.early_stopping
-        if rule and rule.monitor.startswith("val/") and not config.validation_split:
+        names = [*scores.ALWAYS, *config.metrics]
+        measured = [f"{split}/{name}" for split in ("train", "val") for name in names]
+        if rule and rule.monitor not in measured:
+            self.reject("early_stopping.monitor", scores.explain_unmeasured(rule.monitor, measured))
+        elif rule and rule.monitor.startswith("val/") and not config.validation_split:
             self.reject(
                 "early_stopping.monitor",
                 f"{rule.monitor} is not measured, because validation_split is 0; set a validation_split, or "
@@ -221,13 +249,20 @@ class _Checker:
         return info.kind in architecture.takes
 
     def network(
-        self, architecture: architectures.Architecture[Any], options: Options, info: plans.DatasetInfo
+        self,
+        architecture: architectures.Architecture[Any],
+        options: Options,
+        info: plans.DatasetInfo,
+        loss: str,
     ) -> networks.Network | None:
         path = f"options.{architecture.list_option}" if architecture.list_option else "options"
         adversary = architecture.adversary
         shape = adversary.latent_shape(options) if adversary else info.shape
         try:
-            layers = lists.parse(trained.fill(architecture.layers(options, info), self._bases), path)
+            entries = architecture.layers(options, info)
+            if endings.wants_one_unit(loss, architecture, info):
+                entries = endings.with_one_unit(entries)
+            layers = lists.parse(trained.fill(entries, self._bases), path)
             for index, description in (faults := list(token_ids.find_faults(layers, info))):
                 self.reject(f"{path}[{index}]" if architecture.list_option else path, description)
             if faults:

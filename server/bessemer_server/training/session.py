@@ -125,7 +125,8 @@ class Session:
 
     def _end_epoch(self) -> None:
         self._read_steps()
-        values = {f"train/{name}": value for name, value in self._meter.means().items()}
+        learnt = self._meter.means() | self._learner.take_scores()
+        values = {f"train/{name}": value for name, value in learnt.items()}
         if self._validation is not None:
             measured = meters.evaluate(self._learner, self._validation)
             self._check_finite(measured, self._step, self._epoch)

@@ -23,6 +23,10 @@ def test_everything_that_is_set_is_in_the_specification():
         text={"vocabulary": np.int64(500), "length": 20},
         validation_split=0.25,
         test_split=np.float32(0.5),
+        loss="cross_entropy",
+        label_smoothing=0.25,
+        class_weights={0: 2, 1: 0.5},
+        metrics=("f1", "top_3_accuracy"),
     )
     assert _calls.spec_to_dict(spec) == {
         "architecture": "mnist_cnn",
@@ -36,6 +40,10 @@ def test_everything_that_is_set_is_in_the_specification():
         "text": {"vocabulary": 500, "length": 20},
         "validation_split": 0.25,
         "test_split": 0.5,
+        "loss": "cross_entropy",
+        "label_smoothing": 0.25,
+        "class_weights": {"0": 2.0, "1": 0.5},
+        "metrics": ["f1", "top_3_accuracy"],
     }
 
 
@@ -59,12 +67,15 @@ def test_all_wrong_types_are_named_at_once():
         "batch_size": True,
         "seed": 2**70,
         "validation_split": "a tenth",
+        "class_weights": {"cat": "much"},
+        "metrics": "f1",
     }
     with pytest.raises(errors.InvalidArgument) as refused:
         _calls.build_spec(**wrong)
     assert [violation.field for violation in refused.value.violations] == [
         *("architecture", "dataset", "options", "epochs", "batch_size", "seed", "validation_split"),
         *("optimizer", "early_stopping.patience", "early_stopping.patient"),
+        *("class_weights.cat", "metrics"),
     ]
     assert "epochs: must be an integer, but is 'five'" in str(refused.value)
 

@@ -19,6 +19,9 @@ from bessemer.cli import paths
         (['options.layers=["flatten"]'], {"options": {"layers": ["flatten"]}}),
         (["options.activation=relu"], {"options": {"activation": "relu"}}),
         (["early_stopping.monitor=val/loss"], {"early_stopping": {"monitor": "val/loss"}}),
+        (["metrics=f1,roc_auc"], {"metrics": ["f1", "roc_auc"]}),
+        (["class_weights=balanced"], {"class_weights": "balanced"}),
+        (["class_weights.a.b=2"], {"class_weights": {"a.b": 2}}),
         (["options.name=a=b"], {"options": {"name": "a=b"}}),
     ],
 )
@@ -34,6 +37,8 @@ def test_a_specification_is_shown_as_the_assignments_that_make_it():
         "early_stopping": {"monitor": "val/loss"},
         "text": {"length": 20},
         "test_split": 0.2,
+        "metrics": ["f1"],
+        "class_weights": {"St. Bernard": 2.5},
     }
     shown = paths.flatten({"architecture": "mlp", "dataset": "iris", "early_stopping": None, **spec})
     assert "optimizer.learning_rate=0.05" in shown

@@ -30,6 +30,10 @@ SPEC = {
     "validation_split": 0.1,
     "test_split": 0.0,
     "text": {"vocabulary": 500, "length": 20},
+    "loss": "mse",
+    "label_smoothing": 0.1,
+    "class_weights": {"cat": 2.0, "3": 0.0},
+    "metrics": ["f1", "top_3_accuracy"],
 }
 
 
@@ -44,7 +48,7 @@ def test_what_the_client_did_not_set_stays_unset():
 
 @pytest.mark.parametrize("name", convert.SCALARS)
 def test_a_field_set_to_its_zero_is_still_set(name):
-    spec = {"architecture": "mlp", "dataset": "iris", name: 0}
+    spec = {"architecture": "mlp", "dataset": "iris", name: "" if name == "loss" else 0}
     assert convert.spec_from_wire(convert.spec_to_wire(spec)) == spec
 
 
@@ -57,6 +61,21 @@ def test_json_survives_a_struct_up_to_the_difference_between_1_and_1_0(values):
 def test_settings_for_texts_keep_just_what_was_set(text):
     spec = {"architecture": "lstm_classifier", "dataset": "imdb", "text": text}
     assert convert.spec_from_wire(convert.spec_to_wire(spec)) == spec
+
+
+@pytest.mark.parametrize("weights", ["balanced", {}, {"cat": 2.0}])
+def test_class_weights_are_balanced_or_by_label(weights):
+    spec = {"architecture": "mlp", "dataset": "iris", "class_weights": weights}
+    assert convert.spec_from_wire(convert.spec_to_wire(spec)) == spec
+
+
+def test_class_weights_that_are_both_balanced_and_given_are_refused():
+    message = jobs_pb2.TrainingSpec(architecture="mlp", dataset="iris")
+    message.class_weights.balanced = True
+    message.class_weights.weights["cat"] = 1.0
+    with pytest.raises(errors.InvalidArgument) as refused:
+        convert.spec_from_wire(message)
+    assert [violation.field for violation in refused.value.violations] == ["class_weights"]
 
 
 def test_a_struct_holds_nan_and_infinity():

@@ -43,18 +43,18 @@ def test_counts_and_ratios_are_those_of_scikit_learn():
     rng = np.random.default_rng(0)
     labels, predicted = rng.integers(0, 5, 300), rng.integers(0, 4, 300)  # class 4 is never predicted
     probabilities = np.eye(5, dtype=np.float32)[predicted] * 0.6 + 0.08
-    found = evaluation._measure(probabilities, labels, list("abcde"), "x", "test")
+    metrics, classes = evaluation.measure(probabilities, labels, list("abcde"), {"metrics": ["roc_auc"]})
     matrix = sklearn.metrics.confusion_matrix(labels, predicted, labels=range(5))
-    assert [list(c.predicted) for c in found.classes] == matrix.tolist()
+    assert [list(c.predicted) for c in classes] == matrix.tolist()
     wanted = sklearn.metrics.precision_recall_fscore_support(
         labels, predicted, labels=range(5), zero_division=0
     )
     for values, name in zip(wanted, ("precision", "recall", "f1"), strict=False):
-        assert [getattr(c, name) for c in found.classes] == pytest.approx(list(values))
-        assert found.metrics[name] == pytest.approx(values.mean())
-    assert found.metrics["loss"] == pytest.approx(
-        sklearn.metrics.log_loss(labels, probabilities, labels=range(5))
-    )
+        assert [getattr(c, name) for c in classes] == pytest.approx(list(values))
+        assert metrics[name] == pytest.approx(values.mean())
+    assert metrics["loss"] == pytest.approx(sklearn.metrics.log_loss(labels, probabilities, labels=range(5)))
+    area = sklearn.metrics.roc_auc_score(labels, probabilities, multi_class="ovr")
+    assert metrics["roc_auc"] == pytest.approx(area)
 
 
 def test_each_split_has_its_own_samples(trained, tmp_path):

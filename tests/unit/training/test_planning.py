@@ -48,6 +48,10 @@ def test_the_effective_specification_has_every_default():
         "early_stopping": None,
         "validation_split": 0.1,
         "test_split": 0.2,
+        "loss": "cross_entropy",
+        "label_smoothing": 0.0,
+        "class_weights": None,
+        "metrics": [],
         "text": None,
     }
 

@@ -31,6 +31,14 @@ SPECS = {
     "in numpy": {
         **DIGITS, "architecture": "numpy_mlp", "options": {"hidden": [16], "dropout": 0.3, "l2": 1e-4}, "epochs": 3
     },
+    "metrics, class weights, smoothed": {
+        **QUICK, "metrics": ["f1", "roc_auc", "top_2_accuracy"], "class_weights": "balanced", "label_smoothing": 0.1,
+        "early_stopping": {"monitor": "train/f1"},
+    },
+    "one unit, metrics, in numpy": {
+        "architecture": "numpy_mlp", "dataset": "breast_cancer", "epochs": 2, "batch_size": 50, "options": {"hidden": [8]},
+        "loss": "binary_cross_entropy", "metrics": ["f1", "roc_auc"],
+    },
     "plain sgd": {
         **DIGITS, "architecture": "mlp", "options": {"hidden": []}, "epochs": 2,
         "optimizer": {"kind": "sgd"}, "validation_split": 0,

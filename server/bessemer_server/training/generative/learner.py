@@ -101,6 +101,10 @@ class GenerativeLearner:
         on_real = discriminator(pixels.to_signed(self._preprocess(batch.inputs)))
         return _sums(_bce(on_fakes, 1.0), self._judge(on_real, on_fakes), len(batch))
 
+    def take_scores(self) -> dict[str, float]:
+        """See `Learner`: none."""
+        return {}
+
     def weights(self) -> dict[str, torch.Tensor]:
         """See `Learner`: the generator's."""
         return dict(self._generator.network.state_dict())

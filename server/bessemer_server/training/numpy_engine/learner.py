@@ -17,6 +17,7 @@ from bessemer_server.training import classifier, randomness
 from bessemer_server.training.learner import Batch, Sums
 from bessemer_server.training.numpy_engine import losses, network, updates
 from bessemer_server.training.resolving import Resolved
+from bessemer_server.training.scores import collecting
 
 Array = npt.NDArray[Any]
 CPU = torch.device("cpu")
@@ -35,6 +36,8 @@ class NumpyClassifier:
         self._preprocessing = preprocessed
         self._preprocess = preprocessing.Preprocessor(preprocessed, CPU)
         self._device = device
+        self._loss = losses.LOSSES[resolved.config.loss]
+        self._scores = collecting.Collector(resolved.config.metrics, CPU)
         layers = lists.to_json(resolved.network.layers)
         self._network = network.Network(
             layers, math.prod(resolved.info.shape), np.float32, resolved.options.l2
@@ -59,7 +62,7 @@ class NumpyClassifier:
             return kept.div_(1 - rate).numpy()
 
         labels = batch.labels.cpu().numpy()
-        loss, logits = self._network.learn(self._inputs(batch), labels, losses.cross_entropy, draw)
+        loss, logits = self._network.learn(self._inputs(batch), labels, self._loss, draw)
         self._rule.update(self._network.flat, self._network.gradient, self.learning_rate)
         return self._sums(loss, logits, labels)
 
@@ -67,7 +70,11 @@ class NumpyClassifier:
         """See `Learner`; without the penalty."""
         labels = batch.labels.cpu().numpy()
         logits = self._network.forward(self._inputs(batch))
-        return self._sums(losses.cross_entropy(logits, labels)[0], logits, labels)
+        return self._sums(self._loss(logits, labels)[0], logits, labels)
+
+    def take_scores(self) -> dict[str, float]:
+        """See `Learner`."""
+        return self._scores.take()
 
     def weights(self) -> dict[str, torch.Tensor]:
         """See `Learner`."""
@@ -79,15 +86,17 @@ class NumpyClassifier:
             array[...] = weights[name].cpu().numpy()
 
     def state(self) -> dict[str, torch.Tensor]:
-        """See `Learner`: `model/<parameter>`, and `optimizer/<slot>` of all parameters in one."""
+        """See `Learner`: `model/<parameter>`, and `optimizer/<slot>` of all parameters in one, `scores/...` within an epoch."""
         slots = {f"optimizer/{name}": torch.from_numpy(array) for name, array in self._rule.slots.items()}
-        return {f"model/{name}": tensor for name, tensor in self.weights().items()} | slots
+        model = {f"model/{name}": tensor for name, tensor in self.weights().items()}
+        return model | slots | self._scores.state()
 
     def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
         """See `Learner`."""
         self.load_weights({n.removeprefix("model/"): t for n, t in state.items() if n.startswith("model/")})
         for name, array in self._rule.slots.items():
             array[...] = state[f"optimizer/{name}"].numpy()
+        self._scores.load_state(state)
 
     def definition(self) -> dict[str, Any]:
         """See `Learner`."""
@@ -97,6 +106,9 @@ class NumpyClassifier:
         return self._preprocess(batch.inputs.cpu()).numpy()
 
     def _sums(self, loss: float, logits: Array, labels: Array) -> Sums:
-        hits = float((logits.argmax(axis=1) == labels).sum())
+        scores = networks.class_logits(torch.from_numpy(logits))
+        true = torch.from_numpy(labels)
+        self._scores.add(scores, true)
+        hits = float((scores.argmax(dim=1) == true).sum())
         sums = torch.tensor([loss * len(labels), hits], dtype=torch.float64, device=self._device)
         return {"loss": sums[0], "accuracy": sums[1]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,11 @@ def cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
     return float(losses.mean(dtype=np.float64)), gradient / len(labels)
 
 
+def cross_entropy_of_one(logits: Array, labels: Array) -> tuple[float, Array]:
+    """`binary_cross_entropy` of logits [N, 1] for labels [N], 0 or 1."""
+    return binary_cross_entropy(logits, labels[:, None].astype(logits.dtype))
+
+
 def binary_cross_entropy(logits: Array, targets: Array) -> tuple[float, Array]:
     """Of sigmoid(logits [N, 1]) and targets [N, 1] in [0, 1]; its gradient is (p - target) / N.
 
@@ -30,3 +36,10 @@ def binary_cross_entropy(logits: Array, targets: Array) -> tuple[float, Array]:
     losses = np.log1p(np.exp(-np.abs(logits))) + np.maximum(logits, 0) - logits * targets
     gradient: Array = (activations.sigmoid(logits) - targets) / len(targets)
     return float(losses.mean(dtype=np.float64)), gradient
+
+
+LOSSES: Mapping[str, Callable[[Array, Array], tuple[float, Array]]] = {
+    "cross_entropy": cross_entropy,
+    "binary_cross_entropy": cross_entropy_of_one,
+}
+"""By name, of logits and labels [N]; the second for networks that end in one unit."""

@@ -22,7 +22,7 @@ Draw = Callable[[int, tuple[int, ...], float], Array]
 
 
 class Network:
-    """Layers from a layer list, without its final softmax: it gives logits."""
+    """Layers from a layer list, without its final softmax, or sigmoid of one unit: it gives logits."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Network:
         """By name as PyTorch has it: views into `flat`."""
         self.gradients = _views(self.gradient, shapes)
         """The same of `gradient`."""
-        self._layers = [self._build(*entry) for entry in _entries(_without_final_softmax(layer_list))]
+        self._layers = [self._build(*entry) for entry in _entries(_without_final_activation(layer_list))]
 
     def forward(self, inputs: Array) -> Array:
         """[N, ...] → logits [N, K]; no dropout."""
@@ -112,9 +112,9 @@ def _views(flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Arra
     return found
 
 
-def _without_final_softmax(layer_list: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _without_final_activation(layer_list: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     *first, last = layer_list
     options = last.get("dense", {})
-    if options.get("activation") == "softmax":
+    if options.get("activation") == ("sigmoid" if options.get("units") == 1 else "softmax"):
         last = {"dense": {**options, "activation": "linear"}}
     return [*first, last]
