@@ -109,10 +109,17 @@ class Client:
         return Job(self._transport, self._transport.call(self._transport.jobs.CreateJob, request))
 
     def summary(
-        self, architecture: str, *, dataset: str, options: Mapping[str, Any] | None = None
+        self,
+        architecture: str,
+        *,
+        dataset: str,
+        options: Mapping[str, Any] | None = None,
+        loss: str | None = None,
     ) -> catalog.Summary:
         """Layers, shapes and parameter counts of a model, before any training. Raises as `train`."""
-        request = catalog_pb2.SummarizeModelRequest(spec=_calls.build_spec(architecture, dataset, options))
+        request = catalog_pb2.SummarizeModelRequest(
+            spec=_calls.build_spec(architecture, dataset, options, loss=loss)
+        )
         return catalog.parse_summary(self._transport.call(self._transport.catalog.SummarizeModel, request))
 
     def architectures(self) -> list[catalog.Architecture]:

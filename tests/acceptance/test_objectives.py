@@ -66,6 +66,12 @@ def test_one_unit_predicts_a_probability_of_each_class_and_is_evaluated_as_it_wa
     assert found.confusion_matrix.shape == (2, 2)
 
 
+def test_a_summary_ends_as_the_loss_wants(client):
+    plain = client.summary("mlp", dataset="breast_cancer")
+    binary = client.summary("mlp", dataset="breast_cancer", loss="binary_cross_entropy")
+    assert plain.parameters - binary.parameters == 129
+
+
 def test_every_fault_is_named_by_its_path(client):
     with pytest.raises(bessemer.InvalidArgument) as refused:
         client.train(

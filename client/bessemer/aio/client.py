@@ -108,10 +108,17 @@ class Client:
         return Job(self._transport, await self._transport.call(self._transport.jobs.CreateJob, request))
 
     async def summary(
-        self, architecture: str, *, dataset: str, options: Mapping[str, Any] | None = None
+        self,
+        architecture: str,
+        *,
+        dataset: str,
+        options: Mapping[str, Any] | None = None,
+        loss: str | None = None,
     ) -> catalog.Summary:
         """Layers, shapes and parameter counts of a model, before any training. Raises as `train`."""
-        request = catalog_pb2.SummarizeModelRequest(spec=_calls.build_spec(architecture, dataset, options))
+        request = catalog_pb2.SummarizeModelRequest(
+            spec=_calls.build_spec(architecture, dataset, options, loss=loss)
+        )
         return catalog.parse_summary(
             await self._transport.call(self._transport.catalog.SummarizeModel, request)
         )

@@ -18,7 +18,11 @@ from bessemer.cli.session import Session
 @click.argument("architecture")
 @click.option("--dataset", "-d", required=True, help="What it would be trained on.")
 @click.option(
-    "--set", "assignments", metavar="PATH=VALUE", multiple=True, help="An option: options.dropout=0.3."
+    "--set",
+    "assignments",
+    metavar="PATH=VALUE",
+    multiple=True,
+    help="An option: options.dropout=0.3; or loss=NAME.",
 )
 @render.as_json
 @click.pass_obj
@@ -29,8 +33,10 @@ def summary(
 
     Nothing is trained for it.
     """
-    options = paths.parse(assignments).get("options")
-    found = session.client.summary(architecture, dataset=dataset, options=options)
+    settings = paths.parse(assignments)
+    found = session.client.summary(
+        architecture, dataset=dataset, options=settings.get("options"), loss=settings.get("loss")
+    )
     if as_json:
         render.print_json(found)
     else:

@@ -78,14 +78,14 @@ def resolve(
     optimizer, optimizer_options = checker.optimizer(config.optimizer)
     options = checker.options(architecture.options, config.options, "options") if architecture else None
     sizes = checker.sizes(config, source) if source else None
-    checker.measured(config, source)
+    checker.measured(config, source, architecture)
     if architecture and optimizer and optimizer_options:
         checker.limits(architecture, config, optimizer, optimizer_options)
     config, info = checker.text(config, source)
     network = None
     if architecture and info and checker.fits(architecture, info) and options:
         network = checker.network(architecture, options, info, config.loss)
-    if info:
+    if architecture and info and not architecture.adversary:
         checker.objective(config, network, info)
     if checker.found:
         raise errors.InvalidArgument(violations=checker.found)
@@ -201,7 +201,14 @@ class _Checker:
         ):
             self.reject("loss", fault)
 
-    def measured(self, config: TrainingConfig, source: sources.Source | None) -> None:
+    def measured(
+        self,
+        config: TrainingConfig,
+        source: sources.Source | None,
+        architecture: architectures.Architecture[Any] | None,
+    ) -> None:
+        if architecture and architecture.adversary:  # it has no classes, and metrics of its own
+            return
         self.found.extend(scores.find_faults(config.metrics, len(source.info.labels) if source else None))
         rule = config.early_stopping
         names = [*scores.ALWAYS, *config.metrics]

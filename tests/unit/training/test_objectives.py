@@ -10,6 +10,7 @@ import sklearn.metrics
 
 from bessemer_server.data import sources, splits
 from bessemer_server.domain import errors, metrics
+from bessemer_server.layers import networks
 from bessemer_server.training import inference, resolving
 from tests.unit.training import recording
 
@@ -143,5 +144,13 @@ def test_one_unit_is_refused_where_each_class_needs_a_score():
 
 
 def test_a_generator_takes_no_loss_and_no_metrics():
-    found = violations({"architecture": "dcgan", "dataset": "digits", "loss": "mse", "metrics": ["f1"]})
-    assert set(found) == {"loss", "metrics"}
+    spec = {"architecture": "dcgan", "dataset": "digits"}
+    with pytest.raises(errors.InvalidArgument) as caught:
+        resolving.resolve({**spec, "loss": "binary_cross_entropy", "metrics": ["top_99_accuracy"]})
+    assert [violation.field for violation in caught.value.violations] == ["loss", "metrics"]
+
+
+def test_one_unit_reads_films_reviews_too():
+    reviews = {"architecture": "lstm_classifier", "dataset": "imdb", "loss": "binary_cross_entropy"}
+    network = resolving.resolve(reviews).network
+    assert sum(row.parameters for row in networks.summarise(network)) == 1_117_506 - 129
