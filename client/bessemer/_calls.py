@@ -60,6 +60,7 @@ ADDRESS = re.compile(r"(unix|dns|ipv4|ipv6):.+|(\[[\da-fA-F:.]+\]|[^:/\s\[\]]+):
 INT32, INT64 = 2**31 - 1, 2**63 - 1
 INTEGERS = {"epochs": INT32, "batch_size": INT32, "seed": INT64}
 FRACTIONS = ("validation_split", "test_split", "label_smoothing")
+NAMES = ("loss", "validation_dataset")
 
 
 def check_address(address: str) -> None:
@@ -91,6 +92,7 @@ def build_spec(
     *,
     text: Mapping[str, Any] | None = None,
     loss: str | None = None,
+    validation_dataset: str | None = None,
     class_weights: str | Mapping[str, float] | Mapping[int, float] | None = None,
     metrics: Sequence[str] | None = None,
     **scalars: Any,
@@ -113,8 +115,9 @@ def build_spec(
         )
         if checked is not None:
             setattr(spec, name, checked)
-    if loss is not None:
-        spec.loss = found.check_text("loss", loss)
+    for name, text_value in (("loss", loss), ("validation_dataset", validation_dataset)):
+        if text_value is not None:
+            setattr(spec, name, found.check_text(name, text_value))
     for value, fill in (
         (optimizer, _set_optimizer),
         (early_stopping, _set_early_stopping),
@@ -333,7 +336,7 @@ def spec_to_dict(spec: jobs_pb2.TrainingSpec) -> dict[str, Any]:
     found: dict[str, Any] = {"architecture": spec.architecture, "dataset": spec.dataset}
     if spec.HasField("options"):
         found["options"] = struct_to_dict(spec.options)
-    for name in (*INTEGERS, *FRACTIONS):
+    for name in (*INTEGERS, *FRACTIONS, *NAMES):
         if spec.HasField(name):
             found[name] = getattr(spec, name)
     if spec.HasField("optimizer"):
@@ -344,8 +347,6 @@ def spec_to_dict(spec: jobs_pb2.TrainingSpec) -> dict[str, Any]:
             "monitor": rule.monitor,
             **{name: getattr(rule, name) for name in ("patience", "min_delta") if rule.HasField(name)},
         }
-    if spec.HasField("loss"):
-        found["loss"] = spec.loss
     if spec.HasField("class_weights"):
         weights = spec.class_weights
         found["class_weights"] = "balanced" if weights.balanced else dict(weights.weights)

@@ -119,3 +119,22 @@ def test_a_data_set_that_a_job_needs_stays_until_the_job_has_ended(client):
     with pytest.raises(bessemer.JobFailed):
         job.wait()
     client.datasets.delete("needed")
+
+
+def test_a_table_of_its_own_validates_a_model_of_another(client):
+    x = np.random.default_rng(2).normal(size=(90, 2)).astype("float32")
+    y = (x[:, 0] > 0).astype(int)
+    client.datasets.upload("seen", (x[:60], y[:60]))
+    client.datasets.upload("unseen", (x[60:], y[60:]))
+    job = client.train(
+        "mlp", dataset="seen", validation_dataset="unseen", epochs=3, batch_size=12, test_split=0
+    )
+    job.wait()
+    assert len(job.history["val/accuracy"]) == 3
+    assert job.progress.steps == 3 * 5
+    assert job.effective_spec["validation_dataset"] == "unseen"
+    measured = job.model.evaluate("unseen", split="train").metrics["accuracy"]
+    assert measured == pytest.approx(job.metrics["val/accuracy"])
+    with pytest.raises(bessemer.InvalidArgument, match="did you mean unseen") as refused:
+        client.train("mlp", dataset="seen", validation_dataset="unsen")
+    assert [violation.field for violation in refused.value.violations] == ["validation_dataset"]

@@ -104,6 +104,18 @@ async def test_a_job_keeps_its_data_set_until_it_ends(store: Store) -> None:
     assert (await store.get_job(job.id)).dataset_digest == made.digest
 
 
+async def test_a_job_keeps_what_it_is_validated_on_too(store: Store) -> None:
+    made = await store.create_dataset(content(), samples.START)
+    job = await samples.create(store, validation_digest=made.digest)
+    assert (await store.get_job(job.id)).validation_digest == made.digest
+    with pytest.raises(errors.FailedPrecondition, match=r"job-1 \(digits, QUEUED\)"):
+        await store.delete_dataset("flowers")
+    await store.request_cancel(job.id, samples.START)
+    await store.delete_dataset("flowers")
+    with pytest.raises(errors.FailedPrecondition, match="submit again"):
+        await samples.create(store, "job-2", validation_digest=made.digest)
+
+
 async def test_a_job_on_a_data_set_that_is_gone_is_refused(store: Store) -> None:
     made = await store.create_dataset(content(), samples.START)
     await store.delete_dataset("flowers")

@@ -58,6 +58,7 @@ class Client:
         metrics: Sequence[str] | None = None,
         text: Mapping[str, Any] | None = None,
         validation_split: float | None = None,
+        validation_dataset: str | None = None,
         test_split: float | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
@@ -79,6 +80,7 @@ class Client:
             metrics: measured beside loss and accuracy: `top_5_accuracy`, `precision`, `recall`, `f1`, `roc_auc`.
             text: of a data set of texts: `vocabulary` (10,000 words) and `length` (the last 100 of each text).
             validation_split: share of the training split held out for validation.
+            validation_dataset: a data set to validate on in place of that share, with the same kind, shape and labels.
             test_split: share held out for testing, where the data set has no test split of its own.
             idempotency_key: the same key with the same arguments gives the same job, for ever; made when absent.
 
@@ -102,6 +104,7 @@ class Client:
             batch_size=batch_size,
             seed=seed,
             validation_split=validation_split,
+            validation_dataset=validation_dataset,
             test_split=test_split,
         )
         request = _calls.build_create(spec, name, idempotency_key)

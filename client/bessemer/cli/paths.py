@@ -22,6 +22,7 @@ KEYS = (
     "metrics",
     "text",
     "validation_split",
+    "validation_dataset",
     "test_split",
 )
 

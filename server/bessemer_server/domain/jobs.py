@@ -80,6 +80,14 @@ class NewJob:
     """Digest of the request's body: the same key with another fingerprint is refused."""
     dataset_digest: str = ""
     """The content of the uploaded data set that it trains on; empty for one that comes with the service."""
+    validation_digest: str = ""
+    """The same of its `validation_dataset`."""
+
+    @property
+    def pins(self) -> Mapping[str, str]:
+        """The digest of each uploaded data set that it needs, by the field of the specification that names it."""
+        digests = {"dataset": self.dataset_digest, "validation_dataset": self.validation_digest}
+        return {field: digest for field, digest in digests.items() if digest}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -108,6 +116,8 @@ class Job:
     """Number of the job's last event."""
     dataset_digest: str = ""
     """See `NewJob.dataset_digest`."""
+    validation_digest: str = ""
+    """See `NewJob.validation_digest`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

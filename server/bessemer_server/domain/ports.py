@@ -184,9 +184,10 @@ class Planner(Protocol):
         spec: Mapping[str, Any],
         uploaded: DatasetInfo | None = None,
         bases: Mapping[str, Base] = NO_BASES,
+        validation: DatasetInfo | None = None,
     ) -> Plan:
-        """`uploaded`: the data set that the specification names, unless it comes with the service; `bases`: the models that
-        it begins with, by reference. Raises `InvalidArgument` with every violation, `Unavailable` while it restarts.
+        """`uploaded`: the data set that the specification names, unless it comes with the service, as is `validation` for
+        the one to validate on; `bases`: the models that it begins with, by reference. Raises `InvalidArgument` with every violation, `Unavailable` while it restarts.
         """
         ...
 

@@ -25,11 +25,13 @@ class PlannerClient:
         spec: Mapping[str, Any],
         uploaded: plans.DatasetInfo | None = None,
         bases: Mapping[str, Base] = NO_BASES,
+        validation: plans.DatasetInfo | None = None,
     ) -> plans.Plan:
         """See `ports.Planner.plan`."""
         arguments = {
             "spec": spec,
             "uploaded": dataclasses.asdict(uploaded) if uploaded else None,
+            "validation": dataclasses.asdict(validation) if validation else None,
             "bases": {reference: dataclasses.asdict(base) for reference, base in bases.items()},
         }
         answer, _ = await self._helper.call("plan", arguments)

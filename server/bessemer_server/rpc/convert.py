@@ -11,7 +11,16 @@ from bessemer_server.domain import checkpoints, datasets, errors, events, jobs, 
 from bessemer_server.domain.evaluations import Evaluation
 from bessemer_server.rpc import structs
 
-SCALARS = ("epochs", "batch_size", "seed", "validation_split", "test_split", "loss", "label_smoothing")
+SCALARS = (
+    "epochs",
+    "batch_size",
+    "seed",
+    "validation_split",
+    "test_split",
+    "loss",
+    "label_smoothing",
+    "validation_dataset",
+)
 """Fields of TrainingSpec with presence, under the same name in JSON."""
 
 

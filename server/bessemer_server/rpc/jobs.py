@@ -42,7 +42,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         """Check, resolve, store."""
         spec = convert.spec_from_wire(request.job.spec)
         name = request.job.name or f"{spec['architecture']}-{spec['dataset']}"
-        effective_spec, uploaded = await self._check(request, spec, name)
+        effective_spec, uploads = await self._check(request, spec, name)
         if request.validate_only:
             return pb.Job(
                 name=name, spec=request.job.spec, effective_spec=convert.spec_to_wire(effective_spec)
@@ -55,7 +55,8 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
                 effective_spec=effective_spec,
                 request_id=request.request_id,
                 fingerprint=_fingerprint(name, spec),
-                dataset_digest=uploaded.digest if uploaded else "",
+                dataset_digest=_digest(uploads.get("dataset")),
+                validation_digest=_digest(uploads.get("validation_dataset")),
             ),
             utc_now(),
         )
@@ -64,8 +65,8 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
 
     async def _check(
         self, request: pb.CreateJobRequest, spec: dict[str, Any], name: str
-    ) -> tuple[Mapping[str, Any], Dataset | None]:
-        """The effective specification, and its data set where that was uploaded. Raises with the violations of all fields at once."""
+    ) -> tuple[Mapping[str, Any], Mapping[str, Dataset]]:
+        """The effective specification, and its data sets that were uploaded, by field. Raises with the violations of all fields at once."""
         violations = []
         if request.job.name and not NAME.fullmatch(name):
             description = (
@@ -78,12 +79,12 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
                 errors.Violation("request_id", f"must have at most {REQUEST_ID_MAX} characters")
             )
         try:
-            plan, uploaded = await planning.plan(self._store, self._planner, spec)
+            plan, uploads = await planning.plan(self._store, self._planner, spec)
         except errors.InvalidArgument as error:
             raise errors.InvalidArgument(violations=[*violations, *error.violations]) from error
         if violations:
             raise errors.InvalidArgument(violations=violations)
-        return plan.effective_spec, uploaded
+        return plan.effective_spec, uploads
 
     async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.Job:
         """One job."""
@@ -145,6 +146,10 @@ def page_size(asked: int, *, default: int, maximum: int) -> int:
         violation = errors.Violation("page_size", f"must not be negative, but is {asked}")
         raise errors.InvalidArgument(violations=[violation])
     return min(asked or default, maximum)
+
+
+def _digest(dataset: Dataset | None) -> str:
+    return dataset.digest if dataset else ""
 
 
 def _state(value: int) -> State:

@@ -1,4 +1,4 @@
-"""Plans of specifications that may name an uploaded data set, and models to begin with."""
+"""Plans of specifications that may name uploaded data sets, and models to begin with."""
 
 from __future__ import annotations
 
@@ -10,26 +10,42 @@ from bessemer_server.domain.datasets import Dataset
 from bessemer_server.domain.models import Model
 from bessemer_server.domain.plans import Plan
 
+FIELDS = ("dataset", "validation_dataset")
+"""Of a specification: each may name a data set that was uploaded."""
+
 
 async def plan(
     store: ports.Store, planner: ports.Planner, spec: Mapping[str, Any]
-) -> tuple[Plan, Dataset | None]:
-    """The plan, and the uploaded data set that it is for. Raises as `ports.Planner.plan`; the nearest names for a data set
-    that is not there are among all.
+) -> tuple[Plan, Mapping[str, Dataset]]:
+    """The plan, and the uploaded data sets that it is for, by field. Raises as `ports.Planner.plan`; the nearest names for
+    a data set that is not there are among all.
     """
-    uploaded = await store.find_dataset(name=spec["dataset"])
+    uploads = await _find_uploads(store, spec)
+    infos = {field: dataset.content.info for field, dataset in uploads.items()}
     spec = await _pin(store, spec) if "options" in spec else spec
     try:
         known = await find_bases(store, spec)
-        return await planner.plan(spec, uploaded.content.info if uploaded else None, known), uploaded
+        return await planner.plan(spec, infos.get("dataset"), known, infos.get("validation_dataset")), uploads
     except errors.InvalidArgument as error:
-        unknown = await _unknown(store, planner, spec["dataset"]) if uploaded is None else ""
+        unknown = {
+            field: await _unknown(store, planner, spec.get(field, ""))
+            for field in FIELDS
+            if field not in uploads
+        }
         raise errors.InvalidArgument(
             violations=[
-                errors.Violation(v.field, unknown) if unknown and v.field == "dataset" else v
+                errors.Violation(v.field, unknown[v.field]) if unknown.get(v.field) else v
                 for v in error.violations
             ]
         ) from error
+
+
+async def _find_uploads(store: ports.Store, spec: Mapping[str, Any]) -> Mapping[str, Dataset]:
+    found = {}
+    for field in FIELDS:
+        if (name := spec.get(field)) and (dataset := await store.find_dataset(name=name)):
+            found[field] = dataset
+    return found
 
 
 async def find_bases(store: ports.Store, spec: Mapping[str, Any]) -> dict[str, bases.Base]:

@@ -69,13 +69,14 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             dataset_dir=str(self._resources.dataset_dir or ""),
             cache_dir=str(self._resources.cache_dir),
             dataset_json=await self._dataset_json(job.dataset_digest),
+            validation_json=await self._dataset_json(job.validation_digest),
             bases_json=json.dumps(await self._bases(job.effective_spec)),
             resume_from=wire.manifest_to_wire(checkpoint.manifest) if checkpoint else None,
         )
 
     async def _dataset_json(self, digest: str) -> str:
-        """The content of the uploaded data set that a job is pinned to; the store keeps it as long as the job lives."""
-        found = await self._store.find_dataset(digest=digest)
+        """The content of an uploaded data set that a job is pinned to; the store keeps it as long as the job lives."""
+        found = await self._store.find_dataset(digest=digest) if digest else None
         return json.dumps(dataclasses.asdict(found.content)) if found else ""
 
     async def _bases(self, spec: Mapping[str, Any]) -> dict[str, Any]:

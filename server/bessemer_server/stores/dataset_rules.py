@@ -22,11 +22,11 @@ def check_same(found: Dataset, content: Content) -> Dataset:
     return found
 
 
-def check_pinned(job: NewJob, found: Dataset | None) -> None:
-    """Raise `FailedPrecondition` when the uploaded data set of a new job is gone."""
-    if job.dataset_digest and found is None:
+def check_pinned(job: NewJob, field: str, found: Dataset | None) -> None:
+    """Raise `FailedPrecondition` when the uploaded data set that a field of a new job names is gone."""
+    if found is None:
         raise errors.FailedPrecondition(
-            f"the data set {job.effective_spec.get('dataset')!r} was deleted or replaced meanwhile; submit again",
+            f"the data set {job.effective_spec.get(field)!r} was deleted or replaced meanwhile; submit again",
             reason="DATASET_GONE",
         )
 

@@ -67,7 +67,8 @@ class MemoryStore:
         if job.request_id and first is not None:
             rules.check_fingerprint(job.request_id, self._records[first].fingerprint, job.fingerprint)
             return self._records[first].job
-        dataset_rules.check_pinned(job, await self.find_dataset(digest=job.dataset_digest))
+        for field, digest in job.pins.items():
+            dataset_rules.check_pinned(job, field, await self.find_dataset(digest=digest))
         change = rules.create(copy.deepcopy(job), now)
         self._records[job.id] = record = _Record(change.job, job.fingerprint)
         if job.request_id:
@@ -249,7 +250,7 @@ class MemoryStore:
             [
                 j
                 for j in sorted(self._jobs(), key=_age)
-                if j.dataset_digest == digest and not j.state.is_terminal
+                if digest in (j.dataset_digest, j.validation_digest) and not j.state.is_terminal
             ],
         )
         del self._datasets[name]

@@ -63,6 +63,7 @@ def create(new: NewJob, now: Time) -> Change:
         end_time=None,
         last_cursor=0,
         dataset_digest=new.dataset_digest,
+        validation_digest=new.validation_digest,
     )
     return Change(job).plus(now, StateChanged(State.QUEUED, attempt=0))
 

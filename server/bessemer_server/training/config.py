@@ -55,6 +55,9 @@ class TrainingConfig(Options):
     """None: train for all epochs."""
     validation_split: Share = 0.1
     """Share of the training split that is held out for validation, from 0 up to but not 1."""
+    validation_dataset: Annotated[str, pydantic.Field(min_length=1)] | None = None
+    """Name of a data set to validate on, all of its samples, in place of a share of the training split. It has the kind
+    and shape of the training data, and no labels that they have not."""
     test_split: Share = 0.2
     """Share held out for the test metrics where the data set brings no test split, from 0 up to but not 1."""
     loss: str = "cross_entropy"

@@ -35,6 +35,8 @@ class Environment:
     """Where downloaded data sets are kept."""
     uploaded: sources.Source | None = None
     """The data set of the specification, where a user uploaded it."""
+    uploaded_validation: sources.Source | None = None
+    """The same of the data set to validate on."""
     bases: Mapping[str, Base] = dataclasses.field(default_factory=dict)
     """The models that the specification begins with, by reference."""
     read: Callable[[TensorEntry], Array] | None = None

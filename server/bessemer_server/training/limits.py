@@ -66,7 +66,7 @@ LIMITS: Mapping[str, Limits] = {
         BASICS, reason="two networks that learn against each other do not take it; leave it out"
     ),
     "numpy": Limits(
-        BASICS | {"early_stopping", "loss", "metrics"},
+        BASICS | {"early_stopping", "loss", "metrics", "validation_dataset"},
         {"sgd": SGD, "adam": ADAM},
         "the network in NumPy does not have it; leave it out, or train mlp",
         frozenset({"cross_entropy", "binary_cross_entropy"}),

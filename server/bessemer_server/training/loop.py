@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from bessemer_server.data import preprocessing, splits
-from bessemer_server.training import devices, failures, learners, pretrained, resolving, session
+from bessemer_server.training import devices, failures, learners, pretrained, resolving, session, validating
 from bessemer_server.training.contract import Environment, Observer, Outcome, Snapshot, Stopped, Trained
 
 __all__ = ["Environment", "Observer", "Outcome", "Snapshot", "Stopped", "Trained", "run"]
@@ -21,7 +22,9 @@ def run(
     whose `failure` is the `jobs.Failure` to report.
     """
     with failures.translated():
-        resolved = resolving.resolve(spec, environment.uploaded, environment.bases)
+        resolved = resolving.resolve(
+            spec, environment.uploaded, environment.bases, environment.uploaded_validation
+        )
         device = devices.prepare(environment.device, environment.threads)
         parts = _load(resolved, environment)
         resolved = resolved.weigh(parts.train.labels)
@@ -38,5 +41,9 @@ def run(
 
 def _load(resolved: resolving.Resolved, environment: Environment) -> splits.Splits:
     train, test = resolved.source.load(environment.folders)
-    config = resolved.config
-    return splits.split(train, test, resolved.source.info, config.validation_split, config.test_split)
+    config, info = resolved.config, resolved.source.info
+    parts = splits.split(train, test, info, config.validation_split, config.test_split)
+    if resolved.validation is None:
+        return parts
+    validation = validating.load(resolved.validation, info, environment.folders)
+    return dataclasses.replace(parts, validation=validation)

@@ -29,14 +29,17 @@ def plan(
     spec: Mapping[str, Any],
     info: plans.DatasetInfo | None = None,
     known: Mapping[str, bases.Base] = bases.NO_BASES,
+    validation: plans.DatasetInfo | None = None,
 ) -> plans.Plan:
     """The specification with every default, and the layers it makes, by building them without memory.
 
-    `info` is of the data set that it names, where a user uploaded that; `known` are the models that it begins with.
+    `info` is of the data set that it names, and `validation` of its `validation_dataset`, where a user uploaded them;
+    `known` are the models that it begins with.
 
     Raises `errors.InvalidArgument` with every violation that can be seen.
     """
-    resolved = resolving.resolve(spec, uploaded.make_source(info) if info else None, known)
+    source, validation_source = (uploaded.make_source(i) if i else None for i in (info, validation))
+    resolved = resolving.resolve(spec, source, known, validation_source)
     found = plans.Plan(resolved.effective_spec, *_summarise(resolved))
     memory.check(found.parameters, memory.host_bytes())
     return found

@@ -15,7 +15,7 @@ from bessemer_server.data import sources, splits
 from bessemer_server.domain import bases, errors, plans, registry
 from bessemer_server.layers import lists, networks, trained
 from bessemer_server.layers.options import Options, violations
-from bessemer_server.training import limits, token_ids
+from bessemer_server.training import limits, token_ids, validating
 from bessemer_server.training.config import TextConfig, TrainingConfig
 from bessemer_server.training.objectives import endings, weighting
 from bessemer_server.training.objectives import kinds as losses
@@ -44,6 +44,8 @@ class Resolved:
     sizes: splits.Sizes
     opponent: networks.Network | None = None
     """What a generator learns against; on torch's meta device."""
+    validation: sources.Source | None = None
+    """Validated on in place of a share of `source`."""
     class_weights: tuple[float, ...] | None = None
     """By index of the class; None: all alike. Known from `weigh` on."""
 
@@ -66,15 +68,17 @@ def resolve(
     spec: Mapping[str, Any],
     uploaded: sources.Source | None = None,
     known: Mapping[str, bases.Base] = bases.NO_BASES,
+    validation: sources.Source | None = None,
 ) -> Resolved:
-    """Check a specification; `uploaded` is its data set, where a user uploaded that, `known` are the models that it
-    begins with. Raises `errors.InvalidArgument` with every violation that can be seen.
+    """Check a specification; `uploaded` is its data set and `validation` the one to validate on, where a user uploaded
+    them, `known` are the models that it begins with. Raises `errors.InvalidArgument` with every violation that can be seen.
     """
     checker = _Checker(known)
     spec = _with_defaults(spec)
     config = checker.config(spec)
     architecture = checker.entry(architectures.REGISTRY, config.architecture, "architecture")
     source = uploaded or checker.entry(sources.REGISTRY, config.dataset, "dataset")
+    config, validation = checker.validation(config, source, validation)
     optimizer, optimizer_options = checker.optimizer(config.optimizer)
     options = checker.options(architecture.options, config.options, "options") if architecture else None
     sizes = checker.sizes(config, source) if source else None
@@ -95,7 +99,17 @@ def resolve(
     )
     opponent = _build_opponent(architecture, options, info)
     return Resolved(
-        config, architecture, options, source, info, optimizer, optimizer_options, network, sizes, opponent
+        config,
+        architecture,
+        options,
+        source,
+        info,
+        optimizer,
+        optimizer_options,
+        network,
+        sizes,
+        opponent,
+        validation,
     )
 
 
@@ -147,6 +161,19 @@ class _Checker:
         if not any(violation.field == path for violation in self.found):
             self.reject(path, entries.unknown(name) if name else f"is required; known are {entries}")
         return None
+
+    def validation(
+        self, config: TrainingConfig, source: sources.Source | None, uploaded: sources.Source | None
+    ) -> tuple[TrainingConfig, sources.Source | None]:
+        """The configuration without a share for validation where a data set takes its place, and that one."""
+        if config.validation_dataset is None:
+            return config, None
+        if "validation_split" in config.model_fields_set and config.validation_split:
+            self.reject("validation_split", "cannot be set beside validation_dataset; leave one of them out")
+        found = uploaded or self.entry(sources.REGISTRY, config.validation_dataset, "validation_dataset")
+        if found and source and (fault := validating.find_fault(found.info, source.info)):
+            self.reject("validation_dataset", fault)
+        return config.model_copy(update={"validation_split": 0.0}), found
 
     def options(self, model: type[P], values: Mapping[str, Any], path: str) -> P | None:
         try:
@@ -215,7 +242,11 @@ class _Checker:
         measured = [f"{split}/{name}" for split in ("train", "val") for name in names]
         if rule and rule.monitor not in measured:
             self.reject("early_stopping.monitor", scores.explain_unmeasured(rule.monitor, measured))
-        elif rule and rule.monitor.startswith("val/") and not config.validation_split:
+        elif (
+            rule
+            and rule.monitor.startswith("val/")
+            and not (config.validation_split or config.validation_dataset)
+        ):
             self.reject(
                 "early_stopping.monitor",
                 f"{rule.monitor} is not measured, because validation_split is 0; set a validation_split, or "

@@ -18,11 +18,15 @@ def main(connection: socket.socket) -> None:
 
 
 def _plan(arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
-    info = arguments.get("uploaded")
-    if info is not None:
-        info = plans.DatasetInfo(**{**info, "shape": tuple(info["shape"]), "labels": tuple(info["labels"])})
+    info, validation = (_read_info(arguments.get(key)) for key in ("uploaded", "validation"))
     known = {reference: bases.Base.from_json(base) for reference, base in arguments["bases"].items()}
-    return dataclasses.asdict(planning.plan(arguments["spec"], info, known)), {}
+    return dataclasses.asdict(planning.plan(arguments["spec"], info, known, validation)), {}
+
+
+def _read_info(body: Mapping[str, Any] | None) -> plans.DatasetInfo | None:
+    if body is None:
+        return None
+    return plans.DatasetInfo(**{**body, "shape": tuple(body["shape"]), "labels": tuple(body["labels"])})
 
 
 def _catalog(arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:

@@ -57,8 +57,14 @@ class Assignment:
     resume_from: checkpoints.Manifest | None
     dataset: datasets.Content | None
     """The uploaded data set, where it is one."""
+    validation: datasets.Content | None
+    """The same of the data set to validate on."""
     bases: Mapping[str, bases.Base]
     """The models that the job begins with, by reference."""
+
+
+def _read_content(body: str) -> datasets.Content | None:
+    return datasets.Content.from_json(json.loads(body)) if body else None
 
 
 class Client:
@@ -80,9 +86,8 @@ class Client:
             dataset_dir=found.dataset_dir,
             cache_dir=found.cache_dir,
             resume_from=wire.manifest_from_wire(found.resume_from) if found.HasField("resume_from") else None,
-            dataset=datasets.Content.from_json(json.loads(found.dataset_json))
-            if found.dataset_json
-            else None,
+            dataset=_read_content(found.dataset_json),
+            validation=_read_content(found.validation_json),
             bases={
                 reference: bases.Base.from_json(base)
                 for reference, base in json.loads(found.bases_json or "{}").items()

@@ -45,6 +45,9 @@ def _train(client: reporting.Client) -> None:
         dataset_dir=pathlib.Path(assignment.dataset_dir) if assignment.dataset_dir else None,
         cache_dir=pathlib.Path(assignment.cache_dir),
         uploaded=fetching.make_source(client, assignment.dataset) if assignment.dataset else None,
+        uploaded_validation=fetching.make_source(client, assignment.validation)
+        if assignment.validation
+        else None,
         bases=assignment.bases,
         read=lambda entry: fetching.fetch(client, entry, LOST_MODEL),
     )

@@ -31,6 +31,7 @@ SPEC = {
     "test_split": 0.0,
     "text": {"vocabulary": 500, "length": 20},
     "loss": "mse",
+    "validation_dataset": "iris",
     "label_smoothing": 0.1,
     "class_weights": {"cat": 2.0, "3": 0.0},
     "metrics": ["f1", "top_3_accuracy"],
@@ -48,7 +49,11 @@ def test_what_the_client_did_not_set_stays_unset():
 
 @pytest.mark.parametrize("name", convert.SCALARS)
 def test_a_field_set_to_its_zero_is_still_set(name):
-    spec = {"architecture": "mlp", "dataset": "iris", name: "" if name == "loss" else 0}
+    spec = {
+        "architecture": "mlp",
+        "dataset": "iris",
+        name: "" if name in ("loss", "validation_dataset") else 0,
+    }
     assert convert.spec_from_wire(convert.spec_to_wire(spec)) == spec
 
 

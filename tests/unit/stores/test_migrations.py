@@ -83,7 +83,7 @@ def test_servers_that_start_at_once_migrate_once(empty_url: str, engine: sa.Engi
     assert outcomes == [("", 0)] * 3
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [
-            "0002"
+            "0003"
         ]
 
 

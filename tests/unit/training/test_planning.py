@@ -47,6 +47,7 @@ def test_the_effective_specification_has_every_default():
         "optimizer": {"kind": "adam", "learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7},
         "early_stopping": None,
         "validation_split": 0.1,
+        "validation_dataset": None,
         "test_split": 0.2,
         "loss": "cross_entropy",
         "label_smoothing": 0.0,

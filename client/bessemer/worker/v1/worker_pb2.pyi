@@ -12,7 +12,7 @@ class GetAssignmentRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("job_id", "attempt", "spec_json", "device", "threads", "dataset_dir", "cache_dir", "resume_from", "dataset_json", "bases_json")
+    __slots__ = ("job_id", "attempt", "spec_json", "device", "threads", "dataset_dir", "cache_dir", "resume_from", "dataset_json", "bases_json", "validation_json")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     SPEC_JSON_FIELD_NUMBER: _ClassVar[int]
@@ -23,6 +23,7 @@ class Assignment(_message.Message):
     RESUME_FROM_FIELD_NUMBER: _ClassVar[int]
     DATASET_JSON_FIELD_NUMBER: _ClassVar[int]
     BASES_JSON_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_JSON_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     attempt: int
     spec_json: str
@@ -33,7 +34,8 @@ class Assignment(_message.Message):
     resume_from: Manifest
     dataset_json: str
     bases_json: str
-    def __init__(self, job_id: _Optional[str] = ..., attempt: _Optional[int] = ..., spec_json: _Optional[str] = ..., device: _Optional[str] = ..., threads: _Optional[int] = ..., dataset_dir: _Optional[str] = ..., cache_dir: _Optional[str] = ..., resume_from: _Optional[_Union[Manifest, _Mapping]] = ..., dataset_json: _Optional[str] = ..., bases_json: _Optional[str] = ...) -> None: ...
+    validation_json: str
+    def __init__(self, job_id: _Optional[str] = ..., attempt: _Optional[int] = ..., spec_json: _Optional[str] = ..., device: _Optional[str] = ..., threads: _Optional[int] = ..., dataset_dir: _Optional[str] = ..., cache_dir: _Optional[str] = ..., resume_from: _Optional[_Union[Manifest, _Mapping]] = ..., dataset_json: _Optional[str] = ..., bases_json: _Optional[str] = ..., validation_json: _Optional[str] = ...) -> None: ...
 
 class Manifest(_message.Message):
     __slots__ = ("epoch", "step", "tensors", "state_json")

@@ -49,11 +49,12 @@ def list_all(connection: sa.Connection) -> list[Dataset]:
 
 
 def lock_pinned(connection: sa.Connection, new: NewJob) -> None:
-    """Keep the data set of a new job from being deleted until the transaction ends. Raises `FailedPrecondition`."""
-    if new.dataset_digest:
-        query = sa.select(datasets).where(datasets.c.digest == new.dataset_digest).with_for_update()
+    """Keep the data sets of a new job from being deleted until the transaction ends. Raises `FailedPrecondition`."""
+    # In one order for all, so that no two wait for each other.
+    for field, digest in sorted(new.pins.items(), key=lambda pin: pin[1]):
+        query = sa.select(datasets).where(datasets.c.digest == digest).with_for_update()
         row = connection.execute(query).one_or_none()
-        dataset_rules.check_pinned(new, None if row is None else rows.read_dataset(row))
+        dataset_rules.check_pinned(new, field, None if row is None else rows.read_dataset(row))
 
 
 def delete(connection: sa.Connection, name: str) -> None:
@@ -65,7 +66,8 @@ def delete(connection: sa.Connection, name: str) -> None:
         raise dataset_rules.unknown_dataset(name, connection.scalars(sa.select(datasets.c.name)))
     jobs = tables.jobs
     ended = [state.value for state in TERMINAL]
-    query = sa.select(jobs).where(jobs.c.dataset_digest == row.digest, jobs.c.state.not_in(ended))
+    needs = sa.or_(jobs.c.dataset_digest == row.digest, jobs.c.validation_digest == row.digest)
+    query = sa.select(jobs).where(needs, jobs.c.state.not_in(ended))
     unfinished = connection.execute(query.order_by(jobs.c.create_time, jobs.c.id))
     dataset_rules.check_unused(name, [rows.read_job(job) for job in unfinished])
     connection.execute(sa.delete(datasets).where(datasets.c.name == name))

@@ -28,6 +28,7 @@ def create(connection: sa.Connection, new: NewJob, now: Time) -> Job:
         "request_id": new.request_id or None,
         "fingerprint": new.fingerprint,
         "dataset_digest": new.dataset_digest or None,
+        "validation_digest": new.validation_digest or None,
         "create_time": now,
         **rows.job_values(change.job),
     }

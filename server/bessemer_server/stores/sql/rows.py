@@ -65,6 +65,7 @@ def read_job(row: Row) -> Job:
         end_time=row.end_time,
         last_cursor=row.last_cursor,
         dataset_digest=row.dataset_digest or "",
+        validation_digest=row.validation_digest or "",
     )
 
 

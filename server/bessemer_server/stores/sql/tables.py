@@ -29,6 +29,7 @@ jobs = sa.Table(
     sa.Column("fingerprint", columns.Word, nullable=False),
     # NULL for a data set that comes with the service. No foreign key: an ended job outlives its data set.
     sa.Column("dataset_digest", columns.Word, index=True),
+    sa.Column("validation_digest", columns.Word, index=True),
     sa.Column("state", columns.Word, nullable=False),
     # JSON, because it may quote a log, and logs hold any character.
     sa.Column("state_message", columns.Json, nullable=False),
