@@ -59,8 +59,13 @@ PAGE_SIZE = 200
 ADDRESS = re.compile(r"(unix|dns|ipv4|ipv6):.+|(\[[\da-fA-F:.]+\]|[^:/\s\[\]]+):(?P<port>\d{1,5})")
 INT32, INT64 = 2**31 - 1, 2**63 - 1
 INTEGERS = {"epochs": INT32, "batch_size": INT32, "seed": INT64}
-FRACTIONS = ("validation_split", "test_split", "label_smoothing")
+CHOICES = ("optimizer", "schedule")
+"""Given by name, or as a dict with `kind` and what else the kind takes."""
 NAMES = ("loss", "validation_dataset")
+NUMBERS = (
+    *("validation_split", "test_split", "label_smoothing"),
+    *("l1", "l2", "gradient_clip_norm", "gradient_clip_value"),
+)
 
 
 def check_address(address: str) -> None:
@@ -90,6 +95,7 @@ def build_spec(
     optimizer: str | Mapping[str, Any] | None = None,
     early_stopping: Mapping[str, Any] | None = None,
     *,
+    schedule: str | Mapping[str, Any] | None = None,
     text: Mapping[str, Any] | None = None,
     loss: str | None = None,
     validation_dataset: str | None = None,
@@ -120,6 +126,7 @@ def build_spec(
             setattr(spec, name, found.check_text(name, text_value))
     for value, fill in (
         (optimizer, _set_optimizer),
+        (schedule, _set_schedule),
         (early_stopping, _set_early_stopping),
         (class_weights, _set_class_weights),
         (metrics, _set_metrics),
@@ -131,16 +138,26 @@ def build_spec(
     return spec
 
 
-def _set_optimizer(spec: jobs_pb2.TrainingSpec, optimizer: Any, found: _Violations) -> None:
-    if isinstance(optimizer, str):
-        optimizer = {"kind": optimizer}
-    if not isinstance(optimizer, Mapping):
-        found.add("optimizer", f"must be a name or a dict with `kind`, but is {optimizer!r}")
+def _set_optimizer(spec: jobs_pb2.TrainingSpec, choice: Any, found: _Violations) -> None:
+    _set_choice(spec, "optimizer", choice, found)
+
+
+def _set_schedule(spec: jobs_pb2.TrainingSpec, choice: Any, found: _Violations) -> None:
+    _set_choice(spec, "schedule", choice, found)
+
+
+def _set_choice(spec: jobs_pb2.TrainingSpec, field: str, choice: Any, found: _Violations) -> None:
+    message: jobs_pb2.Optimizer | jobs_pb2.Schedule = getattr(spec, field)
+    if isinstance(choice, str):
+        choice = {"kind": choice}
+    if not isinstance(choice, Mapping):
+        found.add(field, f"must be a name or a dict with `kind`, but is {choice!r}")
         return
-    spec.optimizer.kind = found.check_text("optimizer.kind", optimizer.get("kind", ""))
-    options = {name: value for name, value in optimizer.items() if name != "kind"}
-    if options and (struct := found.check_struct("optimizer", options)) is not None:
-        spec.optimizer.options.CopyFrom(struct)
+    message.SetInParent()
+    message.kind = found.check_text(f"{field}.kind", choice.get("kind", ""))
+    options = {name: value for name, value in choice.items() if name != "kind"}
+    if options and (struct := found.check_struct(field, options)) is not None:
+        message.options.CopyFrom(struct)
 
 
 def _set_early_stopping(spec: jobs_pb2.TrainingSpec, rule: Any, found: _Violations) -> None:
@@ -336,11 +353,13 @@ def spec_to_dict(spec: jobs_pb2.TrainingSpec) -> dict[str, Any]:
     found: dict[str, Any] = {"architecture": spec.architecture, "dataset": spec.dataset}
     if spec.HasField("options"):
         found["options"] = struct_to_dict(spec.options)
-    for name in (*INTEGERS, *FRACTIONS, *NAMES):
+    for name in (*INTEGERS, *NUMBERS, *NAMES):
         if spec.HasField(name):
             found[name] = getattr(spec, name)
-    if spec.HasField("optimizer"):
-        found["optimizer"] = {"kind": spec.optimizer.kind, **struct_to_dict(spec.optimizer.options)}
+    for name in CHOICES:
+        if spec.HasField(name):
+            choice = getattr(spec, name)
+            found[name] = {"kind": choice.kind, **struct_to_dict(choice.options)}
     if spec.HasField("early_stopping"):
         rule = spec.early_stopping
         found["early_stopping"] = {

@@ -57,6 +57,11 @@ class Client:
         label_smoothing: float | None = None,
         class_weights: str | Mapping[str, float] | Mapping[int, float] | None = None,
         metrics: Sequence[str] | None = None,
+        schedule: str | Mapping[str, Any] | None = None,
+        l1: float | None = None,
+        l2: float | None = None,
+        gradient_clip_norm: float | None = None,
+        gradient_clip_value: float | None = None,
         text: Mapping[str, Any] | None = None,
         validation_split: float | None = None,
         validation_dataset: str | None = None,
@@ -79,6 +84,12 @@ class Client:
             label_smoothing: share of the target that is spread over all classes.
             class_weights: `balanced`, or how much the samples of a label count in training, by label; else 1.
             metrics: measured beside loss and accuracy: `top_5_accuracy`, `precision`, `recall`, `f1`, `roc_auc`.
+            schedule: of the learning rate: constant, cosine, exponential or step, or a dict with `kind` and its
+                options, e.g. `warmup_epochs`.
+            l1: times the absolute weights, over the samples of the batch, are added to the loss.
+            l2: times the squared weights, over twice the samples of the batch, are added to the loss.
+            gradient_clip_norm: all gradients together are shortened to this length.
+            gradient_clip_value: each number of a gradient is kept between minus this and this.
             text: of a data set of texts: `vocabulary` (10,000 words) and `length` (the last 100 of each text).
             validation_split: share of the training split held out for validation.
             validation_dataset: a data set to validate on in place of that share, with the same kind, shape and labels.
@@ -100,6 +111,11 @@ class Client:
             label_smoothing=label_smoothing,
             class_weights=class_weights,
             metrics=metrics,
+            schedule=schedule,
+            l1=l1,
+            l2=l2,
+            gradient_clip_norm=gradient_clip_norm,
+            gradient_clip_value=gradient_clip_value,
             text=text,
             epochs=epochs,
             batch_size=batch_size,

@@ -12,7 +12,11 @@ from bessemer_server.architectures import kinds as architectures
 from bessemer_server.data import sources
 from bessemer_server.domain import states
 from bessemer_server.layers import kinds as layers
+from bessemer_server.training.config import TrainingConfig
+from bessemer_server.training.objectives import kinds as objectives
 from bessemer_server.training.optimizers import kinds as optimizers
+from bessemer_server.training.schedules import kinds as schedules
+from bessemer_server.training.scores import kinds as scores
 from tools import render_states
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,9 +73,22 @@ def test_the_tree_in_the_readme_names_what_is_there() -> None:
         ("architectures", [*architectures.REGISTRY.names(), *layers.REGISTRY.names()]),
         ("data sets", sources.REGISTRY.names()),
         ("optimizers", optimizers.REGISTRY.names()),
+        ("schedules", schedules.REGISTRY.names()),
     ],
 )
 def test_the_readme_names_all_that_can_be_trained_and_nothing_else(row: str, names: list[str]) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (line,) = (line for line in readme.splitlines() if line.startswith(f"| {row} |"))
     assert set(re.findall(r"`([a-z]\w*)`", line)) == set(names)
+
+
+def test_the_page_of_settings_has_a_row_for_each_setting_and_what_it_can_name() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    rows = {
+        name
+        for row in re.findall(r"^\| (`[^|]+`) \|", page, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", row)
+    }
+    settings = set(TrainingConfig.model_fields) - {"architecture", "dataset"}
+    named = [*optimizers.REGISTRY.names(), *schedules.REGISTRY.names(), *objectives.REGISTRY.names()]
+    assert rows == settings | {*named, *scores.REGISTRY.names()}

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-import pydantic
+from typing import Literal
 
 from bessemer_server.architectures import kinds, mlp
 from bessemer_server.domain import plans
 
 
 class NumpyMlpOptions(mlp.MlpOptions):
-    """Options of `numpy_mlp`: those of `mlp`, and L2."""
+    """Options of `numpy_mlp`: those of `mlp`."""
 
     activation: Literal["linear", "relu", "sigmoid", "softmax", "tanh"] = "relu"
     """Activation function of the hidden layers: one of those whose derivative is written out."""
-    l2: Annotated[float, pydantic.Field(ge=0, le=1e3)] = 0.0
-    """Penalty on large weights: this times the sum of their squares is added to the loss; biases are free."""
 
 
 def layers(options: NumpyMlpOptions, info: plans.DatasetInfo) -> kinds.LayerList:

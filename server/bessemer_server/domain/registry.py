@@ -7,7 +7,7 @@ import importlib
 import importlib.metadata
 import pkgutil
 from collections.abc import Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from bessemer_server.domain import errors
 
@@ -18,6 +18,15 @@ class Named(Protocol):
     @property
     def name(self) -> str:
         """The name that users write."""
+        ...
+
+
+class Choice(Named, Protocol):
+    """What is chosen by `kind`, beside options of its own."""
+
+    @property
+    def options(self) -> Any:
+        """The model of its options."""
         ...
 
 

@@ -12,14 +12,8 @@ from bessemer_server.domain.evaluations import Evaluation
 from bessemer_server.rpc import structs
 
 SCALARS = (
-    "epochs",
-    "batch_size",
-    "seed",
-    "validation_split",
-    "test_split",
-    "loss",
-    "label_smoothing",
-    "validation_dataset",
+    *("epochs", "batch_size", "seed", "validation_split", "test_split", "loss", "label_smoothing"),
+    *("l1", "l2", "gradient_clip_norm", "gradient_clip_value", "validation_dataset"),
 )
 """Fields of TrainingSpec with presence, under the same name in JSON."""
 
@@ -33,7 +27,9 @@ def spec_from_wire(message: jobs_pb2.TrainingSpec) -> dict[str, Any]:
         if message.HasField(name):
             spec[name] = getattr(message, name)
     if message.HasField("optimizer"):
-        spec["optimizer"] = _optimizer_from_wire(message.optimizer)
+        spec["optimizer"] = _choice_from_wire(message.optimizer, "optimizer")
+    if message.HasField("schedule"):
+        spec["schedule"] = _choice_from_wire(message.schedule, "schedule")
     if message.HasField("early_stopping"):
         spec["early_stopping"] = _early_stopping_from_wire(message.early_stopping)
     if message.HasField("class_weights"):
@@ -45,11 +41,11 @@ def spec_from_wire(message: jobs_pb2.TrainingSpec) -> dict[str, Any]:
     return spec
 
 
-def _optimizer_from_wire(message: jobs_pb2.Optimizer) -> dict[str, Any]:
+def _choice_from_wire(message: jobs_pb2.Optimizer | jobs_pb2.Schedule, field: str) -> dict[str, Any]:
     options = structs.to_json(message.options)
     if "kind" in options:
-        description = "is no option; name the optimizer in optimizer.kind"
-        raise errors.InvalidArgument(violations=[errors.Violation("optimizer.options.kind", description)])
+        description = f"is no option; name the {field} in {field}.kind"
+        raise errors.InvalidArgument(violations=[errors.Violation(f"{field}.options.kind", description)])
     return {**options, "kind": message.kind}
 
 
@@ -77,11 +73,12 @@ def spec_to_wire(spec: Mapping[str, Any]) -> jobs_pb2.TrainingSpec:
     )
     if "options" in spec:
         message.options.CopyFrom(structs.to_struct(spec["options"]))
-    if optimizer := spec.get("optimizer"):
-        message.optimizer.kind = optimizer["kind"]
-        options = {name: value for name, value in optimizer.items() if name != "kind"}
-        if options:
-            message.optimizer.options.CopyFrom(structs.to_struct(options))
+    for choice, field in (
+        (spec.get("optimizer"), message.optimizer),
+        (spec.get("schedule"), message.schedule),
+    ):
+        if choice:
+            _set_choice(field, choice)
     if spec.get("early_stopping") is not None:
         message.early_stopping.CopyFrom(jobs_pb2.EarlyStopping(**spec["early_stopping"]))
     if (weights := spec.get("class_weights")) is not None:
@@ -92,6 +89,13 @@ def spec_to_wire(spec: Mapping[str, Any]) -> jobs_pb2.TrainingSpec:
     if spec.get("text") is not None:
         message.text.CopyFrom(jobs_pb2.TextSettings(**spec["text"]))
     return message
+
+
+def _set_choice(message: jobs_pb2.Optimizer | jobs_pb2.Schedule, choice: Mapping[str, Any]) -> None:
+    message.SetInParent()
+    message.kind = choice["kind"]
+    if options := {name: value for name, value in choice.items() if name != "kind"}:
+        message.options.CopyFrom(structs.to_struct(options))
 
 
 def job_to_wire(job: jobs.Job) -> jobs_pb2.Job:

@@ -9,7 +9,7 @@ import torch
 
 from bessemer_server.data import preprocessing
 from bessemer_server.layers import lists, networks
-from bessemer_server.training import features, randomness, signatures
+from bessemer_server.training import clipping, features, penalties, randomness, signatures
 from bessemer_server.training.learner import Batch, Sums
 from bessemer_server.training.objectives import objective
 from bessemer_server.training.optimizers import updater
@@ -29,7 +29,6 @@ class Classifier:
             resolved.network, lambda layer: randomness.generator(self._seed, "init", layer)
         )
         self._network = networks.place(network, device)
-        self._learning_rate = resolved.optimizer_options.learning_rate
         self._optimizer = updater.Updater(
             resolved.optimizer,
             resolved.optimizer_options,
@@ -39,6 +38,7 @@ class Classifier:
         self._objective = objective.Objective(
             config.loss, config.label_smoothing, resolved.class_weights, device
         )
+        self._penalty = penalties.Penalty(self._network, config.l1, config.l2)
         self._scores = collecting.Collector(config.metrics, device)
         self._prepared = 0
         """Layers at the beginning whose outputs come in place of inputs."""
@@ -52,20 +52,16 @@ class Classifier:
         outputs = features.compute(lambda raw: frozen(self._preprocess(raw)), samples.inputs)
         return Batch(outputs, samples.labels)
 
-    @property
-    def learning_rate(self) -> float:
-        """Of the next step."""
-        return self._learning_rate
-
-    def train_step(self, batch: Batch, epoch: int, step: int) -> Sums:
-        """See `Learner`; loss and accuracy are those before the update, with dropout, as in Keras."""
+    def train_step(self, batch: Batch, epoch: int, step: int, learning_rate: float) -> Sums:
+        """See `Learner`; loss and accuracy are those before the update, with dropout and penalties, as in Keras."""
         self._network.train()
         self._network.reseed(lambda layer: randomness.key(self._seed, "dropout", epoch, step, layer))
         logits = self._logits(batch)
-        loss = self._objective(logits, batch.labels)
+        loss = self._penalty.add(self._objective(logits, batch.labels), len(batch))
         self._network.zero_grad(set_to_none=True)
         loss.backward()
-        self._optimizer.step(self._learning_rate)
+        clipping.clip(self._network.parameters(), self._resolved.config)
+        self._optimizer.step(learning_rate)
         self._scores.add(logits, batch.labels)
         return _sums(loss.detach() * len(batch), logits.detach(), batch.labels)
 

@@ -10,6 +10,8 @@ from bessemer_server.layers.options import Options
 
 MAX_SEED = 2**63 - 1
 Share = Annotated[float, pydantic.Field(ge=0, lt=1)]
+Penalty = Annotated[float, pydantic.Field(ge=0, le=1e6)]
+Limit = Annotated[float, pydantic.Field(gt=0)]
 
 
 class EarlyStoppingConfig(Options):
@@ -51,6 +53,17 @@ class TrainingConfig(Options):
     """Key of every random draw: initialisation, order, dropout."""
     optimizer: dict[str, Any] = {"kind": "adam"}
     """`kind` names an optimizer, Adam if absent; what else is there are its options."""
+    schedule: dict[str, Any] = {"kind": "constant"}
+    """`kind` names a schedule of the learning rate; what else is there are its options."""
+    l1: Penalty = 0.0
+    """Times the sum of the absolute weights over the samples of the batch, added to the loss; biases are free; 0 or more."""
+    l2: Penalty = 0.0
+    """Times the sum of the squared weights over twice the samples of the batch, added to the loss; biases are free; 0 or
+    more."""
+    gradient_clip_norm: Limit | None = None
+    """All gradients together are shortened to this length; None: not."""
+    gradient_clip_value: Limit | None = None
+    """Each number of a gradient is kept between minus this and this; None: not."""
     early_stopping: EarlyStoppingConfig | None = None
     """None: train for all epochs."""
     validation_split: Share = 0.1
@@ -79,3 +92,10 @@ class TrainingConfig(Options):
     before each update."""
     text: TextConfig | None = None
     """For data sets of texts alone; None there: the defaults."""
+
+    @pydantic.field_validator("gradient_clip_value")
+    @classmethod
+    def _only_one_limit(cls, value: float | None, info: pydantic.ValidationInfo) -> float | None:
+        if value is not None and info.data.get("gradient_clip_norm") is not None:
+            raise ValueError("cannot be set beside gradient_clip_norm; leave one out")
+        return value

@@ -30,12 +30,7 @@ class Batch:
 class Learner(Protocol):
     """A model that learns step by step, and whose state is a set of named tensors."""
 
-    @property
-    def learning_rate(self) -> float:
-        """Of the next step."""
-        ...
-
-    def train_step(self, batch: Batch, epoch: int, step: int) -> Sums:
+    def train_step(self, batch: Batch, epoch: int, step: int, learning_rate: float) -> Sums:
         """Learn from a batch. All randomness is keyed by `epoch` and `step`, both from 1."""
         ...
 

@@ -14,7 +14,7 @@ from bessemer_server.training.optimizers.kinds import OptimizerOptions
 
 BASICS = frozenset(
     {"architecture", "dataset", "options", "epochs", "batch_size", "seed", "optimizer", "text"}
-    | {"validation_split", "test_split"}
+    | {"validation_split", "test_split", "schedule"}
 )
 SGD = frozenset({"learning_rate", "momentum", "nesterov"})
 ADAM = frozenset({"learning_rate", "beta1", "beta2", "epsilon"})
@@ -66,7 +66,9 @@ LIMITS: Mapping[str, Limits] = {
         BASICS, reason="two networks that learn against each other do not take it; leave it out"
     ),
     "numpy": Limits(
-        BASICS | {"early_stopping", "loss", "metrics", "validation_dataset"},
+        BASICS
+        | {"early_stopping", "loss", "metrics", "validation_dataset"}
+        | {"l1", "l2", "gradient_clip_norm", "gradient_clip_value"},
         {"sgd": SGD, "adam": ADAM},
         "the network in NumPy does not have it; leave it out, or train mlp",
         frozenset({"cross_entropy", "binary_cross_entropy"}),

@@ -33,10 +33,10 @@ def run(
         if resume is None:  # otherwise the snapshot has them
             pretrained.load(resolved.network, environment)
         learner = learners.build(resolved, preprocessed, device)
-        course = session.Session(resolved.config, learner, parts, device, observer)
+        going = session.Session(resolved.config, learner, parts, device, observer, course=resolved.course)
         if resume is not None:
-            course.restore(resume)
-        return course.train()
+            going.restore(resume)
+        return going.train()
 
 
 def _load(resolved: resolving.Resolved, environment: Environment) -> splits.Splits:

@@ -20,11 +20,14 @@ from bessemer_server.training.config import TextConfig, TrainingConfig
 from bessemer_server.training.objectives import endings, weighting
 from bessemer_server.training.objectives import kinds as losses
 from bessemer_server.training.optimizers import kinds as optimizers
+from bessemer_server.training.schedules import kinds as schedules
 from bessemer_server.training.scores import kinds as scores
 
 T = TypeVar("T", bound=registry.Named)
 P = TypeVar("P", bound=Options)
+C = TypeVar("C", bound=registry.Choice)
 DEFAULT_OPTIMIZER = "adam"
+DEFAULT_SCHEDULE = "constant"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Resolved:
     """What the network sees of the data set: that of `source`, with the length and vocabulary of texts."""
     optimizer: optimizers.Optimizer[Any]
     optimizer_options: optimizers.OptimizerOptions
+    schedule: schedules.Schedule[Any]
+    schedule_options: schedules.ScheduleOptions
     network: networks.Network
     """On torch's meta device."""
     sizes: splits.Sizes
@@ -55,13 +60,27 @@ class Resolved:
         return dataclasses.replace(self, class_weights=weights)
 
     @property
+    def course(self) -> schedules.Course:
+        """The learning rate of each step."""
+        config = self.config
+        return schedules.Course(
+            self.schedule,
+            self.schedule_options,
+            self.optimizer_options.learning_rate,
+            -(-self.sizes.train // config.batch_size),
+            config.epochs,
+        )
+
+    @property
     def effective_spec(self) -> dict[str, Any]:
         """The specification with every default filled in; JSON."""
         options = self.options.model_dump(mode="json")
         if self.architecture.list_option:
             options[self.architecture.list_option] = lists.to_json(self.network.layers)
         optimizer = {"kind": self.optimizer.name, **self.optimizer_options.model_dump(mode="json")}
-        return {**self.config.model_dump(mode="json"), "options": options, "optimizer": optimizer}
+        schedule = {"kind": self.schedule.name, **self.schedule_options.model_dump(mode="json")}
+        config = self.config.model_dump(mode="json")
+        return {**config, "options": options, "optimizer": optimizer, "schedule": schedule}
 
 
 def resolve(
@@ -79,10 +98,17 @@ def resolve(
     architecture = checker.entry(architectures.REGISTRY, config.architecture, "architecture")
     source = uploaded or checker.entry(sources.REGISTRY, config.dataset, "dataset")
     config, validation = checker.validation(config, source, validation)
-    optimizer, optimizer_options = checker.optimizer(config.optimizer)
+    optimizer, optimizer_options = checker.choice(
+        optimizers.REGISTRY, config.optimizer, "optimizer", DEFAULT_OPTIMIZER
+    )
+    schedule, schedule_options = checker.choice(
+        schedules.REGISTRY, config.schedule, "schedule", DEFAULT_SCHEDULE
+    )
     options = checker.options(architecture.options, config.options, "options") if architecture else None
     sizes = checker.sizes(config, source) if source else None
     checker.measured(config, source, architecture)
+    if schedule_options and sizes:
+        checker.warmup(config, schedule_options, sizes)
     if architecture and optimizer and optimizer_options:
         checker.limits(architecture, config, optimizer, optimizer_options)
     config, info = checker.text(config, source)
@@ -94,9 +120,8 @@ def resolve(
     if checker.found:
         raise errors.InvalidArgument(violations=checker.found)
     # What is None has left a violation.
-    assert (
-        architecture and options and source and info and optimizer and optimizer_options and network and sizes
-    )
+    assert architecture and options and source and info and network and sizes
+    assert optimizer and optimizer_options and schedule and schedule_options
     opponent = _build_opponent(architecture, options, info)
     return Resolved(
         config,
@@ -106,6 +131,8 @@ def resolve(
         info,
         optimizer,
         optimizer_options,
+        schedule,
+        schedule_options,
         network,
         sizes,
         opponent,
@@ -182,18 +209,26 @@ class _Checker:
             self.found.extend(violations(error, model, path))
         return None
 
-    def optimizer(
-        self, values: Mapping[str, Any]
-    ) -> tuple[optimizers.Optimizer[Any] | None, optimizers.OptimizerOptions | None]:
+    def choice(
+        self, entries: registry.Registry[C], values: Mapping[str, Any], path: str, default: str
+    ) -> tuple[C | None, Any]:
+        """What `kind` names, and its options."""
         kind = values.get("kind", "")
         if not isinstance(kind, str):
-            self.reject("optimizer.kind", f"must be a name; known are {optimizers.REGISTRY}")
+            self.reject(f"{path}.kind", f"must be a name; known are {entries}")
             return None, None
-        optimizer = self.entry(optimizers.REGISTRY, kind or DEFAULT_OPTIMIZER, "optimizer.kind")
-        if optimizer is None:
+        entry = self.entry(entries, kind or default, f"{path}.kind")
+        if entry is None:
             return None, None
         rest = {name: value for name, value in values.items() if name != "kind"}
-        return optimizer, self.options(optimizer.options, rest, "optimizer")
+        return entry, self.options(entry.options, rest, path)
+
+    def warmup(self, config: TrainingConfig, options: schedules.ScheduleOptions, sizes: splits.Sizes) -> None:
+        steps = config.epochs * -(-sizes.train // config.batch_size)
+        if options.warmup_steps and options.warmup_steps >= steps:
+            self.reject("schedule.warmup_steps", f"must be less than all steps, which are {steps:,}")
+        if options.warmup_epochs >= config.epochs:
+            self.reject("schedule.warmup_epochs", f"must be less than epochs, which is {config.epochs:,}")
 
     def sizes(self, config: TrainingConfig, source: sources.Source) -> splits.Sizes:
         sizes = splits.sizes(source.info, config.validation_split, config.test_split)

@@ -14,6 +14,7 @@ from bessemer_server.training import early_stopping, failures, features, meters,
 from bessemer_server.training.config import EarlyStoppingConfig, TrainingConfig
 from bessemer_server.training.contract import Array, Observer, Outcome, Snapshot, Stopped, Trained
 from bessemer_server.training.learner import Batch, Learner
+from bessemer_server.training.schedules import kinds as schedules
 
 STEP, EPOCH, TEST = metrics.Scope.STEP, metrics.Scope.EPOCH, metrics.Scope.TEST
 BEST = "best/"
@@ -31,7 +32,10 @@ class Session:
         parts: splits.Splits,
         device: torch.device,
         observer: Observer,
+        *,
+        course: schedules.Course,
     ) -> None:
+        self._course = course
         self._config = config
         self._learner = learner
         self._observer = observer
@@ -92,6 +96,11 @@ class Session:
         return self._step >= self._steps or (rule is not None and self._stopping.is_over(rule))
 
     @property
+    def _rate(self) -> float:
+        """Learning rate of the last step."""
+        return self._course.rate(self._step)
+
+    @property
     def _epoch(self) -> int:
         """Epoch of the last step, from 1; 0 before the first."""
         return -(-self._step // self._epoch_steps)
@@ -105,7 +114,7 @@ class Session:
         start = self._step % self._epoch_steps * self._config.batch_size
         batch = self._train.take(self._order[start : start + self._config.batch_size])
         self._step += 1
-        sums = self._learner.train_step(batch, self._epoch, self._step)
+        sums = self._learner.train_step(batch, self._epoch, self._step, self._rate)
         self._meter.add(self._step, self._epoch, len(batch), sums)
         self._pace.add(len(batch))
         if self._meter.is_full:
@@ -131,7 +140,7 @@ class Session:
             measured = meters.evaluate(self._learner, self._validation)
             self._check_finite(measured, self._step, self._epoch)
             values |= {f"val/{name}": value for name, value in measured.items()}
-        values["learning_rate"] = self._learner.learning_rate
+        values["learning_rate"] = self._rate
         self._observer.record(meters.points(EPOCH, self._step, self._epoch, values))
         if self._config.early_stopping is not None:
             self._judge(values[self._config.early_stopping.monitor], self._config.early_stopping)
@@ -153,9 +162,7 @@ class Session:
             self._observer.record(meters.points(TEST, self._step, self._epoch, values, "test/"))
         weights = snapshots.to_arrays(self._learner.weights())
         if not all(np.isfinite(array).all() for array in weights.values()):
-            raise failures.non_finite(
-                "the weights", self._step, self._epoch, self._last_loss, self._learner.learning_rate
-            )
+            raise failures.non_finite("the weights", self._step, self._epoch, self._last_loss, self._rate)
         return Trained(self._learner.definition(), weights, sum(array.size for array in weights.values()))
 
     def _stop(self, command: jobs.Command) -> Stopped:
@@ -192,7 +199,7 @@ class Session:
 
     def _check_finite(self, values: Mapping[str, float], step: int, epoch: int) -> None:
         if meters.first_non_finite(values):
-            raise failures.non_finite("the loss", step, epoch, self._last_loss, self._learner.learning_rate)
+            raise failures.non_finite("the loss", step, epoch, self._last_loss, self._rate)
 
 
 def _place(samples: sources.Samples, device: torch.device) -> Batch:

@@ -26,6 +26,7 @@ SPEC = {
     "batch_size": 32,
     "seed": 2**62,
     "optimizer": {"kind": "adam", "learning_rate": 1e-3},
+    "schedule": {"kind": "cosine", "warmup_epochs": 0.5},
     "early_stopping": {"monitor": "val/loss", "patience": 3, "min_delta": 0.0},
     "validation_split": 0.1,
     "test_split": 0.0,

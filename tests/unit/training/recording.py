@@ -48,6 +48,13 @@ def environment(threads: int = 1) -> loop.Environment:
     return loop.Environment("cpu", threads, None, Path(tempfile.gettempdir()) / "absent")
 
 
+def stop(spec: Mapping[str, Any], recorder: Recorder) -> loop.Snapshot:
+    """Train until the recorder says stop; the snapshot that it was given."""
+    outcome = loop.run(spec, environment(), recorder)
+    assert isinstance(outcome, loop.Stopped)
+    return recorder.snapshots[-1]
+
+
 def train(
     spec: Mapping[str, Any], recorder: Recorder | None = None, resume: loop.Snapshot | None = None
 ) -> tuple[loop.Trained, Recorder]:

@@ -29,7 +29,7 @@ SPECS = {
         "optimizer": {"kind": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True},
     },
     "in numpy": {
-        **DIGITS, "architecture": "numpy_mlp", "options": {"hidden": [16], "dropout": 0.3, "l2": 1e-4}, "epochs": 3
+        **DIGITS, "architecture": "numpy_mlp", "options": {"hidden": [16], "dropout": 0.3}, "l2": 0.01, "epochs": 3
     },
     "metrics, class weights, smoothed": {
         **QUICK, "metrics": ["f1", "roc_auc", "top_2_accuracy"], "class_weights": "balanced", "label_smoothing": 0.1,
@@ -51,6 +51,9 @@ SPECS = {
     },
     "adamw": {**QUICK, "optimizer": {"kind": "adamw"}},
     "rmsprop": {**QUICK, "optimizer": {"kind": "rmsprop", "momentum": 0.5, "centered": True}},
+    "cosine": {**QUICK, "schedule": {"kind": "cosine", "warmup_epochs": 0.5}},
+    "exponential": {**QUICK, "schedule": {"kind": "exponential", "factor": 0.5}},
+    "stairs": {**QUICK, "schedule": {"kind": "step", "every": 1, "warmup_steps": 2}},
     "adagrad": {**QUICK, "optimizer": {"kind": "adagrad"}},
     "early stopping": {
         **DIGITS, "architecture": "mlp", "options": {"dropout": 0.9}, "epochs": 30,

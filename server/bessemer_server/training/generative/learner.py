@@ -22,21 +22,22 @@ from bessemer_server.training.resolving import Resolved
 
 
 class Player:
-    """A network with its optimizer."""
+    """A network with its optimizer, whose learning rate is `rate` times that of the step."""
 
     def __init__(self, name: str, network: networks.Network, resolved: Resolved, rate: float) -> None:
         self.network = network
         self._name = name
-        options = resolved.optimizer_options
-        scaled = options.model_copy(update={"learning_rate": options.learning_rate * rate})
-        self.optimizer = updater.Updater(resolved.optimizer, scaled, dict(network.named_parameters()))
+        self._rate = rate
+        self.optimizer = updater.Updater(
+            resolved.optimizer, resolved.optimizer_options, dict(network.named_parameters())
+        )
 
-    def descend(self, loss: torch.Tensor) -> None:
+    def descend(self, loss: torch.Tensor, learning_rate: float) -> None:
         """Take a step that makes the loss smaller; the other player gets no gradients."""
         parameters = list(self.network.parameters())
         for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             parameter.grad = gradient
-        self.optimizer.step()
+        self.optimizer.step(learning_rate * self._rate)
 
     def state(self) -> dict[str, torch.Tensor]:
         """`model/<name>/<tensor>` and `optimizer/<name>/<slot>`, batch statistics among them; live."""
@@ -72,12 +73,7 @@ class GenerativeLearner:
             "discriminator", resolved.opponent, self._options.discriminator_rate
         )
 
-    @property
-    def learning_rate(self) -> float:
-        """Of the generator's next step."""
-        return self._generator.optimizer.learning_rate
-
-    def train_step(self, batch: Batch, epoch: int, step: int) -> Sums:
+    def train_step(self, batch: Batch, epoch: int, step: int, learning_rate: float) -> Sums:
         """See `Learner`; first the discriminator learns, then the generator from what it has become."""
         generator, discriminator = self._generator.network.train(), self._discriminator.network.train()
         shape = (len(batch), self._options.latent)
@@ -86,10 +82,10 @@ class GenerativeLearner:
         on_real = discriminator(pixels.to_signed(self._preprocess(batch.inputs)))
         self._reseed("dropout/fake", epoch, step)
         discriminator_loss = self._judge(on_real, discriminator(fakes.detach()))
-        self._discriminator.descend(discriminator_loss)
+        self._discriminator.descend(discriminator_loss, learning_rate)
         self._reseed("dropout/generator", epoch, step)
         generator_loss = _bce(discriminator(fakes), 1.0)
-        self._generator.descend(generator_loss)
+        self._generator.descend(generator_loss, learning_rate)
         return _sums(generator_loss, discriminator_loss, len(batch))
 
     @torch.inference_mode()

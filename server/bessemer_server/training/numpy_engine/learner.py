@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bessemer_server.architectures.numpy_mlp import NumpyMlpOptions
 from bessemer_server.data import preprocessing
 from bessemer_server.layers import lists, networks
 from bessemer_server.training import classifier, randomness
@@ -30,7 +29,7 @@ class NumpyClassifier:
     """
 
     def __init__(self, resolved: Resolved, preprocessed: Mapping[str, Any], device: torch.device) -> None:
-        assert isinstance(resolved.options, NumpyMlpOptions)
+        self._config = resolved.config
         self._seed = resolved.config.seed
         self._resolved = resolved
         self._preprocessing = preprocessed
@@ -40,7 +39,7 @@ class NumpyClassifier:
         self._scores = collecting.Collector(resolved.config.metrics, CPU)
         layers = lists.to_json(resolved.network.layers)
         self._network = network.Network(
-            layers, math.prod(resolved.info.shape), np.float32, resolved.options.l2
+            layers, math.prod(resolved.info.shape), np.float32, l1=self._config.l1, l2=self._config.l2
         )
         self._rule = updates.build(resolved.optimizer_options, self._network.flat.size, np.float32)
         initial = networks.initialise(
@@ -48,13 +47,8 @@ class NumpyClassifier:
         )
         self.load_weights(initial.state_dict())
 
-    @property
-    def learning_rate(self) -> float:
-        """Of the next step."""
-        return self._resolved.optimizer_options.learning_rate
-
-    def train_step(self, batch: Batch, epoch: int, step: int) -> Sums:
-        """See `Learner`; the loss holds the L2 penalty, as in Keras."""
+    def train_step(self, batch: Batch, epoch: int, step: int, learning_rate: float) -> Sums:
+        """See `Learner`; the loss holds the penalties, as in Keras."""
 
         def draw(layer: int, shape: tuple[int, ...], rate: float) -> Array:
             generator = randomness.generator(self._seed, "dropout", epoch, step, layer)
@@ -63,7 +57,10 @@ class NumpyClassifier:
 
         labels = batch.labels.cpu().numpy()
         loss, logits = self._network.learn(self._inputs(batch), labels, self._loss, draw)
-        self._rule.update(self._network.flat, self._network.gradient, self.learning_rate)
+        updates.clip(
+            self._network.gradient, self._config.gradient_clip_norm, self._config.gradient_clip_value
+        )
+        self._rule.update(self._network.flat, self._network.gradient, learning_rate)
         return self._sums(loss, logits, labels)
 
     def evaluate(self, batch: Batch) -> Sums:

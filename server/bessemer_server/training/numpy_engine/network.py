@@ -29,13 +29,14 @@ class Network:
         layer_list: Sequence[Mapping[str, Any]],
         inputs: int,
         dtype: npt.DTypeLike = np.float32,
+        l1: float = 0.0,
         l2: float = 0.0,
     ) -> None:
         """Zero parameters for `dense`, `dropout` and `flatten` layers on samples of `inputs` features.
 
-        `l2` times the sum of squared weights, biases left out, is added to the loss (Keras's kernel regularizer).
+        `l1` and `l2` are those of `penalties`.
         """
-        self._l2 = l2
+        self._l1, self._l2 = l1, l2
         shapes: dict[str, tuple[int, ...]] = {}
         for index, name, options in _entries(layer_list):
             if name == "dense":
@@ -69,17 +70,17 @@ class Network:
         value, gradient = loss(inputs, targets)
         for layer in reversed(self._layers):
             gradient = layer.backward(gradient)
-        return value + self._add_penalty(), inputs
+        return value + self._add_penalty(len(inputs)), inputs
 
-    def _add_penalty(self) -> float:
-        if not self._l2:
-            return 0.0
-        penalty = 0.0
-        for name, values in self.parameters.items():
+    def _add_penalty(self, samples: int) -> float:
+        """What it adds to the loss; its gradient is added to the gradients of the weights."""
+        penalty, l1, l2 = 0.0, self._l1 / samples, self._l2 / samples
+        for name, values in self.parameters.items() if l1 or l2 else ():
             if name.endswith(".weight"):
-                penalty += float(np.square(values).sum(dtype=np.float64))
-                self.gradients[name] += 2 * self._l2 * values
-        return self._l2 * penalty
+                penalty += l1 * float(np.abs(values).sum(dtype=np.float64))
+                penalty += l2 / 2 * float(np.square(values).sum(dtype=np.float64))
+                self.gradients[name] += l1 * np.sign(values) + l2 * values
+        return penalty
 
     def _build(self, index: int, name: str, options: Mapping[str, Any]) -> layers.Layer:
         match name:

@@ -73,6 +73,15 @@ class Adam:
         parameters -= learning_rate / (1 - beta1**steps) * average / divisor
 
 
+def clip(gradients: Array, norm: float | None, value: float | None) -> None:
+    """Shorten gradients in place to a length, or each number to a size, as PyTorch does; None: not."""
+    if norm is not None:
+        length = float(np.sqrt(np.square(gradients).sum()))
+        gradients *= min(1.0, norm / (length + 1e-6))
+    elif value is not None:
+        np.clip(gradients, -value, value, out=gradients)
+
+
 def build(options: kinds.OptimizerOptions, size: int, dtype: npt.DTypeLike) -> Rule:
     """The rule for these options. Raises `TypeError` for an optimizer that is not here."""
     match options:

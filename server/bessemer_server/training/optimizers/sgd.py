@@ -16,6 +16,8 @@ class SgdOptions(kinds.OptimizerOptions):
     """Size of a step, greater than 0."""
     momentum: kinds.Decay = 0.0
     """Share of the last step that is added to the next, from 0 up to but not 1."""
+    weight_decay: kinds.WeightDecay = 0.0
+    """This times every weight is added to its gradient; 0 or more. It is L2 on all parameters, biases too."""
     nesterov: bool = False
     """Take the gradient where momentum leads to; needs a momentum above 0."""
 
@@ -33,7 +35,7 @@ def slots(options: SgdOptions, parameter: torch.Tensor) -> dict[str, torch.Tenso
 
 
 def update(options: SgdOptions, batch: kinds.Update) -> None:
-    """torch's SGD, without weight decay and dampening."""
+    """torch's SGD, without dampening."""
     velocities: list[torch.Tensor | None] = [*batch.slots.get("momentum", [None] * len(batch.parameters))]
     sgd.sgd(
         batch.parameters,
@@ -42,7 +44,7 @@ def update(options: SgdOptions, batch: kinds.Update) -> None:
         has_sparse_grad=False,
         foreach=False,
         fused=batch.fused,
-        weight_decay=0.0,
+        weight_decay=options.weight_decay,
         momentum=options.momentum,
         lr=batch.learning_rate,
         dampening=0.0,

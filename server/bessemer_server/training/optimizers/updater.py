@@ -30,22 +30,16 @@ class Updater:
         devices = {p.device.type for p in parameters.values()}
         self._fused = devices <= {"cpu", "cuda"}
 
-    @property
-    def learning_rate(self) -> float:
-        """That of the options."""
-        return self._options.learning_rate
-
     @torch.no_grad()
-    def step(self, learning_rate: float | None = None) -> None:
-        """Update every parameter by its gradient, at another learning rate than that of the options if given."""
+    def step(self, learning_rate: float) -> None:
+        """Update every parameter by its gradient."""
         parameters = list(self._parameters.values())
         slots: dict[str, list[torch.Tensor]] = {}
         for of_parameter in self._slots.values():
             for slot, tensor in of_parameter.items():
                 slots.setdefault(slot, []).append(tensor)
         gradients = [p.grad for p in parameters if p.grad is not None]
-        rate = self.learning_rate if learning_rate is None else learning_rate
-        batch = kinds.Update(list(parameters), gradients, slots, rate, self._fused)
+        batch = kinds.Update(list(parameters), gradients, slots, learning_rate, self._fused)
         self._kind.update(self._options, batch)
 
     def state(self) -> dict[str, torch.Tensor]:

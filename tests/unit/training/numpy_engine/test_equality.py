@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from bessemer_server.domain import metrics
 from bessemer_server.layers import lists, networks
-from bessemer_server.training import randomness
+from bessemer_server.training import clipping, penalties, randomness
+from bessemer_server.training.config import TrainingConfig
 from bessemer_server.training.numpy_engine import losses, network, updates
 from bessemer_server.training.optimizers import kinds as optimizers
 from bessemer_server.training.optimizers import updater
@@ -31,6 +32,13 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "nesterov": {"kind": "sgd", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True},
     "adam": {"kind": "adam", "learning_rate": 0.01},
 }
+SETTINGS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "penalties": {"l1": 0.02, "l2": 0.3},
+    "clipped by norm": {"gradient_clip_norm": 0.2},
+    "clipped by value": {"gradient_clip_value": 0.05, "l2": 0.1},
+}
+CASES = [*((name, "plain") for name in OPTIMIZERS), *(("adam", setting) for setting in SETTINGS)]
 
 
 def mask(step, index, shape, rate):
@@ -40,14 +48,15 @@ def mask(step, index, shape, rate):
     return kept.div_(1 - rate).numpy()
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_weights_agree_with_torch_in_float64_after_every_step(name):
-    settings = dict(OPTIMIZERS[name])
+@pytest.mark.parametrize(("name", "setting"), CASES)
+def test_weights_agree_with_torch_in_float64_after_every_step(name, setting):
+    settings, config = dict(OPTIMIZERS[name]), TrainingConfig.model_validate(SETTINGS[setting])
     kind = optimizers.REGISTRY.get(settings.pop("kind"))
     options = kind.options.model_validate(settings)
     theirs = networks.build(lists.parse(LAYERS, "layers"), (6,))
     theirs = networks.initialise(theirs, lambda layer: randomness.generator(0, "init", layer)).double()
-    ours = network.Network(LAYERS, 6, np.float64)
+    penalty = penalties.Penalty(theirs, config.l1, config.l2)
+    ours = network.Network(LAYERS, 6, np.float64, l1=config.l1, l2=config.l2)
     for parameter, array in ours.parameters.items():
         array[...] = theirs.state_dict()[parameter].numpy()
     step_theirs = updater.Updater(kind, options, dict(theirs.named_parameters()))
@@ -57,10 +66,15 @@ def test_weights_agree_with_torch_in_float64_after_every_step(name):
         inputs, labels = random.normal(size=(20, 6)), random.integers(0, 3, 20)
         theirs.reseed(functools.partial(randomness.key, 0, "dropout", 1, step))
         theirs.zero_grad()
-        functional.cross_entropy(theirs(torch.from_numpy(inputs)), torch.from_numpy(labels)).backward()
-        step_theirs.step()
+        loss = functional.cross_entropy(theirs(torch.from_numpy(inputs)), torch.from_numpy(labels))
+        loss = penalty.add(loss, len(inputs))
+        loss.backward()
+        clipping.clip(theirs.parameters(), config)
+        step_theirs.step(options.learning_rate)
         draw = functools.partial(mask, step)
-        ours.learn(inputs, labels, losses.cross_entropy, draw)
+        our_loss, _ = ours.learn(inputs, labels, losses.cross_entropy, draw)
+        assert our_loss == pytest.approx(loss.item())
+        updates.clip(ours.gradient, config.gradient_clip_norm, config.gradient_clip_value)
         step_ours.update(ours.flat, ours.gradient, options.learning_rate)
         for parameter, array in ours.parameters.items():
             expected = theirs.state_dict()[parameter].numpy()
