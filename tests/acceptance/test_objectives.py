@@ -1,5 +1,6 @@
 """What a job makes small and what it measures, from the SDK to the model."""
 
+import grpc
 import numpy as np
 import pytest
 import sklearn.metrics
@@ -8,6 +9,7 @@ from sklearn import datasets
 
 import bessemer
 from bessemer.cli import group
+from bessemer.v1 import catalog_pb2, catalog_pb2_grpc
 
 LAYERS = [{"dense": {"units": 16, "activation": "relu"}}, {"dense": {"units": 1, "activation": "sigmoid"}}]
 NAMES = ["precision", "recall", "f1", "roc_auc"]
@@ -64,6 +66,16 @@ def test_one_unit_predicts_a_probability_of_each_class_and_is_evaluated_as_it_wa
     for name in ("loss", "accuracy", *NAMES):
         assert found[name] == pytest.approx(job.metrics[f"test/{name}"], rel=1e-4)
     assert found.confusion_matrix.shape == (2, 2)
+
+
+def test_the_catalog_tells_which_losses_and_metrics_there_are(service):
+    with grpc.insecure_channel(service.address) as channel:
+        found = catalog_pb2_grpc.CatalogServiceStub(channel).ListArchitectures(
+            catalog_pb2.ListArchitecturesRequest()
+        )
+    assert [loss.name for loss in found.losses] == ["binary_cross_entropy", "cross_entropy", "mse"]
+    assert {"f1", "top_k_accuracy"} <= {metric.name for metric in found.metrics}
+    assert all(entry.description for entry in (*found.losses, *found.metrics))
 
 
 def test_a_summary_ends_as_the_loss_wants(client):

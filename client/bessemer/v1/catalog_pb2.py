@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from bessemer.v1 import jobs_pb2 as bessemer_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x62\x65ssemer/v1/catalog.proto\x12\x0b\x62\x65ssemer.v1\x1a\x16\x62\x65ssemer/v1/jobs.proto\"N\n\x0c\x41rchitecture\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x1b\n\x13options_schema_json\x18\x03 \x01(\t\"\x1a\n\x18ListArchitecturesRequest\"\xa5\x01\n\x19ListArchitecturesResponse\x12\x30\n\rarchitectures\x18\x01 \x03(\x0b\x32\x19.bessemer.v1.Architecture\x12.\n\noptimizers\x18\x02 \x03(\x0b\x32\x1a.bessemer.v1.OptimizerKind\x12&\n\x06layers\x18\x03 \x03(\x0b\x32\x16.bessemer.v1.LayerKind\"O\n\rOptimizerKind\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x1b\n\x13options_schema_json\x18\x03 \x01(\t\"K\n\tLayerKind\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x1b\n\x13options_schema_json\x18\x03 \x01(\t\"@\n\x15SummarizeModelRequest\x12\'\n\x04spec\x18\x01 \x01(\x0b\x32\x19.bessemer.v1.TrainingSpec\"\x96\x01\n\x0cModelSummary\x12\x14\n\x0c\x61rchitecture\x18\x01 \x01(\t\x12\x13\n\x0binput_shape\x18\x02 \x03(\x03\x12)\n\x06layers\x18\x03 \x03(\x0b\x32\x19.bessemer.v1.LayerSummary\x12\x12\n\nparameters\x18\x04 \x01(\x03\x12\x1c\n\x14trainable_parameters\x18\x05 \x01(\x03\"\x83\x01\n\x0cLayerSummary\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x14\n\x0coutput_shape\x18\x03 \x03(\x03\x12\x12\n\nparameters\x18\x04 \x01(\x03\x12\x1c\n\x14trainable_parameters\x18\x05 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t2\xc5\x01\n\x0e\x43\x61talogService\x12\x62\n\x11ListArchitectures\x12%.bessemer.v1.ListArchitecturesRequest\x1a&.bessemer.v1.ListArchitecturesResponse\x12O\n\x0eSummarizeModel\x12\".bessemer.v1.SummarizeModelRequest\x1a\x19.bessemer.v1.ModelSummaryb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x62\x65ssemer/v1/catalog.proto\x12\x0b\x62\x65ssemer.v1\x1a\x16\x62\x65ssemer/v1/jobs.proto\"N\n\x0c\x41rchitecture\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x1b\n\x13options_schema_json\x18\x03 \x01(\t\"\x1a\n\x18ListArchitecturesRequest\"\xf6\x01\n\x19ListArchitecturesResponse\x12\x30\n\rarchitectures\x18\x01 \x03(\x0b\x32\x19.bessemer.v1.Architecture\x12.\n\noptimizers\x18\x02 \x03(\x0b\x32\x1a.bessemer.v1.OptimizerKind\x12&\n\x06layers\x18\x03 \x03(\x0b\x32\x16.bessemer.v1.LayerKind\x12%\n\x06losses\x18\x04 \x03(\x0b\x32\x15.bessemer.v1.LossKind\x12(\n\x07metrics\x18\x05 \x03(\x0b\x32\x17.bessemer.v1.MetricKind\"-\n\x08LossKind\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"/\n\nMetricKind\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"O\n\rOptimizerKind\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x1b\n\x13options_schema_json\x18\x03 \x01(\t\"K\n\tLayerKind\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x1b\n\x13options_schema_json\x18\x03 \x01(\t\"@\n\x15SummarizeModelRequest\x12\'\n\x04spec\x18\x01 \x01(\x0b\x32\x19.bessemer.v1.TrainingSpec\"\x96\x01\n\x0cModelSummary\x12\x14\n\x0c\x61rchitecture\x18\x01 \x01(\t\x12\x13\n\x0binput_shape\x18\x02 \x03(\x03\x12)\n\x06layers\x18\x03 \x03(\x0b\x32\x19.bessemer.v1.LayerSummary\x12\x12\n\nparameters\x18\x04 \x01(\x03\x12\x1c\n\x14trainable_parameters\x18\x05 \x01(\x03\"\x83\x01\n\x0cLayerSummary\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x14\n\x0coutput_shape\x18\x03 \x03(\x03\x12\x12\n\nparameters\x18\x04 \x01(\x03\x12\x1c\n\x14trainable_parameters\x18\x05 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t2\xc5\x01\n\x0e\x43\x61talogService\x12\x62\n\x11ListArchitectures\x12%.bessemer.v1.ListArchitecturesRequest\x1a&.bessemer.v1.ListArchitecturesResponse\x12O\n\x0eSummarizeModel\x12\".bessemer.v1.SummarizeModelRequest\x1a\x19.bessemer.v1.ModelSummaryb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,17 +37,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTARCHITECTURESREQUEST']._serialized_start=146
   _globals['_LISTARCHITECTURESREQUEST']._serialized_end=172
   _globals['_LISTARCHITECTURESRESPONSE']._serialized_start=175
-  _globals['_LISTARCHITECTURESRESPONSE']._serialized_end=340
-  _globals['_OPTIMIZERKIND']._serialized_start=342
-  _globals['_OPTIMIZERKIND']._serialized_end=421
-  _globals['_LAYERKIND']._serialized_start=423
-  _globals['_LAYERKIND']._serialized_end=498
-  _globals['_SUMMARIZEMODELREQUEST']._serialized_start=500
-  _globals['_SUMMARIZEMODELREQUEST']._serialized_end=564
-  _globals['_MODELSUMMARY']._serialized_start=567
-  _globals['_MODELSUMMARY']._serialized_end=717
-  _globals['_LAYERSUMMARY']._serialized_start=720
-  _globals['_LAYERSUMMARY']._serialized_end=851
-  _globals['_CATALOGSERVICE']._serialized_start=854
-  _globals['_CATALOGSERVICE']._serialized_end=1051
+  _globals['_LISTARCHITECTURESRESPONSE']._serialized_end=421
+  _globals['_LOSSKIND']._serialized_start=423
+  _globals['_LOSSKIND']._serialized_end=468
+  _globals['_METRICKIND']._serialized_start=470
+  _globals['_METRICKIND']._serialized_end=517
+  _globals['_OPTIMIZERKIND']._serialized_start=519
+  _globals['_OPTIMIZERKIND']._serialized_end=598
+  _globals['_LAYERKIND']._serialized_start=600
+  _globals['_LAYERKIND']._serialized_end=675
+  _globals['_SUMMARIZEMODELREQUEST']._serialized_start=677
+  _globals['_SUMMARIZEMODELREQUEST']._serialized_end=741
+  _globals['_MODELSUMMARY']._serialized_start=744
+  _globals['_MODELSUMMARY']._serialized_end=894
+  _globals['_LAYERSUMMARY']._serialized_start=897
+  _globals['_LAYERSUMMARY']._serialized_end=1028
+  _globals['_CATALOGSERVICE']._serialized_start=1031
+  _globals['_CATALOGSERVICE']._serialized_end=1228
 # @@protoc_insertion_point(module_scope)

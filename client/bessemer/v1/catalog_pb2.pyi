@@ -22,14 +22,34 @@ class ListArchitecturesRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ListArchitecturesResponse(_message.Message):
-    __slots__ = ("architectures", "optimizers", "layers")
+    __slots__ = ("architectures", "optimizers", "layers", "losses", "metrics")
     ARCHITECTURES_FIELD_NUMBER: _ClassVar[int]
     OPTIMIZERS_FIELD_NUMBER: _ClassVar[int]
     LAYERS_FIELD_NUMBER: _ClassVar[int]
+    LOSSES_FIELD_NUMBER: _ClassVar[int]
+    METRICS_FIELD_NUMBER: _ClassVar[int]
     architectures: _containers.RepeatedCompositeFieldContainer[Architecture]
     optimizers: _containers.RepeatedCompositeFieldContainer[OptimizerKind]
     layers: _containers.RepeatedCompositeFieldContainer[LayerKind]
-    def __init__(self, architectures: _Optional[_Iterable[_Union[Architecture, _Mapping]]] = ..., optimizers: _Optional[_Iterable[_Union[OptimizerKind, _Mapping]]] = ..., layers: _Optional[_Iterable[_Union[LayerKind, _Mapping]]] = ...) -> None: ...
+    losses: _containers.RepeatedCompositeFieldContainer[LossKind]
+    metrics: _containers.RepeatedCompositeFieldContainer[MetricKind]
+    def __init__(self, architectures: _Optional[_Iterable[_Union[Architecture, _Mapping]]] = ..., optimizers: _Optional[_Iterable[_Union[OptimizerKind, _Mapping]]] = ..., layers: _Optional[_Iterable[_Union[LayerKind, _Mapping]]] = ..., losses: _Optional[_Iterable[_Union[LossKind, _Mapping]]] = ..., metrics: _Optional[_Iterable[_Union[MetricKind, _Mapping]]] = ...) -> None: ...
+
+class LossKind(_message.Message):
+    __slots__ = ("name", "description")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    description: str
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
+
+class MetricKind(_message.Message):
+    __slots__ = ("name", "description")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    description: str
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
 
 class OptimizerKind(_message.Message):
     __slots__ = ("name", "description", "options_schema_json")

@@ -42,7 +42,7 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """An architecture, optimizer or layer."""
+    """Something that a specification can name: an architecture, a layer, a loss."""
 
     name: str
     description: str
@@ -75,6 +75,8 @@ class Catalog:
     architectures: tuple[CatalogEntry, ...]
     optimizers: tuple[CatalogEntry, ...]
     layers: tuple[CatalogEntry, ...]
+    losses: tuple[CatalogEntry, ...]
+    metrics: tuple[CatalogEntry, ...]
     datasets: tuple[DatasetInfo, ...]
     devices: tuple[str, ...]
     """Devices that torch can use here, e.g. `cuda:0`; `cpu` last."""

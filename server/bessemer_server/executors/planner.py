@@ -51,13 +51,10 @@ class PlannerClient:
 
 
 def _catalog(answer: Mapping[str, Any]) -> plans.Catalog:
-    def entries(kind: str) -> tuple[plans.CatalogEntry, ...]:
-        return tuple(plans.CatalogEntry(**entry) for entry in answer[kind])
-
+    kinds = ("architectures", "optimizers", "layers", "losses", "metrics")
+    entries = {kind: tuple(plans.CatalogEntry(**entry) for entry in answer[kind]) for kind in kinds}
     datasets = tuple(
         plans.DatasetInfo(**{**info, "shape": tuple(info["shape"]), "labels": tuple(info["labels"])})
         for info in answer["datasets"]
     )
-    return plans.Catalog(
-        entries("architectures"), entries("optimizers"), entries("layers"), datasets, tuple(answer["devices"])
-    )
+    return plans.Catalog(**entries, datasets=datasets, devices=tuple(answer["devices"]))

@@ -31,6 +31,8 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
             architectures=[catalog_pb2.Architecture(**_entry(entry)) for entry in catalog.architectures],
             optimizers=[catalog_pb2.OptimizerKind(**_entry(entry)) for entry in catalog.optimizers],
             layers=[catalog_pb2.LayerKind(**_entry(entry)) for entry in catalog.layers],
+            losses=[catalog_pb2.LossKind(name=e.name, description=e.description) for e in catalog.losses],
+            metrics=[catalog_pb2.MetricKind(name=e.name, description=e.description) for e in catalog.metrics],
         )
 
     async def SummarizeModel(

@@ -13,14 +13,19 @@ from bessemer_server.layers import kinds as layers
 from bessemer_server.layers import networks
 from bessemer_server.layers.options import Options
 from bessemer_server.training import devices, memory, resolving
+from bessemer_server.training.objectives import kinds as losses
 from bessemer_server.training.optimizers import kinds as optimizers
+from bessemer_server.training.scores import kinds as scores
 
 
-class _Entry(Protocol):
+class _Named(Protocol):
     @property
     def name(self) -> str: ...
     @property
     def description(self) -> str: ...
+
+
+class _Entry(_Named, Protocol):
     @property
     def options(self) -> type[Options]: ...
 
@@ -65,9 +70,16 @@ def catalog() -> plans.Catalog:
         architectures=_entries(architectures.REGISTRY),
         optimizers=_entries(optimizers.REGISTRY),
         layers=_entries(layers.REGISTRY),
+        losses=_names(losses.REGISTRY),
+        metrics=_names(scores.REGISTRY),
         datasets=tuple(source.info for source in sources.REGISTRY),
         devices=devices.available(),
     )
+
+
+def _names(entries: Iterable[_Named]) -> tuple[plans.CatalogEntry, ...]:
+    """Of what has no options."""
+    return tuple(plans.CatalogEntry(entry.name, entry.description, {}) for entry in entries)
 
 
 def _entries(entries: Iterable[_Entry]) -> tuple[plans.CatalogEntry, ...]:

@@ -268,7 +268,10 @@ def test_the_catalog_names_everything_with_a_description_and_a_schema():
     assert {entry.name for entry in catalog.optimizers} >= {"adam", "sgd"}
     assert {info.name for info in catalog.datasets} >= {"digits", "iris", "mnist"}
     assert catalog.devices[-1] == "cpu"
-    for entry in (*catalog.architectures, *catalog.optimizers, *catalog.layers):
+    assert {entry.name for entry in catalog.losses} >= {"cross_entropy", "binary_cross_entropy", "mse"}
+    assert {entry.name for entry in catalog.metrics} >= {"top_k_accuracy", "f1", "roc_auc"}
+    named = (*catalog.architectures, *catalog.optimizers, *catalog.layers, *catalog.losses, *catalog.metrics)
+    for entry in named:
         assert entry.description.endswith((".", "!")), entry.name
         for name, field in entry.options_schema.get("properties", {}).items():
             assert field.get("description"), f"{entry.name}.{name} is not described"
