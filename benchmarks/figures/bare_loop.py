@@ -28,6 +28,8 @@ class Forgetful:
     def progress(self, progress: jobs.Progress) -> None:
         """Forget."""
 
+    is_saving = False
+
     def checkpoint(self, snapshot: loop.Snapshot) -> None:
         """Forget."""
 

@@ -97,6 +97,7 @@ def build_spec(
     *,
     schedule: str | Mapping[str, Any] | None = None,
     text: Mapping[str, Any] | None = None,
+    checkpoint: Mapping[str, Any] | None = None,
     loss: str | None = None,
     validation_dataset: str | None = None,
     class_weights: str | Mapping[str, float] | Mapping[int, float] | None = None,
@@ -131,6 +132,7 @@ def build_spec(
         (class_weights, _set_class_weights),
         (metrics, _set_metrics),
         (text, _set_text),
+        (checkpoint, _set_checkpoint),
     ):
         if value is not None:
             fill(spec, value, found)
@@ -211,6 +213,31 @@ def _set_text(spec: jobs_pb2.TrainingSpec, settings: Any, found: _Violations) ->
             found.add(f"text.{name}", "there is no such option; there are vocabulary, length")
         elif (checked := found.check_integer(f"text.{name}", value, INT32)) is not None:
             setattr(spec.text, name, checked)
+
+
+def _set_checkpoint(spec: jobs_pb2.TrainingSpec, settings: Any, found: _Violations) -> None:
+    fields = [field.name for field in jobs_pb2.Checkpointing.DESCRIPTOR.fields]
+    if not isinstance(settings, Mapping):
+        found.add("checkpoint", f"must be a dict with {', '.join(fields)}, but is {settings!r}")
+        return
+    spec.checkpoint.SetInParent()
+    for name, value in settings.items():
+        field = f"checkpoint.{name}"
+        checked: Any = None
+        if name not in fields:
+            found.add(field, f"there is no such option; there are {', '.join(fields)}")
+        elif name == "every_epochs" and value is None:
+            checked = 0
+        elif value is None or (name == "keep_best" and value is False):
+            continue
+        elif name == "keep_best":
+            checked = "val/loss" if value is True else found.check_text(field, value)
+        elif name == "every_seconds":
+            checked = found.check_number(field, value)
+        else:
+            checked = found.check_integer(field, value, INT64 if name == "every_steps" else INT32)
+        if checked is not None:
+            setattr(spec.checkpoint, name, checked)
 
 
 class _Violations:
@@ -360,17 +387,12 @@ def spec_to_dict(spec: jobs_pb2.TrainingSpec) -> dict[str, Any]:
         if spec.HasField(name):
             choice = getattr(spec, name)
             found[name] = {"kind": choice.kind, **struct_to_dict(choice.options)}
-    if spec.HasField("early_stopping"):
-        rule = spec.early_stopping
-        found["early_stopping"] = {
-            "monitor": rule.monitor,
-            **{name: getattr(rule, name) for name in ("patience", "min_delta") if rule.HasField(name)},
-        }
     if spec.HasField("class_weights"):
         weights = spec.class_weights
         found["class_weights"] = "balanced" if weights.balanced else dict(weights.weights)
     if spec.metrics:
         found["metrics"] = list(spec.metrics)
-    if spec.HasField("text"):
-        found["text"] = {field.name: value for field, value in spec.text.ListFields()}
+    for name in ("early_stopping", "text", "checkpoint"):
+        if spec.HasField(name):
+            found[name] = {field.name: value for field, value in getattr(spec, name).ListFields()}
     return found

@@ -38,7 +38,7 @@ class Settings(pydantic.BaseModel):
     lease_seconds: float = pydantic.Field(default=10.0, ge=2)
     """A trainer that has not reported for this long has lost its job."""
     keep_checkpoints: int = pydantic.Field(default=3, ge=1)
-    """Newest checkpoints that are kept of each job."""
+    """Newest checkpoints that are kept of each job whose specification does not say how many."""
     max_upload_mib: int = pydantic.Field(default=4096, ge=1)
     """Size of the files of one data set that a user uploads, in MiB."""
     log_level: str = "info"

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from bessemer_server.domain import errors
+from bessemer_server.domain.checkpoints import Retention
 from bessemer_server.domain.events import StateChanged
 from bessemer_server.domain.jobs import Attempt, Command
 from bessemer_server.domain.ports import Store
@@ -18,7 +19,9 @@ NOW = samples.START
 WRITES: dict[str, Callable[[Store, int], Awaitable[object]]] = {
     "set_pid": lambda store, n: store.set_pid("job-1", n, 99),
     "report": lambda store, n: store.report("job-1", n, [samples.epoch_metric(1)], samples.progress(1), NOW),
-    "commit_checkpoint": lambda store, n: store.commit_checkpoint("job-1", n, samples.manifest(1), 2, NOW),
+    "commit_checkpoint": lambda store, n: store.commit_checkpoint(
+        "job-1", n, samples.manifest(1), Retention(2), NOW
+    ),
     "succeed": lambda store, n: store.succeed("job-1", n, samples.publication(), NOW),
     "fail": lambda store, n: store.fail("job-1", n, samples.LOSS, NOW),
     "confirm_cancel": lambda store, n: store.confirm_cancel("job-1", n, NOW),
@@ -237,7 +240,7 @@ async def test_losses_count_until_a_checkpoint_and_preemptions_do_not(stores: St
         counts.append((await store.release("job-1", n, samples.LOSS, is_loss=is_loss, now=NOW)).losses)
     assert counts == [1, 2, 2, 3]
     await samples.start(store, now=samples.at(9))
-    await store.commit_checkpoint("job-1", 5, samples.manifest(10), 2, NOW)
+    await store.commit_checkpoint("job-1", 5, samples.manifest(10), Retention(2), NOW)
     assert (await store.get_job("job-1")).losses == 0
     assert (await store.release("job-1", 5, samples.LOSS, is_loss=True, now=NOW)).losses == 1
 

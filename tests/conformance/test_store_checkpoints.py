@@ -8,7 +8,7 @@ import math
 import pytest
 
 from bessemer_server.domain import errors
-from bessemer_server.domain.checkpoints import Manifest
+from bessemer_server.domain.checkpoints import Manifest, Retention
 from bessemer_server.domain.events import CheckpointSaved, StateChanged
 from bessemer_server.domain.jobs import ModelReference
 from bessemer_server.domain.metrics import Metric, Scope
@@ -45,7 +45,7 @@ async def test_a_job_without_checkpoints_has_none(store: Store) -> None:
 
 
 async def test_a_checkpoint_comes_back_whole(ready: Store) -> None:
-    saved = await ready.commit_checkpoint("job-1", 1, samples.manifest(10), 2, samples.at(3))
+    saved = await ready.commit_checkpoint("job-1", 1, samples.manifest(10), Retention(2), samples.at(3))
     assert (saved.job_id, saved.attempt, saved.create_time) == ("job-1", 1, samples.at(3))
     assert saved.manifest == samples.manifest(10)
     assert await ready.latest_checkpoint("job-1") == saved
@@ -53,7 +53,7 @@ async def test_a_checkpoint_comes_back_whole(ready: Store) -> None:
 
 
 async def test_a_checkpoint_is_told_and_renews_the_lease(ready: Store) -> None:
-    saved = await ready.commit_checkpoint("job-1", 1, samples.manifest(10), 2, samples.at(3))
+    saved = await ready.commit_checkpoint("job-1", 1, samples.manifest(10), Retention(2), samples.at(3))
     (event,) = await ready.events("job-1", 3, 10)
     assert (event.time, event.kind) == (samples.at(3), CheckpointSaved(saved))
     assert [attempt.lease_time for attempt in await ready.active_attempts()] == [samples.at(3)]
@@ -61,27 +61,39 @@ async def test_a_checkpoint_is_told_and_renews_the_lease(ready: Store) -> None:
 
 async def test_all_but_the_newest_checkpoints_are_removed(ready: Store) -> None:
     for step in range(10, 60, 10):
-        await ready.commit_checkpoint("job-1", 1, samples.manifest(step), 2, NOW)
+        await ready.commit_checkpoint("job-1", 1, samples.manifest(step), Retention(2), NOW)
     assert await steps(ready) == [40, 50]
     latest = await ready.latest_checkpoint("job-1")
     assert latest is not None
     assert latest.manifest == samples.manifest(50)
-    await ready.commit_checkpoint("job-1", 1, samples.manifest(60), 1, NOW)
+    await ready.commit_checkpoint("job-1", 1, samples.manifest(60), Retention(1), NOW)
     assert await steps(ready) == [60]
+
+
+async def test_the_best_checkpoint_and_that_of_every_nth_epoch_stay(ready: Store) -> None:
+    keep = Retention(1, best="val/loss", every=4)
+    for epoch, loss in enumerate([0.4, 0.1, 0.3, 0.2, 0.1, 0.5], start=1):
+        metrics = [samples.epoch_metric(epoch, loss), samples.epoch_metric(epoch, 9, "val/accuracy")]
+        await ready.report("job-1", 1, metrics, samples.progress(10 * epoch), NOW)
+        await ready.commit_checkpoint("job-1", 1, samples.manifest(10 * epoch), keep, NOW)
+    await ready.commit_checkpoint("job-1", 1, samples.manifest(65), keep, NOW)
+    assert await steps(ready) == [20, 40, 65]
 
 
 async def test_the_checkpoints_of_other_jobs_stay(ready: Store) -> None:
     await samples.begin(ready, "job-2")
-    await ready.commit_checkpoint("job-2", 1, samples.manifest(10), 1, NOW)
+    await ready.commit_checkpoint("job-2", 1, samples.manifest(10), Retention(1), NOW)
     for step in (20, 30):
-        await ready.commit_checkpoint("job-1", 1, samples.manifest(step), 1, NOW)
+        await ready.commit_checkpoint("job-1", 1, samples.manifest(step), Retention(1), NOW)
     assert len(await ready.list_checkpoints("job-2")) == 1
 
 
 async def test_a_step_that_is_committed_again_is_the_first_checkpoint(ready: Store) -> None:
-    first = await ready.commit_checkpoint("job-1", 1, samples.manifest(10), 2, samples.at(1))
+    first = await ready.commit_checkpoint("job-1", 1, samples.manifest(10), Retention(2), samples.at(1))
     events = await ready.events("job-1", 0, 100)
-    assert await ready.commit_checkpoint("job-1", 1, samples.manifest(10), 2, samples.at(2)) == first
+    assert (
+        await ready.commit_checkpoint("job-1", 1, samples.manifest(10), Retention(2), samples.at(2)) == first
+    )
     assert await ready.list_checkpoints("job-1") == [first]
     assert await ready.events("job-1", 0, 100) == events
     assert [attempt.lease_time for attempt in await ready.active_attempts()] == [samples.at(2)]
@@ -91,7 +103,7 @@ async def test_a_checkpoint_without_its_blobs_is_refused_and_names_one(ready: St
     manifest = samples.manifest(10, samples.WEIGHTS, b"absent")
     before = await ready.get_job("job-1")
     with pytest.raises(errors.FailedPrecondition, match=manifest.tensors[0].digests[1]):
-        await ready.commit_checkpoint("job-1", 1, manifest, 2, samples.at(9))
+        await ready.commit_checkpoint("job-1", 1, manifest, Retention(2), samples.at(9))
     assert await ready.list_checkpoints("job-1") == []
     assert await ready.get_job("job-1") == before
     assert [attempt.lease_time for attempt in await ready.active_attempts()] == [NOW]
@@ -100,7 +112,7 @@ async def test_a_checkpoint_without_its_blobs_is_refused_and_names_one(ready: St
 async def test_a_blob_may_come_several_times_in_a_manifest_and_in_several_checkpoints(ready: Store) -> None:
     entry = samples.manifest(1, samples.WEIGHTS, samples.WEIGHTS).tensors[0]
     for step in (10, 20):
-        await ready.commit_checkpoint("job-1", 1, Manifest(1, step, (entry, entry)), 5, NOW)
+        await ready.commit_checkpoint("job-1", 1, Manifest(1, step, (entry, entry)), Retention(5), NOW)
     assert await steps(ready) == [10, 20]
 
 
@@ -109,11 +121,13 @@ async def test_a_checkpoint_may_hold_thousands_of_blobs(stores: Stores) -> None:
     await samples.put(stores.blobs, *parts)
     await samples.begin(stores.store)
     manifest = samples.manifest(10, *parts)
-    assert (await stores.store.commit_checkpoint("job-1", 1, manifest, 2, NOW)).manifest == manifest
+    assert (
+        await stores.store.commit_checkpoint("job-1", 1, manifest, Retention(2), NOW)
+    ).manifest == manifest
 
 
 async def test_a_checkpoint_without_tensors_is_one(ready: Store) -> None:
-    saved = await ready.commit_checkpoint("job-1", 1, Manifest(0, 1, ()), 2, NOW)
+    saved = await ready.commit_checkpoint("job-1", 1, Manifest(0, 1, ()), Retention(2), NOW)
     assert await ready.latest_checkpoint("job-1") == saved
 
 

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from bessemer_server.domain import errors
+from bessemer_server.domain.checkpoints import Retention
 from bessemer_server.domain.events import StateChanged
 from bessemer_server.domain.jobs import JobFilter, Progress
 from bessemer_server.domain.ports import Store
@@ -235,7 +236,7 @@ async def test_unknown_jobs_are_not_found_by_any_method(store: Store) -> None:
         store.start_attempt("x", "cpu:0", "t", now),
         store.set_pid("x", 1, 2),
         store.report("x", 1, [], None, now),
-        store.commit_checkpoint("x", 1, samples.manifest(1), 2, now),
+        store.commit_checkpoint("x", 1, samples.manifest(1), Retention(2), now),
         store.latest_checkpoint("x"),
         store.list_checkpoints("x"),
         store.succeed("x", 1, samples.publication(), now),

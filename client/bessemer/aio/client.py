@@ -62,6 +62,7 @@ class Client:
         gradient_clip_norm: float | None = None,
         gradient_clip_value: float | None = None,
         text: Mapping[str, Any] | None = None,
+        checkpoint: Mapping[str, Any] | None = None,
         validation_split: float | None = None,
         validation_dataset: str | None = None,
         test_split: float | None = None,
@@ -90,6 +91,8 @@ class Client:
             gradient_clip_norm: all gradients together are shortened to this length.
             gradient_clip_value: each number of a gradient is kept between minus this and this.
             text: of a data set of texts: `vocabulary` (10,000 words) and `length` (the last 100 of each text).
+            checkpoint: when to save: `every_epochs` (1), `every_steps`, `every_seconds`; and what is kept: `keep_last`
+                (3), `keep_best` (True, or a metric), `keep_every` (epochs).
             validation_split: share of the training split held out for validation.
             validation_dataset: a data set to validate on in place of that share, with the same kind, shape and labels.
             test_split: share held out for testing, where the data set has no test split of its own.
@@ -116,6 +119,7 @@ class Client:
             gradient_clip_norm=gradient_clip_norm,
             gradient_clip_value=gradient_clip_value,
             text=text,
+            checkpoint=checkpoint,
             epochs=epochs,
             batch_size=batch_size,
             seed=seed,

@@ -26,6 +26,7 @@ KEYS = (
     "class_weights",
     "metrics",
     "text",
+    "checkpoint",
     "validation_split",
     "validation_dataset",
     "test_split",

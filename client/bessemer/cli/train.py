@@ -50,6 +50,7 @@ def train(  # noqa: PLR0917 - click calls it by keyword
       class_weights=balanced             or class_weights.LABEL=2
       metrics=f1,roc_auc                 beside loss and accuracy
       text.vocabulary=10000 text.length=100
+      checkpoint.every_seconds=60 checkpoint.keep_best=val/loss
       validation_split=0.1 test_split=0.2
       validation_dataset=NAME            in place of a share of the training data
     """  # noqa: D301 - click's mark for lines that stay as they are

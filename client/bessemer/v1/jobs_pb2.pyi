@@ -13,7 +13,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TrainingSpec(_message.Message):
-    __slots__ = ("architecture", "options", "dataset", "epochs", "batch_size", "seed", "optimizer", "early_stopping", "validation_split", "test_split", "loss", "label_smoothing", "class_weights", "metrics", "validation_dataset", "schedule", "l1", "l2", "gradient_clip_norm", "gradient_clip_value", "text")
+    __slots__ = ("architecture", "options", "dataset", "epochs", "batch_size", "seed", "optimizer", "early_stopping", "validation_split", "test_split", "loss", "label_smoothing", "class_weights", "metrics", "validation_dataset", "schedule", "l1", "l2", "gradient_clip_norm", "gradient_clip_value", "text", "checkpoint")
     ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     DATASET_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +35,7 @@ class TrainingSpec(_message.Message):
     GRADIENT_CLIP_NORM_FIELD_NUMBER: _ClassVar[int]
     GRADIENT_CLIP_VALUE_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     architecture: str
     options: _struct_pb2.Struct
     dataset: str
@@ -56,7 +57,24 @@ class TrainingSpec(_message.Message):
     gradient_clip_norm: float
     gradient_clip_value: float
     text: TextSettings
-    def __init__(self, architecture: _Optional[str] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., dataset: _Optional[str] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., seed: _Optional[int] = ..., optimizer: _Optional[_Union[Optimizer, _Mapping]] = ..., early_stopping: _Optional[_Union[EarlyStopping, _Mapping]] = ..., validation_split: _Optional[float] = ..., test_split: _Optional[float] = ..., loss: _Optional[str] = ..., label_smoothing: _Optional[float] = ..., class_weights: _Optional[_Union[ClassWeights, _Mapping]] = ..., metrics: _Optional[_Iterable[str]] = ..., validation_dataset: _Optional[str] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ..., l1: _Optional[float] = ..., l2: _Optional[float] = ..., gradient_clip_norm: _Optional[float] = ..., gradient_clip_value: _Optional[float] = ..., text: _Optional[_Union[TextSettings, _Mapping]] = ...) -> None: ...
+    checkpoint: Checkpointing
+    def __init__(self, architecture: _Optional[str] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., dataset: _Optional[str] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., seed: _Optional[int] = ..., optimizer: _Optional[_Union[Optimizer, _Mapping]] = ..., early_stopping: _Optional[_Union[EarlyStopping, _Mapping]] = ..., validation_split: _Optional[float] = ..., test_split: _Optional[float] = ..., loss: _Optional[str] = ..., label_smoothing: _Optional[float] = ..., class_weights: _Optional[_Union[ClassWeights, _Mapping]] = ..., metrics: _Optional[_Iterable[str]] = ..., validation_dataset: _Optional[str] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ..., l1: _Optional[float] = ..., l2: _Optional[float] = ..., gradient_clip_norm: _Optional[float] = ..., gradient_clip_value: _Optional[float] = ..., text: _Optional[_Union[TextSettings, _Mapping]] = ..., checkpoint: _Optional[_Union[Checkpointing, _Mapping]] = ...) -> None: ...
+
+class Checkpointing(_message.Message):
+    __slots__ = ("every_epochs", "every_steps", "every_seconds", "keep_last", "keep_best", "keep_every")
+    EVERY_EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    EVERY_STEPS_FIELD_NUMBER: _ClassVar[int]
+    EVERY_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    KEEP_LAST_FIELD_NUMBER: _ClassVar[int]
+    KEEP_BEST_FIELD_NUMBER: _ClassVar[int]
+    KEEP_EVERY_FIELD_NUMBER: _ClassVar[int]
+    every_epochs: int
+    every_steps: int
+    every_seconds: float
+    keep_last: int
+    keep_best: str
+    keep_every: int
+    def __init__(self, every_epochs: _Optional[int] = ..., every_steps: _Optional[int] = ..., every_seconds: _Optional[float] = ..., keep_last: _Optional[int] = ..., keep_best: _Optional[str] = ..., keep_every: _Optional[int] = ...) -> None: ...
 
 class ClassWeights(_message.Message):
     __slots__ = ("balanced", "weights")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
+from bessemer_server.domain import metrics
 from bessemer_server.domain.jobs import Time
 
 BLOB_MAX_BYTES = 2 * 1024 * 1024
@@ -50,6 +52,40 @@ class Manifest:
     def size_bytes(self) -> int:
         """Bytes of all its tensors; shared blobs count each time."""
         return sum(tensor.size_bytes for tensor in self.tensors)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Retention:
+    """Which checkpoints of a job are kept; the others are removed when the next one becomes visible."""
+
+    last: int
+    """The newest."""
+    best: str = ""
+    """And the one at whose step this epoch metric was best, the earliest of equals; empty for none."""
+    every: int = 0
+    """And those at the end of each so many epochs; 0 for none."""
+
+    @classmethod
+    def of(cls, effective_spec: Mapping[str, Any], last: int) -> Self:
+        """What a job's specification asks for; `last` where it does not say how many."""
+        rule = effective_spec.get("checkpoint") or {}
+        return cls(rule.get("keep_last") or last, rule.get("keep_best") or "", rule.get("keep_every") or 0)
+
+    def outdated(self, steps: Iterable[int], epoch_steps: int, values: Mapping[int, float]) -> list[int]:
+        """Steps of the checkpoints to remove. `epoch_steps`: steps of one epoch, 0 while unknown; `values`: the metric
+        `best` by the step at which it was recorded.
+        """
+        oldest_first = sorted(steps)
+        kept = set(oldest_first[-self.last :])
+        kept |= {step for step in oldest_first if self._is_lasting(step, epoch_steps)}
+        measured = [step for step in oldest_first if not math.isnan(values.get(step, math.nan))]
+        if measured:
+            sign = 1 if metrics.falls(self.best) else -1
+            kept.add(min(measured, key=lambda step: sign * values[step]))
+        return [step for step in oldest_first if step not in kept]
+
+    def _is_lasting(self, step: int, epoch_steps: int) -> bool:
+        return bool(self.every and epoch_steps) and step % (self.every * epoch_steps) == 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -55,6 +55,11 @@ class Progress:
         """Share of all steps that are done, in [0, 1]."""
         return self.step / self.steps if self.steps else 0.0
 
+    @property
+    def epoch_steps(self) -> int:
+        """Steps of one epoch; 0 while unknown."""
+        return self.steps // self.epochs if self.epochs else 0
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ModelReference:

@@ -25,3 +25,8 @@ class Metric:
     epoch: int
     """Epoch of that step, from 1."""
     value: float
+
+
+def falls(name: str) -> bool:
+    """Whether the metric is better when it is less: losses are, all others rise."""
+    return name.endswith("/loss")

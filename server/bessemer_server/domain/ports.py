@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from bessemer_server.domain.bases import NO_BASES, Base
-from bessemer_server.domain.checkpoints import Checkpoint, Manifest
+from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.datasets import Content, Dataset, Upload
 from bessemer_server.domain.evaluations import Evaluation
 from bessemer_server.domain.events import Event
@@ -84,9 +84,9 @@ class Store(Protocol):
         ...
 
     async def commit_checkpoint(
-        self, job_id: str, attempt: int, manifest: Manifest, keep: int, now: Time
+        self, job_id: str, attempt: int, manifest: Manifest, keep: Retention, now: Time
     ) -> Checkpoint:
-        """Make a checkpoint visible, and remove all but the `keep` newest. A job has one checkpoint per step: again is
+        """Make a checkpoint visible, and remove those that `keep` does not keep. A job has one checkpoint per step: again is
         the first one. Resets `Job.losses`. Renews the lease. Raises `FailedPrecondition` when a blob is missing.
         """
         ...

@@ -30,14 +30,13 @@ def spec_from_wire(message: jobs_pb2.TrainingSpec) -> dict[str, Any]:
         spec["optimizer"] = _choice_from_wire(message.optimizer, "optimizer")
     if message.HasField("schedule"):
         spec["schedule"] = _choice_from_wire(message.schedule, "schedule")
-    if message.HasField("early_stopping"):
-        spec["early_stopping"] = _early_stopping_from_wire(message.early_stopping)
     if message.HasField("class_weights"):
         spec["class_weights"] = _class_weights_from_wire(message.class_weights)
     if message.metrics:
         spec["metrics"] = list(message.metrics)
-    if message.HasField("text"):
-        spec["text"] = {field.name: value for field, value in message.text.ListFields()}
+    for name in ("early_stopping", "text", "checkpoint"):
+        if message.HasField(name):
+            spec[name] = {field.name: value for field, value in getattr(message, name).ListFields()}
     return spec
 
 
@@ -54,14 +53,6 @@ def _class_weights_from_wire(message: jobs_pb2.ClassWeights) -> str | dict[str, 
         description = "are either balanced or given for each label; leave one out"
         raise errors.InvalidArgument(violations=[errors.Violation("class_weights", description)])
     return "balanced" if message.balanced else dict(message.weights)
-
-
-def _early_stopping_from_wire(message: jobs_pb2.EarlyStopping) -> dict[str, Any]:
-    found: dict[str, Any] = {"monitor": message.monitor} if message.monitor else {}
-    for name in ("patience", "min_delta"):
-        if message.HasField(name):
-            found[name] = getattr(message, name)
-    return found
 
 
 def spec_to_wire(spec: Mapping[str, Any]) -> jobs_pb2.TrainingSpec:
@@ -86,6 +77,8 @@ def spec_to_wire(spec: Mapping[str, Any]) -> jobs_pb2.TrainingSpec:
         message.class_weights.balanced = weights == "balanced"
         message.class_weights.weights.update({} if weights == "balanced" else weights)
     message.metrics.extend(spec.get("metrics", ()))
+    if spec.get("checkpoint") is not None:
+        message.checkpoint.CopyFrom(jobs_pb2.Checkpointing(**spec["checkpoint"]))
     if spec.get("text") is not None:
         message.text.CopyFrom(jobs_pb2.TextSettings(**spec["text"]))
     return message

@@ -13,6 +13,7 @@ import grpc
 from bessemer.worker.v1 import worker_pb2 as pb
 from bessemer.worker.v1 import worker_pb2_grpc
 from bessemer_server.domain import errors, models, ports
+from bessemer_server.domain.checkpoints import Retention
 from bessemer_server.domain.jobs import Attempt, Command, Failure, Reason
 from bessemer_server.rpc import planning
 from bessemer_server.scheduling import losses, policy
@@ -35,7 +36,7 @@ class Resources:
     dataset_dir: pathlib.Path | None
     cache_dir: pathlib.Path
     keep_checkpoints: int
-    """Newest checkpoints that are kept of each job."""
+    """Newest checkpoints that are kept of a job that does not say how many."""
 
 
 class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
@@ -136,11 +137,12 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
     ) -> pb.CommitCheckpointResponse:
         """Make a checkpoint visible."""
         attempt = await self._authenticate(context)
+        job = await self._store.get_job(attempt.job_id)
         checkpoint = await self._store.commit_checkpoint(
             attempt.job_id,
             attempt.number,
             wire.manifest_from_wire(request.manifest),
-            self._resources.keep_checkpoints,
+            Retention.of(job.effective_spec, self._resources.keep_checkpoints),
             utc_now(),
         )
         self._notices.announce(attempt.job_id)

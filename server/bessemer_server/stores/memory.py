@@ -10,7 +10,7 @@ import copy
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from bessemer_server.domain.checkpoints import Checkpoint, Manifest
+from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.datasets import Content, Dataset
 from bessemer_server.domain.events import Event
 from bessemer_server.domain.jobs import (
@@ -131,7 +131,7 @@ class MemoryStore:
         return rules.command(job)
 
     async def commit_checkpoint(
-        self, job_id: str, attempt: int, manifest: Manifest, keep: int, now: Time
+        self, job_id: str, attempt: int, manifest: Manifest, keep: Retention, now: Time
     ) -> Checkpoint:
         record = self._current(job_id, attempt)
         saved = record.checkpoints.get(manifest.step)
@@ -140,7 +140,10 @@ class MemoryStore:
             saved = rules.checkpoint(record.job, attempt, manifest, now)
             record.checkpoints[manifest.step] = saved
             record.apply(rules.save_checkpoint(record.job, saved, now))
-        for step in rules.outdated(record.checkpoints, keep):
+        values = {
+            m.step: m.value for m in record.metrics.values() if (m.scope, m.name) == (Scope.EPOCH, keep.best)
+        }
+        for step in keep.outdated(record.checkpoints, record.job.progress.epoch_steps, values):
             del record.checkpoints[step]
         record.touch(now)
         return saved

@@ -158,12 +158,6 @@ def save_checkpoint(job: Job, saved: Checkpoint, now: Time) -> Change:
     return Change(job).plus(now, CheckpointSaved(saved), losses=0)
 
 
-def outdated(steps: Iterable[int], keep: int) -> list[int]:
-    """Steps of the checkpoints to remove: all but the `keep` newest."""
-    oldest_first = sorted(steps)
-    return oldest_first[: max(len(oldest_first) - keep, 0)]
-
-
 def check_blobs(missing: Sequence[str]) -> None:
     """Raise `FailedPrecondition` when a manifest refers to blobs that are not there."""
     if missing:

@@ -9,6 +9,7 @@ import pydantic
 from bessemer_server.layers.options import Options
 
 MAX_SEED = 2**63 - 1
+USUAL_METRIC = "val/loss"
 Share = Annotated[float, pydantic.Field(ge=0, lt=1)]
 Penalty = Annotated[float, pydantic.Field(ge=0, le=1e6)]
 Limit = Annotated[float, pydantic.Field(gt=0)]
@@ -33,6 +34,35 @@ class TextConfig(Options):
     """Token ids, padding and unknown word included, from 2 to 1,000,000: the most frequent words are known."""
     length: Annotated[int, pydantic.Field(ge=1, le=10_000)] = 100
     """Words of each text that the model sees, the last ones, from 1 to 10,000."""
+
+
+class CheckpointConfig(Options):
+    """When a run is saved, and which checkpoints are kept. What is saved decides no number of the result."""
+
+    every_epochs: Annotated[int, pydantic.Field(ge=0)] = 1
+    """Save at the end of each so many epochs; 0: not because an epoch ends."""
+    every_steps: Annotated[int, pydantic.Field(ge=1)] | None = None
+    """Save after each so many steps too; None: not."""
+    every_seconds: Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)] | None = None
+    """Save when the last checkpoint is so many seconds old; None: not."""
+    keep_last: Annotated[int, pydantic.Field(ge=1)] | None = None
+    """Newest checkpoints that are kept; None: as many as the service is set to."""
+    keep_best: str | None = None
+    """Epoch metric, e.g. `val/loss`: the checkpoint where it was best is kept too. True is `val/loss`."""
+    keep_every: Annotated[int, pydantic.Field(ge=1)] | None = None
+    """Checkpoints at the end of each so many epochs are kept for ever; None: none."""
+
+    @pydantic.field_validator("every_epochs", mode="before")
+    @classmethod
+    def _none_is_zero(cls, value: Any) -> Any:
+        return 0 if value is None else value
+
+    @pydantic.field_validator("keep_best", mode="before")
+    @classmethod
+    def _true_is_the_usual_metric(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            return USUAL_METRIC if value else None
+        return value
 
 
 class TrainingConfig(Options):
@@ -92,6 +122,8 @@ class TrainingConfig(Options):
     before each update."""
     text: TextConfig | None = None
     """For data sets of texts alone; None there: the defaults."""
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    """When the run is saved, and which checkpoints are kept."""
 
     @pydantic.field_validator("gradient_clip_value")
     @classmethod

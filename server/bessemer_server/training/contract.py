@@ -75,7 +75,14 @@ class Observer(Protocol):
         ...
 
     def checkpoint(self, snapshot: Snapshot) -> None:
-        """A snapshot: at the end of each epoch, after its metrics, and at once when preempted."""
+        """A snapshot: at the end of an epoch, after its metrics; within one, where that was asked for; and at once when
+        preempted.
+        """
+        ...
+
+    @property
+    def is_saving(self) -> bool:
+        """Whether a snapshot is still on its way: one that need not be taken now is taken later then."""
         ...
 
     def command(self) -> jobs.Command:

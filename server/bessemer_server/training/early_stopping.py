@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from bessemer_server.domain import metrics
 from bessemer_server.training.config import EarlyStoppingConfig
 
 
@@ -20,7 +21,7 @@ class EarlyStopping:
     def after(self, value: float, config: EarlyStoppingConfig) -> EarlyStopping:
         """Where it stands after one more epoch, which ended with `value`."""
         gain = 0.0 if self.best is None else self.best - value
-        if not config.monitor.endswith("/loss"):
+        if not metrics.falls(config.monitor):
             gain = -gain
         if self.best is None or gain > config.min_delta:
             return EarlyStopping(value, 0)

@@ -14,7 +14,7 @@ from bessemer_server.training.optimizers.kinds import OptimizerOptions
 
 BASICS = frozenset(
     {"architecture", "dataset", "options", "epochs", "batch_size", "seed", "optimizer", "text"}
-    | {"validation_split", "test_split", "schedule"}
+    | {"validation_split", "test_split", "schedule", "checkpoint"}
 )
 SGD = frozenset({"learning_rate", "momentum", "nesterov"})
 ADAM = frozenset({"learning_rate", "beta1", "beta2", "epsilon"})

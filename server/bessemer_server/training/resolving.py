@@ -107,6 +107,7 @@ def resolve(
     options = checker.options(architecture.options, config.options, "options") if architecture else None
     sizes = checker.sizes(config, source) if source else None
     checker.measured(config, source, architecture)
+    checker.kept(config, architecture)
     if schedule_options and sizes:
         checker.warmup(config, schedule_options, sizes)
     if architecture and optimizer and optimizer_options:
@@ -272,20 +273,45 @@ class _Checker:
         if architecture and architecture.adversary:  # it has no classes, and metrics of its own
             return
         self.found.extend(scores.find_faults(config.metrics, len(source.info.labels) if source else None))
-        rule = config.early_stopping
-        names = [*scores.ALWAYS, *config.metrics]
-        measured = [f"{split}/{name}" for split in ("train", "val") for name in names]
-        if rule and rule.monitor not in measured:
-            self.reject("early_stopping.monitor", scores.explain_unmeasured(rule.monitor, measured))
-        elif (
-            rule
-            and rule.monitor.startswith("val/")
-            and not (config.validation_split or config.validation_dataset)
-        ):
+        if config.early_stopping:
+            self.monitor(config, "early_stopping.monitor", config.early_stopping.monitor)
+
+    def monitor(self, config: TrainingConfig, path: str, name: str) -> None:
+        measured = [
+            f"{split}/{measure}"
+            for split in ("train", "val")
+            for measure in (*scores.ALWAYS, *config.metrics)
+        ]
+        if name not in measured:
+            self.reject(path, scores.explain_unmeasured(name, measured))
+        elif name.startswith("val/") and not (config.validation_split or config.validation_dataset):
             self.reject(
-                "early_stopping.monitor",
-                f"{rule.monitor} is not measured, because validation_split is 0; set a validation_split, or "
-                f"watch {rule.monitor.replace('val/', 'train/')}",
+                path,
+                f"{name} is not measured, because validation_split is 0; set a validation_split, or "
+                f"watch {name.replace('val/', 'train/')}",
+            )
+
+    def kept(self, config: TrainingConfig, architecture: architectures.Architecture[Any] | None) -> None:
+        """What of the checkpoints is kept must be saved, and measured, in the first place."""
+        rule = config.checkpoint
+        if rule.keep_best and architecture and architecture.adversary:
+            self.reject(
+                "checkpoint.keep_best",
+                f"no metric of {architecture.name} says which generator is best; use keep_every, or leave it out",
+            )
+        elif rule.keep_best:
+            self.monitor(config, "checkpoint.keep_best", rule.keep_best)
+        for name in ("keep_best", "keep_every"):
+            if getattr(rule, name) and not rule.every_epochs:
+                self.reject(
+                    f"checkpoint.{name}",
+                    "needs checkpoints at the end of epochs; set checkpoint.every_epochs, or leave it out",
+                )
+        if rule.keep_every and rule.every_epochs and rule.keep_every % rule.every_epochs:
+            self.reject(
+                "checkpoint.keep_every",
+                f"must be a multiple of checkpoint.every_epochs, which is {rule.every_epochs}, "
+                f"but is {rule.keep_every}",
             )
 
     def limits(

@@ -10,7 +10,16 @@ import torch
 
 from bessemer_server.data import sources, splits
 from bessemer_server.domain import jobs, metrics
-from bessemer_server.training import early_stopping, failures, features, meters, pace, randomness, snapshots
+from bessemer_server.training import (
+    checkpointing,
+    early_stopping,
+    failures,
+    features,
+    meters,
+    pace,
+    randomness,
+    snapshots,
+)
 from bessemer_server.training.config import EarlyStoppingConfig, TrainingConfig
 from bessemer_server.training.contract import Array, Observer, Outcome, Snapshot, Stopped, Trained
 from bessemer_server.training.learner import Batch, Learner
@@ -47,6 +56,7 @@ class Session:
         self._steps = self._epoch_steps * config.epochs
         self._meter = meters.EpochMeter(waiting_limit=1 if device.type == "cpu" else GPU_WAITING_STEPS)
         self._pace = pace.Pace(time.monotonic())
+        self._schedule = checkpointing.Schedule(config.checkpoint, time.monotonic())
         self._step = 0
         self._saved_step = 0
         self._last_loss: float | None = None
@@ -80,6 +90,9 @@ class Session:
             self._train_step()
             if self._step % self._epoch_steps == 0:
                 self._end_epoch()
+            elif self._is_save_due:
+                self._read_steps()
+                self._save()
         return self._finish()
 
     def _prepare(self) -> None:
@@ -104,6 +117,10 @@ class Session:
     def _epoch(self) -> int:
         """Epoch of the last step, from 1; 0 before the first."""
         return -(-self._step // self._epoch_steps)
+
+    @property
+    def _is_save_due(self) -> bool:
+        return self._schedule.is_due(self._step, time.monotonic()) and not self._observer.is_saving
 
     def _start_epoch(self) -> None:
         epoch = self._step // self._epoch_steps + 1
@@ -146,7 +163,8 @@ class Session:
             self._judge(values[self._config.early_stopping.monitor], self._config.early_stopping)
         self._meter.reset()
         self._report(time.monotonic())
-        self._save()
+        if self._schedule.ends_epoch(self._epoch) or self._is_save_due:
+            self._save()
 
     def _judge(self, value: float, rule: EarlyStoppingConfig) -> None:
         self._stopping = self._stopping.after(value, rule)
@@ -181,6 +199,7 @@ class Session:
         }
         tensors = snapshots.to_arrays(self._learner.state()) | best
         self._saved_step = self._step
+        self._schedule.saved(time.monotonic())
         self._observer.checkpoint(Snapshot(self._step // self._epoch_steps, self._step, tensors, state))
 
     def _report(self, now: float) -> None:

@@ -78,6 +78,11 @@ class RemoteObserver:
         self._raise_error()
         self._snapshots.put(snapshot)
 
+    @property
+    def is_saving(self) -> bool:
+        """Whether a snapshot is on its way to the store, or waits for its turn."""
+        return self._snapshots.unfinished_tasks > 0
+
     def command(self) -> Command:
         """What the server wanted when it was last heard."""
         self._raise_error()

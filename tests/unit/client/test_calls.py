@@ -28,6 +28,12 @@ def test_everything_that_is_set_is_in_the_specification():
         label_smoothing=0.25,
         class_weights={0: 2, 1: 0.5},
         metrics=("f1", "top_3_accuracy"),
+        checkpoint={
+            "every_epochs": None,
+            "every_steps": np.int64(50),
+            "every_seconds": None,
+            "keep_best": True,
+        },
     )
     assert _calls.spec_to_dict(spec) == {
         "architecture": "mnist_cnn",
@@ -46,6 +52,7 @@ def test_everything_that_is_set_is_in_the_specification():
         "label_smoothing": 0.25,
         "class_weights": {"0": 2.0, "1": 0.5},
         "metrics": ["f1", "top_3_accuracy"],
+        "checkpoint": {"every_epochs": 0, "every_steps": 50, "keep_best": "val/loss"},
     }
 
 

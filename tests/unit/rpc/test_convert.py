@@ -36,6 +36,13 @@ SPEC = {
     "label_smoothing": 0.1,
     "class_weights": {"cat": 2.0, "3": 0.0},
     "metrics": ["f1", "top_3_accuracy"],
+    "checkpoint": {
+        "every_epochs": 0,
+        "every_steps": 100,
+        "every_seconds": 0.5,
+        "keep_last": 1,
+        "keep_best": "val/loss",
+    },
 }
 
 

@@ -9,6 +9,7 @@ import sys
 
 import sqlalchemy as sa
 
+from bessemer_server.domain.checkpoints import Retention
 from bessemer_server.domain.jobs import JobFilter
 from bessemer_server.stores.sql.store import SqlStore
 from tests.conformance import samples
@@ -70,7 +71,7 @@ async def test_everything_is_the_same_after_closing_and_opening_again(database_u
     await samples.begin(stores.store, "job-2")
     metrics = [samples.step_metric(1), samples.epoch_metric(1)]
     await stores.store.report("job-1", 1, metrics, samples.progress(10), samples.START)
-    await stores.store.commit_checkpoint("job-1", 1, samples.manifest(10), 2, samples.START)
+    await stores.store.commit_checkpoint("job-1", 1, samples.manifest(10), Retention(2), samples.START)
     await stores.store.succeed("job-1", 1, samples.publication(), samples.at(1))
     before = await everything(stores)
     await stores.store.close()

@@ -31,6 +31,10 @@ class Recorder:
     def checkpoint(self, snapshot: loop.Snapshot) -> None:
         self.snapshots.append(snapshot)
 
+    @property
+    def is_saving(self) -> bool:
+        return False
+
     def command(self) -> jobs.Command:
         if self._left is None:
             return jobs.Command.CONTINUE

@@ -59,6 +59,14 @@ def test_the_effective_specification_has_every_default():
         "class_weights": None,
         "metrics": [],
         "text": None,
+        "checkpoint": {
+            "every_epochs": 1,
+            "every_steps": None,
+            "every_seconds": None,
+            "keep_last": None,
+            "keep_best": None,
+            "keep_every": None,
+        },
     }
 
 

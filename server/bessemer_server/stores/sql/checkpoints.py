@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from bessemer_server.domain.checkpoints import Checkpoint, Manifest
+from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.jobs import Job, Time
 from bessemer_server.stores import rules
-from bessemer_server.stores.sql import attempts, blobs, jobs, rows, tables
+from bessemer_server.stores.sql import attempts, blobs, jobs, metrics, rows, tables
 
 checkpoints = tables.checkpoints
 
 
 def commit(
-    connection: sa.Connection, job_id: str, attempt: int, manifest: Manifest, keep: int, *, now: Time
+    connection: sa.Connection, job_id: str, attempt: int, manifest: Manifest, keep: Retention, *, now: Time
 ) -> Checkpoint:
     """Make a checkpoint visible, and remove old ones. Blobs that only those held stay where they are for now."""
     job = attempts.lock_current(connection, job_id, attempt)
     saved = _find(connection, job_id, manifest.step) or _insert(connection, job, attempt, manifest, now)
-    _prune(connection, job_id, keep)
+    _prune(connection, job, keep)
     attempts.renew(connection, job_id, attempt, now)
     return saved
 
@@ -66,9 +66,10 @@ def _insert(connection: sa.Connection, job: Job, attempt: int, manifest: Manifes
     return saved
 
 
-def _prune(connection: sa.Connection, job_id: str, keep: int) -> None:
-    steps = connection.scalars(sa.select(checkpoints.c.step).where(checkpoints.c.job_id == job_id))
-    old = rules.outdated(steps, keep)
+def _prune(connection: sa.Connection, job: Job, keep: Retention) -> None:
+    steps = list(connection.scalars(sa.select(checkpoints.c.step).where(checkpoints.c.job_id == job.id)))
+    values = metrics.values_at(connection, job.id, keep.best, steps) if keep.best else {}
+    old = keep.outdated(steps, job.progress.epoch_steps, values)
     if old:
-        mine = sa.and_(checkpoints.c.job_id == job_id, checkpoints.c.step.in_(old))
+        mine = sa.and_(checkpoints.c.job_id == job.id, checkpoints.c.step.in_(old))
         connection.execute(sa.delete(checkpoints).where(mine))

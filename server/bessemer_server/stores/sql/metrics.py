@@ -26,6 +26,18 @@ def known(connection: sa.Connection, job_id: str, points: Sequence[Metric]) -> s
     return {(Scope(scope), name, step) for scope, name, step in found}
 
 
+def values_at(connection: sa.Connection, job_id: str, name: str, steps: Sequence[int]) -> dict[int, float]:
+    """The epoch metric of that name at those of the steps where it was recorded."""
+    mine = sa.and_(
+        metrics.c.job_id == job_id,
+        metrics.c.scope == Scope.EPOCH,
+        metrics.c.name == name,
+        metrics.c.step.in_(steps),
+    )
+    found = connection.execute(sa.select(metrics.c.step, metrics.c.value).where(mine))
+    return {row.step: row.value for row in found}
+
+
 def record(connection: sa.Connection, job_id: str, points: Sequence[Metric]) -> None:
     """Insert points, or overwrite those that are there. Each point comes once."""
     if not points:

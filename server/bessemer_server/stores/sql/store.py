@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bessemer_server.domain.checkpoints import Checkpoint, Manifest
+from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.datasets import Content, Dataset
 from bessemer_server.domain.events import Event
 from bessemer_server.domain.jobs import (
@@ -75,7 +75,7 @@ class SqlStore:
         )
 
     async def commit_checkpoint(
-        self, job_id: str, attempt: int, manifest: Manifest, keep: int, now: Time
+        self, job_id: str, attempt: int, manifest: Manifest, keep: Retention, now: Time
     ) -> Checkpoint:
         return await self.database.write(
             lambda c: checkpoints.commit(c, job_id, attempt, manifest, keep, now=now)
