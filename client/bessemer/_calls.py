@@ -102,6 +102,7 @@ def build_spec(
     validation_dataset: str | None = None,
     class_weights: str | Mapping[str, float] | Mapping[int, float] | None = None,
     metrics: Sequence[str] | None = None,
+    augmentation: Sequence[str | Mapping[str, Any]] | None = None,
     **scalars: Any,
 ) -> jobs_pb2.TrainingSpec:
     """The specification as a message. Raises `InvalidArgument` for what no message can hold, all at once."""
@@ -131,6 +132,7 @@ def build_spec(
         (early_stopping, _set_early_stopping),
         (class_weights, _set_class_weights),
         (metrics, _set_metrics),
+        (augmentation, _set_augmentation),
         (text, _set_text),
         (checkpoint, _set_checkpoint),
     ):
@@ -146,6 +148,15 @@ def _set_optimizer(spec: jobs_pb2.TrainingSpec, choice: Any, found: _Violations)
 
 def _set_schedule(spec: jobs_pb2.TrainingSpec, choice: Any, found: _Violations) -> None:
     _set_choice(spec, "schedule", choice, found)
+
+
+def _set_augmentation(spec: jobs_pb2.TrainingSpec, entries: Any, found: _Violations) -> None:
+    if isinstance(entries, str) or not isinstance(entries, Sequence):
+        found.add(
+            "augmentation", f"must be a list of names, or of dicts with one name each, but is {entries!r}"
+        )
+    elif (struct := found.check_struct("augmentation", {"entries": entries})) is not None:
+        spec.augmentation.CopyFrom(struct.fields["entries"].list_value)
 
 
 def _set_choice(spec: jobs_pb2.TrainingSpec, field: str, choice: Any, found: _Violations) -> None:
@@ -363,16 +374,21 @@ def _parse_state(state: str) -> str:
 
 def struct_to_dict(struct: struct_pb2.Struct) -> dict[str, Any]:
     """Plain values; numbers without a fraction as int."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [plain(item) for item in value]
-        return int(value) if isinstance(value, float) and value.is_integer() else value
-
-    found: dict[str, Any] = plain(json_format.MessageToDict(struct))
+    found: dict[str, Any] = _whole(json_format.MessageToDict(struct))
     return found
+
+
+def _list_to_python(values: struct_pb2.ListValue) -> list[Any]:
+    found: list[Any] = _whole(json_format.MessageToDict(values))
+    return found
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def spec_to_dict(spec: jobs_pb2.TrainingSpec) -> dict[str, Any]:
@@ -395,4 +411,6 @@ def spec_to_dict(spec: jobs_pb2.TrainingSpec) -> dict[str, Any]:
     for name in ("early_stopping", "text", "checkpoint"):
         if spec.HasField(name):
             found[name] = {field.name: value for field, value in getattr(spec, name).ListFields()}
+    if spec.augmentation.values:
+        found["augmentation"] = _list_to_python(spec.augmentation)
     return found

@@ -12,6 +12,7 @@ from bessemer_server.architectures import kinds as architectures
 from bessemer_server.data import sources
 from bessemer_server.domain import states
 from bessemer_server.layers import kinds as layers
+from bessemer_server.training.augmentations import kinds as augmentations
 from bessemer_server.training.config import TrainingConfig
 from bessemer_server.training.objectives import kinds as objectives
 from bessemer_server.training.optimizers import kinds as optimizers
@@ -74,6 +75,7 @@ def test_the_tree_in_the_readme_names_what_is_there() -> None:
         ("data sets", sources.REGISTRY.names()),
         ("optimizers", optimizers.REGISTRY.names()),
         ("schedules", schedules.REGISTRY.names()),
+        ("augmentations", augmentations.REGISTRY.names()),
     ],
 )
 def test_the_readme_names_all_that_can_be_trained_and_nothing_else(row: str, names: list[str]) -> None:
@@ -91,4 +93,4 @@ def test_the_page_of_settings_has_a_row_for_each_setting_and_what_it_can_name() 
     }
     settings = set(TrainingConfig.model_fields) - {"architecture", "dataset"}
     named = [*optimizers.REGISTRY.names(), *schedules.REGISTRY.names(), *objectives.REGISTRY.names()]
-    assert rows == settings | {*named, *scores.REGISTRY.names()}
+    assert rows == settings | {*named, *scores.REGISTRY.names(), *augmentations.REGISTRY.names()}

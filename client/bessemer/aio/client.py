@@ -61,6 +61,7 @@ class Client:
         l2: float | None = None,
         gradient_clip_norm: float | None = None,
         gradient_clip_value: float | None = None,
+        augmentation: Sequence[str | Mapping[str, Any]] | None = None,
         text: Mapping[str, Any] | None = None,
         checkpoint: Mapping[str, Any] | None = None,
         validation_split: float | None = None,
@@ -90,6 +91,7 @@ class Client:
             l2: times the squared weights, over twice the samples of the batch, are added to the loss.
             gradient_clip_norm: all gradients together are shortened to this length.
             gradient_clip_value: each number of a gradient is kept between minus this and this.
+            augmentation: what is changed at random in training images, e.g. `["flip", {"crop": {"padding": 4}}]`.
             text: of a data set of texts: `vocabulary` (10,000 words) and `length` (the last 100 of each text).
             checkpoint: when to save: `every_epochs` (1), `every_steps`, `every_seconds`; and what is kept: `keep_last`
                 (3), `keep_best` (True, or a metric), `keep_every` (epochs).
@@ -118,6 +120,7 @@ class Client:
             l2=l2,
             gradient_clip_norm=gradient_clip_norm,
             gradient_clip_value=gradient_clip_value,
+            augmentation=augmentation,
             text=text,
             checkpoint=checkpoint,
             epochs=epochs,

@@ -20,6 +20,7 @@ KEYS = (
     "l2",
     "gradient_clip_norm",
     "gradient_clip_value",
+    "augmentation",
     "early_stopping",
     "loss",
     "label_smoothing",

@@ -45,6 +45,7 @@ def train(  # noqa: PLR0917 - click calls it by keyword
       optimizer=sgd                      adam unless it is set
       optimizer.learning_rate=0.01       beside the kind
       schedule=cosine schedule.warmup_epochs=1 l2=0.01 gradient_clip_norm=1
+      augmentation='["flip", {"crop": {"padding": 4}}]'
       early_stopping.monitor=val/loss early_stopping.patience=3
       loss=binary_cross_entropy label_smoothing=0.1
       class_weights=balanced             or class_weights.LABEL=2

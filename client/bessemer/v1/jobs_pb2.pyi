@@ -13,7 +13,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TrainingSpec(_message.Message):
-    __slots__ = ("architecture", "options", "dataset", "epochs", "batch_size", "seed", "optimizer", "early_stopping", "validation_split", "test_split", "loss", "label_smoothing", "class_weights", "metrics", "validation_dataset", "schedule", "l1", "l2", "gradient_clip_norm", "gradient_clip_value", "text", "checkpoint")
+    __slots__ = ("architecture", "options", "dataset", "epochs", "batch_size", "seed", "optimizer", "early_stopping", "validation_split", "test_split", "loss", "label_smoothing", "class_weights", "metrics", "validation_dataset", "schedule", "l1", "l2", "gradient_clip_norm", "gradient_clip_value", "augmentation", "text", "checkpoint")
     ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     DATASET_FIELD_NUMBER: _ClassVar[int]
@@ -34,6 +34,7 @@ class TrainingSpec(_message.Message):
     L2_FIELD_NUMBER: _ClassVar[int]
     GRADIENT_CLIP_NORM_FIELD_NUMBER: _ClassVar[int]
     GRADIENT_CLIP_VALUE_FIELD_NUMBER: _ClassVar[int]
+    AUGMENTATION_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     architecture: str
@@ -56,9 +57,10 @@ class TrainingSpec(_message.Message):
     l2: float
     gradient_clip_norm: float
     gradient_clip_value: float
+    augmentation: _struct_pb2.ListValue
     text: TextSettings
     checkpoint: Checkpointing
-    def __init__(self, architecture: _Optional[str] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., dataset: _Optional[str] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., seed: _Optional[int] = ..., optimizer: _Optional[_Union[Optimizer, _Mapping]] = ..., early_stopping: _Optional[_Union[EarlyStopping, _Mapping]] = ..., validation_split: _Optional[float] = ..., test_split: _Optional[float] = ..., loss: _Optional[str] = ..., label_smoothing: _Optional[float] = ..., class_weights: _Optional[_Union[ClassWeights, _Mapping]] = ..., metrics: _Optional[_Iterable[str]] = ..., validation_dataset: _Optional[str] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ..., l1: _Optional[float] = ..., l2: _Optional[float] = ..., gradient_clip_norm: _Optional[float] = ..., gradient_clip_value: _Optional[float] = ..., text: _Optional[_Union[TextSettings, _Mapping]] = ..., checkpoint: _Optional[_Union[Checkpointing, _Mapping]] = ...) -> None: ...
+    def __init__(self, architecture: _Optional[str] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., dataset: _Optional[str] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., seed: _Optional[int] = ..., optimizer: _Optional[_Union[Optimizer, _Mapping]] = ..., early_stopping: _Optional[_Union[EarlyStopping, _Mapping]] = ..., validation_split: _Optional[float] = ..., test_split: _Optional[float] = ..., loss: _Optional[str] = ..., label_smoothing: _Optional[float] = ..., class_weights: _Optional[_Union[ClassWeights, _Mapping]] = ..., metrics: _Optional[_Iterable[str]] = ..., validation_dataset: _Optional[str] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ..., l1: _Optional[float] = ..., l2: _Optional[float] = ..., gradient_clip_norm: _Optional[float] = ..., gradient_clip_value: _Optional[float] = ..., augmentation: _Optional[_Union[_struct_pb2.ListValue, _Mapping]] = ..., text: _Optional[_Union[TextSettings, _Mapping]] = ..., checkpoint: _Optional[_Union[Checkpointing, _Mapping]] = ...) -> None: ...
 
 class Checkpointing(_message.Message):
     __slots__ = ("every_epochs", "every_steps", "every_seconds", "keep_last", "keep_best", "keep_every")

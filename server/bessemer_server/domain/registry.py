@@ -56,6 +56,11 @@ class Registry(Generic[T]):
         """Names, for a sentence."""
         return ", ".join(self._entries)
 
+    @property
+    def noun_with_article(self) -> str:
+        """`a layer`, `an augmentation`."""
+        return f"{'an' if self._noun[0] in 'aeiou' else 'a'} {self._noun}"
+
     def names(self) -> list[str]:
         """Names, sorted."""
         return list(self._entries)

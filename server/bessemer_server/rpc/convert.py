@@ -26,6 +26,8 @@ def spec_from_wire(message: jobs_pb2.TrainingSpec) -> dict[str, Any]:
     for name in SCALARS:
         if message.HasField(name):
             spec[name] = getattr(message, name)
+    if message.HasField("augmentation"):
+        spec["augmentation"] = structs.to_list(message.augmentation)
     if message.HasField("optimizer"):
         spec["optimizer"] = _choice_from_wire(message.optimizer, "optimizer")
     if message.HasField("schedule"):
@@ -70,6 +72,8 @@ def spec_to_wire(spec: Mapping[str, Any]) -> jobs_pb2.TrainingSpec:
     ):
         if choice:
             _set_choice(field, choice)
+    if spec.get("augmentation"):
+        message.augmentation.CopyFrom(structs.to_list_value(spec["augmentation"]))
     if spec.get("early_stopping") is not None:
         message.early_stopping.CopyFrom(jobs_pb2.EarlyStopping(**spec["early_stopping"]))
     if (weights := spec.get("class_weights")) is not None:

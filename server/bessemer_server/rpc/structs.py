@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
@@ -11,6 +11,11 @@ from google.protobuf import json_format, struct_pb2
 def to_json(struct: struct_pb2.Struct) -> dict[str, Any]:
     """The struct's values; numbers without a fraction come back as int, since a Struct has only doubles."""
     return {key: _value(value) for key, value in struct.fields.items()}
+
+
+def to_list(values: struct_pb2.ListValue) -> list[Any]:
+    """The list's values, as `to_json` has them."""
+    return [_value(value) for value in values.values]
 
 
 def _value(value: struct_pb2.Value) -> Any:
@@ -28,6 +33,12 @@ def _value(value: struct_pb2.Value) -> Any:
             return [_value(item) for item in value.list_value.values]
         case _:
             return None
+
+
+def to_list_value(values: Sequence[Any]) -> struct_pb2.ListValue:
+    """The values as a message."""
+    found: struct_pb2.ListValue = to_struct({"values": list(values)}).fields["values"].list_value
+    return found
 
 
 def to_struct(values: Mapping[str, Any]) -> struct_pb2.Struct:

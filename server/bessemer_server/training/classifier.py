@@ -10,6 +10,7 @@ import torch
 from bessemer_server.data import preprocessing
 from bessemer_server.layers import lists, networks
 from bessemer_server.training import clipping, features, penalties, randomness, signatures
+from bessemer_server.training.augmentations import augmenter
 from bessemer_server.training.learner import Batch, Sums
 from bessemer_server.training.objectives import objective
 from bessemer_server.training.optimizers import updater
@@ -40,15 +41,20 @@ class Classifier:
         )
         self._penalty = penalties.Penalty(self._network, config.l1, config.l2)
         self._scores = collecting.Collector(config.metrics, device)
-        self._prepared = 0
-        """Layers at the beginning whose outputs come in place of inputs."""
+        self._augment = augmenter.Augmenter(resolved.augmentation, self._seed)
+        self._prepared = False
+        """Whether the outputs of the first layers come in place of inputs."""
+        self._rest: torch.nn.Sequential = self._network
+        """The layers after those."""
 
     def prepare(self, samples: Batch) -> Batch:
         """See `features.Caching`: the outputs of the frozen layers, in place of raw inputs."""
-        self._prepared = features.frozen_layers(self._network)
-        if not self._prepared:
+        # Images that change with every step leave nothing to keep.
+        count = 0 if self._augment.chosen else features.frozen_layers(self._network)
+        if not count:
             return samples
-        frozen = self._network[: self._prepared].eval()
+        self._prepared, self._rest = True, self._network[count:]
+        frozen = self._network[:count].eval()
         outputs = features.compute(lambda raw: frozen(self._preprocess(raw)), samples.inputs)
         return Batch(outputs, samples.labels)
 
@@ -56,8 +62,9 @@ class Classifier:
         """See `Learner`; loss and accuracy are those before the update, with dropout and penalties, as in Keras."""
         self._network.train()
         self._network.reseed(lambda layer: randomness.key(self._seed, "dropout", epoch, step, layer))
-        logits = self._logits(batch)
-        loss = self._penalty.add(self._objective(logits, batch.labels), len(batch))
+        mixed = self._augment(self._inputs(batch), epoch, step)
+        logits = networks.class_logits(self._rest(mixed.images))
+        loss = self._penalty.add(mixed.loss(self._objective, logits, batch.labels), len(batch))
         self._network.zero_grad(set_to_none=True)
         loss.backward()
         clipping.clip(self._network.parameters(), self._resolved.config)
@@ -69,7 +76,7 @@ class Classifier:
     def evaluate(self, batch: Batch) -> Sums:
         """See `Learner`."""
         self._network.eval()
-        logits = self._logits(batch)
+        logits = networks.class_logits(self._rest(self._inputs(batch)))
         self._scores.add(logits, batch.labels)
         return _sums(self._objective.measure(logits, batch.labels), logits, batch.labels)
 
@@ -100,10 +107,8 @@ class Classifier:
         self._optimizer.load_state(slots)
         self._scores.load_state(state)
 
-    def _logits(self, batch: Batch) -> torch.Tensor:
-        if self._prepared:
-            return networks.class_logits(self._network[self._prepared :](batch.inputs))
-        return networks.class_logits(self._network(self._preprocess(batch.inputs)))
+    def _inputs(self, batch: Batch) -> torch.Tensor:
+        return batch.inputs if self._prepared else self._preprocess(batch.inputs)
 
     def definition(self) -> dict[str, Any]:
         """See `Learner`."""

@@ -120,6 +120,8 @@ class TrainingConfig(Options):
     the classes), `precision`, `recall` and `f1` (means over the classes), `roc_auc` (each class against the rest, mean
     over the classes). Each is over all samples of the epoch, no mean of batches; those of training are of the outputs
     before each update."""
+    augmentation: Annotated[list[Any], pydantic.Field(max_length=100)] = []
+    """What is changed at random in the images of training batches, in order; each is a name, or a name with options."""
     text: TextConfig | None = None
     """For data sets of texts alone; None there: the defaults."""
     checkpoint: CheckpointConfig = CheckpointConfig()

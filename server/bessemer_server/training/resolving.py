@@ -16,6 +16,7 @@ from bessemer_server.domain import bases, errors, plans, registry
 from bessemer_server.layers import lists, networks, trained
 from bessemer_server.layers.options import Options, violations
 from bessemer_server.training import limits, token_ids, validating
+from bessemer_server.training.augmentations import augmenter
 from bessemer_server.training.config import TextConfig, TrainingConfig
 from bessemer_server.training.objectives import endings, weighting
 from bessemer_server.training.objectives import kinds as losses
@@ -47,6 +48,8 @@ class Resolved:
     network: networks.Network
     """On torch's meta device."""
     sizes: splits.Sizes
+    augmentation: tuple[augmenter.Entry, ...] = ()
+    """Of training batches."""
     opponent: networks.Network | None = None
     """What a generator learns against; on torch's meta device."""
     validation: sources.Source | None = None
@@ -80,6 +83,7 @@ class Resolved:
         optimizer = {"kind": self.optimizer.name, **self.optimizer_options.model_dump(mode="json")}
         schedule = {"kind": self.schedule.name, **self.schedule_options.model_dump(mode="json")}
         config = self.config.model_dump(mode="json")
+        config["augmentation"] = [entry.to_json() for entry in self.augmentation]
         return {**config, "options": options, "optimizer": optimizer, "schedule": schedule}
 
 
@@ -113,6 +117,7 @@ def resolve(
     if architecture and optimizer and optimizer_options:
         checker.limits(architecture, config, optimizer, optimizer_options)
     config, info = checker.text(config, source)
+    augmentation = checker.augmentation(config, info)
     network = None
     if architecture and info and checker.fits(architecture, info) and options:
         network = checker.network(architecture, options, info, config.loss)
@@ -136,6 +141,7 @@ def resolve(
         schedule_options,
         network,
         sizes,
+        augmentation,
         opponent,
         validation,
     )
@@ -223,6 +229,20 @@ class _Checker:
             return None, None
         rest = {name: value for name, value in values.items() if name != "kind"}
         return entry, self.options(entry.options, rest, path)
+
+    def augmentation(
+        self, config: TrainingConfig, info: plans.DatasetInfo | None
+    ) -> tuple[augmenter.Entry, ...]:
+        try:
+            chosen = augmenter.parse(config.augmentation)
+        except errors.InvalidArgument as error:
+            self.found.extend(error.violations)
+            return ()
+        if chosen and info and info.kind != "image":
+            self.reject("augmentation", f"is for images, but {info.name} is {info.kind} data; leave it out")
+        elif info:
+            self.found.extend(augmenter.find_faults(chosen, info.shape))
+        return chosen
 
     def warmup(self, config: TrainingConfig, options: schedules.ScheduleOptions, sizes: splits.Sizes) -> None:
         steps = config.epochs * -(-sizes.train // config.batch_size)

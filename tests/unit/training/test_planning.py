@@ -50,6 +50,7 @@ def test_the_effective_specification_has_every_default():
         "l2": 0.0,
         "gradient_clip_norm": None,
         "gradient_clip_value": None,
+        "augmentation": [],
         "early_stopping": None,
         "validation_split": 0.1,
         "validation_dataset": None,
