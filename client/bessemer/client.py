@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from bessemer import _calls, catalog
+from bessemer import _calls, _specs, catalog
 from bessemer.datasets import Datasets
 from bessemer.jobs import Job, Jobs
 from bessemer.models import Models
@@ -106,7 +106,7 @@ class Client:
             AlreadyExists: the key was used with other arguments.
 
         """
-        spec = _calls.build_spec(
+        spec = _specs.build_spec(
             architecture,
             dataset,
             options,
@@ -144,7 +144,7 @@ class Client:
     ) -> catalog.Summary:
         """Layers, shapes and parameter counts of a model, before any training. Raises as `train`."""
         request = catalog_pb2.SummarizeModelRequest(
-            spec=_calls.build_spec(architecture, dataset, options, loss=loss)
+            spec=_specs.build_spec(architecture, dataset, options, loss=loss)
         )
         return catalog.parse_summary(self._transport.call(self._transport.catalog.SummarizeModel, request))
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bessemer import _calls
+from bessemer import _faults
 from bessemer.v1 import models_pb2
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ def build_request(
     return models_pb2.EvaluateModelRequest(
         name=name,
         version=version,
-        dataset=_calls.check_text("dataset", dataset or ""),
-        split=_calls.check_text("split", split),
+        dataset=_faults.check_text("dataset", dataset or ""),
+        split=_faults.check_text("split", split),
     )
 
 

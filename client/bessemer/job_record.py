@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from bessemer import _calls, errors, events
+from bessemer import _specs, errors, events
 from bessemer.events import Failure, Progress
 from bessemer.v1 import jobs_pb2
 
@@ -59,12 +59,12 @@ class JobRecord:
     @property
     def spec(self) -> dict[str, Any]:
         """The specification as it was submitted."""
-        return _calls.spec_to_dict(self._message.spec)
+        return _specs.spec_to_dict(self._message.spec)
 
     @property
     def effective_spec(self) -> dict[str, Any]:
         """The specification with every default filled in."""
-        return _calls.spec_to_dict(self._message.effective_spec)
+        return _specs.spec_to_dict(self._message.effective_spec)
 
     @property
     def progress(self) -> Progress:

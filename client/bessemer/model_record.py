@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 from typing import TYPE_CHECKING, Any
 
-from bessemer import _calls, errors, generation
+from bessemer import _specs, errors, generation
 from bessemer.inference.v2 import inference_pb2
 from bessemer.v1 import models_pb2
 
@@ -103,7 +103,7 @@ class ModelRecord:
     @property
     def spec(self) -> dict[str, Any]:
         """The specification that it was trained by, with every default."""
-        return _calls.spec_to_dict(self._message.spec)
+        return _specs.spec_to_dict(self._message.spec)
 
     @property
     def create_time(self) -> datetime.datetime:

@@ -112,7 +112,7 @@ def test_the_settings_that_are_shown_train_the_same_job_again(cli, trained):
     job_id, _ = trained
     first = json.loads(cli("jobs", "show", job_id, "--json").stdout)
     lines = cli("jobs", "show", job_id).stdout.splitlines()
-    (column,) = (line.index("epochs=") for line in lines if "epochs=" in line)
+    (column,) = (line.index(" epochs=") + 1 for line in lines if " epochs=" in line)
     sets = [part for line in lines if "=" in line for part in ("--set", line[column:])]
     again = cli(
         "train", "mlp", "-d", "digits", "--name", "cli-digits-again", *sets, "--detach"

@@ -9,29 +9,9 @@ from typing import Any
 
 import click
 
-KEYS = (
-    "epochs",
-    "batch_size",
-    "seed",
-    "options",
-    "optimizer",
-    "schedule",
-    "l1",
-    "l2",
-    "gradient_clip_norm",
-    "gradient_clip_value",
-    "augmentation",
-    "early_stopping",
-    "loss",
-    "label_smoothing",
-    "class_weights",
-    "metrics",
-    "text",
-    "checkpoint",
-    "validation_split",
-    "validation_dataset",
-    "test_split",
-)
+from bessemer import _specs
+
+KEYS = tuple(_specs.FILL)
 
 
 def parse(assignments: Sequence[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import grpc
 from bessemer.v1 import catalog_pb2, catalog_pb2_grpc
 from bessemer_server.domain import ports
 from bessemer_server.domain.plans import CatalogEntry
-from bessemer_server.rpc import convert, planning
+from bessemer_server.rpc import convert, planning, specs
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -39,7 +39,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self, request: catalog_pb2.SummarizeModelRequest, context: Context
     ) -> catalog_pb2.ModelSummary:
         """The model that a specification makes."""
-        spec = convert.spec_from_wire(request.spec)
+        spec = specs.from_wire(request.spec)
         plan, _ = await planning.plan(self._store, self._planner, spec)
         return convert.summary_to_wire(request.spec.architecture, plan)
 

@@ -3,96 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
-from typing import Any
 
 from bessemer.v1 import catalog_pb2, datasets_pb2, jobs_pb2, models_pb2
-from bessemer_server.domain import checkpoints, datasets, errors, events, jobs, metrics, models, plans
+from bessemer_server.domain import checkpoints, datasets, events, jobs, metrics, models, plans
 from bessemer_server.domain.evaluations import Evaluation
-from bessemer_server.rpc import structs
-
-SCALARS = (
-    *("epochs", "batch_size", "seed", "validation_split", "test_split", "loss", "label_smoothing"),
-    *("l1", "l2", "gradient_clip_norm", "gradient_clip_value", "validation_dataset"),
-)
-"""Fields of TrainingSpec with presence, under the same name in JSON."""
-
-
-def spec_from_wire(message: jobs_pb2.TrainingSpec) -> dict[str, Any]:
-    """The specification as JSON, with only what the client set."""
-    spec: dict[str, Any] = {"architecture": message.architecture, "dataset": message.dataset}
-    if message.HasField("options"):
-        spec["options"] = structs.to_json(message.options)
-    for name in SCALARS:
-        if message.HasField(name):
-            spec[name] = getattr(message, name)
-    if message.HasField("augmentation"):
-        spec["augmentation"] = structs.to_list(message.augmentation)
-    if message.HasField("optimizer"):
-        spec["optimizer"] = _choice_from_wire(message.optimizer, "optimizer")
-    if message.HasField("schedule"):
-        spec["schedule"] = _choice_from_wire(message.schedule, "schedule")
-    if message.HasField("class_weights"):
-        spec["class_weights"] = _class_weights_from_wire(message.class_weights)
-    if message.metrics:
-        spec["metrics"] = list(message.metrics)
-    for name in ("early_stopping", "text", "checkpoint"):
-        if message.HasField(name):
-            spec[name] = {field.name: value for field, value in getattr(message, name).ListFields()}
-    return spec
-
-
-def _choice_from_wire(message: jobs_pb2.Optimizer | jobs_pb2.Schedule, field: str) -> dict[str, Any]:
-    options = structs.to_json(message.options)
-    if "kind" in options:
-        description = f"is no option; name the {field} in {field}.kind"
-        raise errors.InvalidArgument(violations=[errors.Violation(f"{field}.options.kind", description)])
-    return {**options, "kind": message.kind}
-
-
-def _class_weights_from_wire(message: jobs_pb2.ClassWeights) -> str | dict[str, float]:
-    if message.balanced and message.weights:
-        description = "are either balanced or given for each label; leave one out"
-        raise errors.InvalidArgument(violations=[errors.Violation("class_weights", description)])
-    return "balanced" if message.balanced else dict(message.weights)
-
-
-def spec_to_wire(spec: Mapping[str, Any]) -> jobs_pb2.TrainingSpec:
-    """The specification as a message."""
-    message = jobs_pb2.TrainingSpec(
-        architecture=spec["architecture"],
-        dataset=spec["dataset"],
-        **{name: spec[name] for name in SCALARS if spec.get(name) is not None},
-    )
-    if "options" in spec:
-        message.options.CopyFrom(structs.to_struct(spec["options"]))
-    for choice, field in (
-        (spec.get("optimizer"), message.optimizer),
-        (spec.get("schedule"), message.schedule),
-    ):
-        if choice:
-            _set_choice(field, choice)
-    if spec.get("augmentation"):
-        message.augmentation.CopyFrom(structs.to_list_value(spec["augmentation"]))
-    if spec.get("early_stopping") is not None:
-        message.early_stopping.CopyFrom(jobs_pb2.EarlyStopping(**spec["early_stopping"]))
-    if (weights := spec.get("class_weights")) is not None:
-        message.class_weights.SetInParent()
-        message.class_weights.balanced = weights == "balanced"
-        message.class_weights.weights.update({} if weights == "balanced" else weights)
-    message.metrics.extend(spec.get("metrics", ()))
-    if spec.get("checkpoint") is not None:
-        message.checkpoint.CopyFrom(jobs_pb2.Checkpointing(**spec["checkpoint"]))
-    if spec.get("text") is not None:
-        message.text.CopyFrom(jobs_pb2.TextSettings(**spec["text"]))
-    return message
-
-
-def _set_choice(message: jobs_pb2.Optimizer | jobs_pb2.Schedule, choice: Mapping[str, Any]) -> None:
-    message.SetInParent()
-    message.kind = choice["kind"]
-    if options := {name: value for name, value in choice.items() if name != "kind"}:
-        message.options.CopyFrom(structs.to_struct(options))
+from bessemer_server.rpc import specs
 
 
 def job_to_wire(job: jobs.Job) -> jobs_pb2.Job:
@@ -100,8 +15,8 @@ def job_to_wire(job: jobs.Job) -> jobs_pb2.Job:
     message = jobs_pb2.Job(
         id=job.id,
         name=job.name,
-        spec=spec_to_wire(job.spec),
-        effective_spec=spec_to_wire(job.effective_spec),
+        spec=specs.to_wire(job.spec),
+        effective_spec=specs.to_wire(job.effective_spec),
         state=job.state.value,
         state_message=job.state_message,
         progress=progress_to_wire(job.progress),
@@ -238,7 +153,7 @@ def model_to_wire(model: models.Model) -> models_pb2.Model:
         outputs=[_tensor_spec(spec) for spec in model.outputs],
         metrics=model.metrics,
         parameters=model.parameters,
-        spec=spec_to_wire(model.effective_spec),
+        spec=specs.to_wire(model.effective_spec),
     )
     message.create_time.FromDatetime(model.create_time)
     return message

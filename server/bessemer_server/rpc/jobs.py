@@ -17,7 +17,7 @@ from bessemer_server.domain import errors, jobs, ports
 from bessemer_server.domain.datasets import Dataset
 from bessemer_server.domain.metrics import Scope
 from bessemer_server.domain.states import State
-from bessemer_server.rpc import convert, planning, watching
+from bessemer_server.rpc import convert, planning, specs, watching
 from bessemer_server.scheduling.loop import Scheduler, utc_now
 from bessemer_server.scheduling.notices import Notices
 
@@ -40,13 +40,11 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
 
     async def CreateJob(self, request: pb.CreateJobRequest, context: Context) -> pb.Job:
         """Check, resolve, store."""
-        spec = convert.spec_from_wire(request.job.spec)
+        spec = specs.from_wire(request.job.spec)
         name = request.job.name or f"{spec['architecture']}-{spec['dataset']}"
         effective_spec, uploads = await self._check(request, spec, name)
         if request.validate_only:
-            return pb.Job(
-                name=name, spec=request.job.spec, effective_spec=convert.spec_to_wire(effective_spec)
-            )
+            return pb.Job(name=name, spec=request.job.spec, effective_spec=specs.to_wire(effective_spec))
         job = await self._store.create_job(
             jobs.NewJob(
                 id=secrets.token_hex(6),

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bessemer import _specs
 from bessemer.v1 import jobs_pb2
 from bessemer_server.domain import errors
-from bessemer_server.rpc import convert, structs
+from bessemer_server.rpc import specs, structs
 
 JSON = st.recursive(
     st.none()
@@ -43,26 +44,38 @@ SPEC = {
         "keep_last": 1,
         "keep_best": "val/loss",
     },
+    "l1": 0.5,
+    "gradient_clip_norm": 1.0,
+    "augmentation": ["flip", {"crop": {"padding": 2}}],
 }
 
 
 def test_a_whole_specification_survives_the_wire():
-    assert convert.spec_from_wire(convert.spec_to_wire(SPEC)) == SPEC
+    assert specs.from_wire(specs.to_wire(SPEC)) == SPEC
+
+
+def test_every_field_can_be_read_and_written():
+    names = set(jobs_pb2.TrainingSpec.DESCRIPTOR.fields_by_name)
+    assert set(specs.READ) == set(specs.WRITE) <= names
+    assert set(_specs.FILL) | {"architecture", "dataset"} == names
+    assert set(_specs.READ) <= names
 
 
 def test_what_the_client_did_not_set_stays_unset():
     spec = {"architecture": "mlp", "dataset": "iris"}
-    assert convert.spec_from_wire(convert.spec_to_wire(spec)) == spec
+    assert specs.from_wire(specs.to_wire(spec)) == spec
 
 
-@pytest.mark.parametrize("name", convert.SCALARS)
+@pytest.mark.parametrize(
+    "name", [field.name for field in jobs_pb2.TrainingSpec.DESCRIPTOR.fields if field.name not in specs.READ]
+)
 def test_a_field_set_to_its_zero_is_still_set(name):
     spec = {
-        "architecture": "mlp",
-        "dataset": "iris",
-        name: "" if name in ("loss", "validation_dataset") else 0,
+        "architecture": "",
+        "dataset": "",
+        name: "" if name in ("architecture", "dataset", "loss", "validation_dataset") else 0,
     }
-    assert convert.spec_from_wire(convert.spec_to_wire(spec)) == spec
+    assert specs.from_wire(specs.to_wire(spec)) == spec
 
 
 @given(st.dictionaries(st.text(max_size=5), JSON, max_size=4))
@@ -73,13 +86,13 @@ def test_json_survives_a_struct_up_to_the_difference_between_1_and_1_0(values):
 @pytest.mark.parametrize("text", [{}, {"length": 0}, {"vocabulary": 7}])
 def test_settings_for_texts_keep_just_what_was_set(text):
     spec = {"architecture": "lstm_classifier", "dataset": "imdb", "text": text}
-    assert convert.spec_from_wire(convert.spec_to_wire(spec)) == spec
+    assert specs.from_wire(specs.to_wire(spec)) == spec
 
 
 @pytest.mark.parametrize("weights", ["balanced", {}, {"cat": 2.0}])
 def test_class_weights_are_balanced_or_by_label(weights):
     spec = {"architecture": "mlp", "dataset": "iris", "class_weights": weights}
-    assert convert.spec_from_wire(convert.spec_to_wire(spec)) == spec
+    assert specs.from_wire(specs.to_wire(spec)) == spec
 
 
 def test_class_weights_that_are_both_balanced_and_given_are_refused():
@@ -87,7 +100,7 @@ def test_class_weights_that_are_both_balanced_and_given_are_refused():
     message.class_weights.balanced = True
     message.class_weights.weights["cat"] = 1.0
     with pytest.raises(errors.InvalidArgument) as refused:
-        convert.spec_from_wire(message)
+        specs.from_wire(message)
     assert [violation.field for violation in refused.value.violations] == ["class_weights"]
 
 
@@ -101,5 +114,5 @@ def test_a_kind_among_the_options_of_the_optimizer_is_refused():
     message = jobs_pb2.TrainingSpec(architecture="mlp", dataset="iris")
     message.optimizer.options.update({"kind": "sgd"})
     with pytest.raises(errors.InvalidArgument) as refused:
-        convert.spec_from_wire(message)
+        specs.from_wire(message)
     assert [violation.field for violation in refused.value.violations] == ["optimizer.options.kind"]
