@@ -30,6 +30,9 @@ class Forgetful:
 
     is_saving = False
 
+    def pictures(self, drawn: object) -> None:
+        """Nothing."""
+
     def checkpoint(self, snapshot: loop.Snapshot) -> None:
         """Forget."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bessemer import errors
 from bessemer.inference.v2 import inference_pb2
+from bessemer.v1 import jobs_pb2
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +46,23 @@ def parse(response: inference_pb2.ModelInferResponse) -> npt.NDArray[np.uint8]:
 
     pictures = np.frombuffer(response.raw_output_contents[0], np.uint8)
     return pictures.reshape(response.outputs[0].shape).copy()
+
+
+def build_pictures_request(job_id: str, epoch: int | None) -> jobs_pb2.GetPicturesRequest:
+    """The request for what was drawn at the end of `epoch`; None: the newest. Raises `InvalidArgument`."""
+    if epoch is not None and (
+        isinstance(epoch, bool) or not isinstance(epoch, int) or not 1 <= epoch < 2**31
+    ):
+        violation = errors.Violation("epoch", f"must be an integer from 1, but is {epoch!r}")
+        raise errors.InvalidArgument(violations=(violation,))
+    return jobs_pb2.GetPicturesRequest(id=job_id, epoch=epoch or 0)
+
+
+def parse_pictures(message: jobs_pb2.Pictures) -> npt.NDArray[np.uint8]:
+    """Pictures [N, H, W, C]."""
+    import numpy as np
+
+    return np.frombuffer(message.data, np.uint8).reshape(message.shape).copy()
 
 
 def arrange(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MODES = {1: "L", 3: "RGB"}
 """How PIL names 8-bit pixels with that many channels."""
 
+SHADES = " .:-=+*#%@"
+"""From black to white."""
+
 
 def is_picture(value: Any) -> bool:
     """Whether `value` is a PIL image; known without importing PIL."""
@@ -62,6 +65,24 @@ def save(pixels: npt.NDArray[np.uint8], path: str | os.PathLike[str]) -> None:
         raise refuse(f"{os.fspath(path)} should end in .png, .jpg or the like") from None
     except OSError as error:
         raise refuse(f"{os.fspath(path)} cannot be written: {error.strerror or error}") from None
+
+
+def sketch(pixels: npt.NDArray[np.uint8], *, width: int = 76) -> str:
+    """Pixels [H, W, C] in characters, at most `width` a line; the brighter, the fuller. A character is two as high as wide."""
+    grey = pixels.astype(np.float64).mean(axis=2)
+    columns = min(width, grey.shape[1] * 2)
+    rows = max(1, round(grey.shape[0] / grey.shape[1] * columns / 2))
+    small = _average(_average(grey, rows).T, columns).T
+    levels = np.round(small / 255 * (len(SHADES) - 1)).astype(int)
+    return "\n".join("".join(SHADES[level] for level in line).rstrip() for line in levels)
+
+
+def _average(values: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
+    """Means over `count` parts of the first axis, as even as can be; a part has one row at least."""
+    edges = np.linspace(0, len(values), count + 1)
+    starts = np.minimum(edges[:-1].astype(int), len(values) - 1)
+    ends = np.maximum(np.ceil(edges[1:]).astype(int), starts + 1)
+    return np.stack([values[a:b].mean(axis=0) for a, b in zip(starts, ends, strict=True)])
 
 
 def _name(source: Any) -> str:

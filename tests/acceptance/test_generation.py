@@ -12,7 +12,7 @@ OPTIONS = {"filters": 4, "latent": 8}
 
 
 @pytest.fixture(scope="module")
-def model(service):
+def job(service):
     with bessemer.connect(service.address) as client:
         job = client.train(
             "dcgan", dataset="digits", name="digits-gan", epochs=1, batch_size=300, options=OPTIONS
@@ -20,7 +20,12 @@ def model(service):
         job.wait()
         assert len(job.history["train/generator_loss"]) == 1
         assert len(job.history["train/discriminator_loss"]) == 1
-        yield job.model
+        yield job
+
+
+@pytest.fixture(scope="module")
+def model(job):
+    return job.model
 
 
 def test_pictures_depend_on_the_seed_alone(model):
@@ -47,6 +52,45 @@ def test_a_count_out_of_range_is_named(model):
 def test_a_generator_does_not_predict_and_says_what_it_does(model):
     with pytest.raises(bessemer.FailedPrecondition, match=r"call model\.sample"):
         model.predict(np.zeros((8, 8), np.uint8))
+
+
+def test_a_job_has_the_pictures_that_its_generator_drew_while_it_learnt(job, tmp_path):
+    assert job.sample_epochs() == [1]
+    drawn = job.samples()
+    assert (drawn.shape, drawn.dtype) == ((16, 8, 8, 1), np.uint8)
+    assert (job.samples(epoch=1) == drawn).all()
+    image = pytest.importorskip("PIL.Image")
+    job.plot_samples(tmp_path / "grid.png")
+    with image.open(tmp_path / "grid.png") as grid:
+        assert grid.size == (4 * 8, 4 * 8)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "error", "message"),
+    [
+        (2, bessemer.NotFound, "no pictures of epoch 2; there are some of epochs 1"),
+        (0, bessemer.InvalidArgument, "epoch: must be an integer from 1, but is 0"),
+    ],
+)
+def test_an_epoch_without_pictures_is_refused(job, epoch, error, message):
+    with pytest.raises(error, match=message):
+        job.samples(epoch=epoch)
+
+
+def test_a_job_that_is_no_generators_says_so(service):
+    with bessemer.connect(service.address) as client:
+        job = client.train("mlp", dataset="iris", epochs=1).wait(progress=False)
+        with pytest.raises(bessemer.FailedPrecondition, match="mlp is no generator"):
+            job.samples()
+
+
+def test_pictures_are_sketched_in_the_terminal(service, job, model):
+    for arguments in (["jobs", "samples", job.id], ["sample", "digits-gan", "-n", "4"]):
+        result = CliRunner().invoke(cli.group, ["--server", service.address, *arguments])
+        assert result.exit_code == 0, result.output
+        lines = result.stdout.splitlines()
+        assert max(map(len, lines)) <= 76
+        assert any(character in result.stdout for character in "#%@")
 
 
 def test_the_command_line_writes_a_grid_of_pictures(service, model, tmp_path):

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING
 
-from bessemer import _calls, errors, events, history, reconnecting
+from bessemer import _calls, errors, events, generation, history, reconnecting
 from bessemer import jobs as blocking
 from bessemer.aio.transport import Transport
 from bessemer.events import Checkpoint, Event
@@ -18,6 +18,8 @@ from bessemer.v1 import jobs_pb2
 if TYPE_CHECKING:
     import os
 
+    import numpy as np
+    import numpy.typing as npt
     from matplotlib.figure import Figure
 
     from bessemer.aio.models import Model
@@ -102,6 +104,30 @@ class Job(JobRecord):
         request = jobs_pb2.ListCheckpointsRequest(id=self.id)
         found = await self._transport.call(self._transport.jobs.ListCheckpoints, request)
         return [events.parse_checkpoint(message) for message in found.checkpoints]
+
+    async def samples(self, epoch: int | None = None) -> npt.NDArray[np.uint8]:
+        """Pictures [N, H, W, C] that a generator drew at the end of an epoch, the newest by default, always from the same
+        noise; also while the job runs. Raises `NotFound` for an epoch without pictures, `FailedPrecondition` when there are
+        none.
+        """
+        request = generation.build_pictures_request(self.id, epoch)
+        return generation.parse_pictures(
+            await self._transport.call(self._transport.jobs.GetPictures, request)
+        )
+
+    async def sample_epochs(self) -> list[int]:
+        """Epochs whose pictures `samples` has. Raises `FailedPrecondition` when there are none."""
+        request = generation.build_pictures_request(self.id, None)
+        return [*(await self._transport.call(self._transport.jobs.GetPictures, request)).epochs]
+
+    async def plot_samples(self, path: str | os.PathLike[str], epoch: int | None = None) -> None:
+        """Write the pictures of `samples(epoch)` side by side as one (PNG, JPEG, ...). Raises as that.
+
+        Needs Pillow: `pip install "bessemer[plot]"`.
+        """
+        from bessemer import pictures
+
+        pictures.save(generation.arrange(await self.samples(epoch)), path)
 
     async def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
         """Loss and accuracy over the epochs, training and validation; written to `path` when given (PNG, PDF, SVG).

@@ -6,7 +6,7 @@ import pathlib
 
 import click
 
-from bessemer import plots
+from bessemer import generation, pictures, plots
 from bessemer.cli import paths, render
 from bessemer.cli.session import Session
 from bessemer.jobs import Job
@@ -104,6 +104,28 @@ def plot(session: Session, job_id: str, output: pathlib.Path | None) -> None:
         click.echo(plots.sketch_history(job.history))
     else:
         job.plot(output)
+        click.echo(f"wrote {output}")
+
+
+@jobs.command()
+@click.argument("job_id")
+@click.option("--epoch", type=int, help="At the end of which they were drawn; the newest by default.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=pathlib.Path, dir_okay=False),
+    help="File for all of them side by side, e.g. grid.png.",
+)
+@click.pass_obj
+def samples(session: Session, job_id: str, epoch: int | None, output: pathlib.Path | None) -> None:
+    """Pictures that a generator drew while it trained, always from the same noise, sketched here or written to a file."""
+    job = session.client.jobs.get(job_id)
+    drawn = generation.arrange(job.samples(epoch))
+    if output is None:
+        click.echo(pictures.sketch(drawn))
+        click.echo(f"epochs with pictures: {', '.join(map(str, job.sample_epochs()))}", err=True)
+    else:
+        pictures.save(drawn, output)
         click.echo(f"wrote {output}")
 
 

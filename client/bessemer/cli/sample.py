@@ -18,15 +18,17 @@ from bessemer.cli.session import Session
     "-o",
     "--output",
     type=click.Path(path_type=pathlib.Path, dir_okay=False),
-    required=True,
-    help="File for all of them side by side, e.g. grid.png.",
+    help="File for all of them side by side, e.g. grid.png; without it they are sketched here.",
 )
 @click.pass_obj
-def sample(session: Session, model: str, count: int, seed: int, output: pathlib.Path) -> None:
+def sample(session: Session, model: str, count: int, seed: int, output: pathlib.Path | None) -> None:
     """Draw pictures from a generator.
 
     MODEL is NAME, for its newest version, or NAME@VERSION.
     """
     found = session.client.models.get(model).sample(count, seed=seed)
+    if output is None:
+        click.echo(pictures.sketch(generation.arrange(found)))
+        return
     pictures.save(generation.arrange(found), output)
     click.echo(f"{len(found)} pictures in {output}")

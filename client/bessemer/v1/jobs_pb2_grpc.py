@@ -69,6 +69,11 @@ class JobServiceStub(object):
                 request_serializer=bessemer_dot_v1_dot_jobs__pb2.ListCheckpointsRequest.SerializeToString,
                 response_deserializer=bessemer_dot_v1_dot_jobs__pb2.ListCheckpointsResponse.FromString,
                 _registered_method=True)
+        self.GetPictures = channel.unary_unary(
+                '/bessemer.v1.JobService/GetPictures',
+                request_serializer=bessemer_dot_v1_dot_jobs__pb2.GetPicturesRequest.SerializeToString,
+                response_deserializer=bessemer_dot_v1_dot_jobs__pb2.Pictures.FromString,
+                _registered_method=True)
 
 
 class JobServiceServicer(object):
@@ -133,6 +138,15 @@ class JobServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPictures(self, request, context):
+        """Pictures that a generator drew while it trained, at the end of one epoch, always from the same noise; also while the
+        job still runs. Errors: NOT_FOUND (job, or no pictures of that epoch: the message has those that there are),
+        FAILED_PRECONDITION (none yet, or the architecture makes none). Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -170,6 +184,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.ListCheckpoints,
                     request_deserializer=bessemer_dot_v1_dot_jobs__pb2.ListCheckpointsRequest.FromString,
                     response_serializer=bessemer_dot_v1_dot_jobs__pb2.ListCheckpointsResponse.SerializeToString,
+            ),
+            'GetPictures': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPictures,
+                    request_deserializer=bessemer_dot_v1_dot_jobs__pb2.GetPicturesRequest.FromString,
+                    response_serializer=bessemer_dot_v1_dot_jobs__pb2.Pictures.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -361,6 +380,33 @@ class JobService(object):
             '/bessemer.v1.JobService/ListCheckpoints',
             bessemer_dot_v1_dot_jobs__pb2.ListCheckpointsRequest.SerializeToString,
             bessemer_dot_v1_dot_jobs__pb2.ListCheckpointsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPictures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.v1.JobService/GetPictures',
+            bessemer_dot_v1_dot_jobs__pb2.GetPicturesRequest.SerializeToString,
+            bessemer_dot_v1_dot_jobs__pb2.Pictures.FromString,
             options,
             channel_credentials,
             insecure,

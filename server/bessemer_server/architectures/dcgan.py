@@ -30,6 +30,10 @@ class DcganOptions(Options):
     """How much less than certain the discriminator shall be of real pictures (one-sided), from 0 up to but not 1."""
     discriminator_rate: Annotated[float, pydantic.Field(gt=0, le=1_000)] = 1.0
     """The discriminator's learning rate as a multiple of the generator's, which is that of the optimizer."""
+    sample_every: Annotated[int, pydantic.Field(ge=0, le=1_000_000)] = 1
+    """Epochs from one drawing of sample pictures to the next, the last epoch's too; 0: none are drawn."""
+    sample_count: Annotated[int, pydantic.Field(ge=1, le=256)] = 16
+    """Sample pictures that are drawn, from 1 to 256, always from the same noise; fewer where they exceed 2 MiB."""
 
 
 def layers(options: DcganOptions, info: plans.DatasetInfo) -> kinds.LayerList:

@@ -24,6 +24,7 @@ from bessemer_server.domain.jobs import (
 )
 from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Model, Publication
+from bessemer_server.domain.pictures import Pictures
 from bessemer_server.domain.plans import Catalog, DatasetInfo, Plan
 from bessemer_server.domain.tensors import Tensor
 
@@ -95,6 +96,18 @@ class Store(Protocol):
 
     async def list_checkpoints(self, job_id: str) -> Sequence[Checkpoint]:
         """Oldest first."""
+        ...
+
+    async def record_pictures(self, job_id: str, attempt: int, pictures: Pictures, now: Time) -> None:
+        """Keep what a generator drew at the end of an epoch. Again: the first ones. Renews the lease."""
+        ...
+
+    async def picture_epochs(self, job_id: str) -> Sequence[int]:
+        """Epochs that have pictures, in order."""
+        ...
+
+    async def get_pictures(self, job_id: str, epoch: int) -> Pictures:
+        """Raises `NotFound`, with the epochs that there are."""
         ...
 
     async def succeed(self, job_id: str, attempt: int, publication: Publication, now: Time) -> Model:

@@ -137,6 +137,15 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         found = await self._store.list_checkpoints(request.id)
         return pb.ListCheckpointsResponse(checkpoints=[convert.checkpoint_to_wire(c) for c in found])
 
+    async def GetPictures(self, request: pb.GetPicturesRequest, context: Context) -> pb.Pictures:
+        """What a generator drew while it trained."""
+        epochs = await self._store.picture_epochs(request.id)
+        if not epochs:
+            job = await self._store.get_job(request.id)
+            raise errors.FailedPrecondition(_explain_no_pictures(job))
+        drawn = await self._store.get_pictures(request.id, request.epoch or epochs[-1])
+        return pb.Pictures(epoch=drawn.epoch, epochs=epochs, shape=drawn.shape, data=drawn.data)
+
 
 def page_size(asked: int, *, default: int, maximum: int) -> int:
     """The size of a page: 0 is the default, what is too large is cut, what is negative is refused."""
@@ -144,6 +153,15 @@ def page_size(asked: int, *, default: int, maximum: int) -> int:
         violation = errors.Violation("page_size", f"must not be negative, but is {asked}")
         raise errors.InvalidArgument(violations=[violation])
     return min(asked or default, maximum)
+
+
+def _explain_no_pictures(job: jobs.Job) -> str:
+    every = job.effective_spec["options"].get("sample_every")
+    if every is None:
+        return f"job {job.id} makes no pictures: {job.effective_spec['architecture']} is no generator"
+    if not every:
+        return f"job {job.id} draws no pictures: its option sample_every is 0"
+    return f"job {job.id} has no pictures yet; the first come at the end of epoch {every}"
 
 
 def _digest(dataset: Dataset | None) -> str:

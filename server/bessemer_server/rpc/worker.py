@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import pathlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from bessemer.worker.v1 import worker_pb2_grpc
 from bessemer_server.domain import errors, models, ports
 from bessemer_server.domain.checkpoints import Retention
 from bessemer_server.domain.jobs import Attempt, Command, Failure, Reason
+from bessemer_server.domain.pictures import Pictures
 from bessemer_server.rpc import planning
 from bessemer_server.scheduling import losses, policy
 from bessemer_server.scheduling.loop import Scheduler, digest_token, utc_now
@@ -23,6 +25,7 @@ from bessemer_server.worker import wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
+PICTURE_AXES = 4
 UPLOAD_COMMIT_BYTES = 8 * 1024 * 1024
 """Each commit waits for the disk: small blobs share one, and memory stays bounded."""
 
@@ -147,6 +150,20 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         )
         self._notices.announce(attempt.job_id)
         return pb.CommitCheckpointResponse(checkpoint_id=checkpoint.id)
+
+    async def RecordPictures(
+        self, request: pb.RecordPicturesRequest, context: Context
+    ) -> pb.RecordPicturesResponse:
+        """Keep what a generator drew."""
+        attempt = await self._authenticate(context)
+        if len(request.shape) != PICTURE_AXES or math.prod(request.shape) != len(request.data):
+            raise errors.InvalidArgument(
+                f"pictures of shape {list(request.shape)} do not have {len(request.data)} bytes"
+            )
+        count, height, width, channels = request.shape
+        drawn = Pictures(request.epoch, (count, height, width, channels), request.data)
+        await self._store.record_pictures(attempt.job_id, attempt.number, drawn, utc_now())
+        return pb.RecordPicturesResponse()
 
     async def FinishAttempt(
         self, request: pb.FinishAttemptRequest, context: Context

@@ -26,6 +26,7 @@ from bessemer_server.domain.jobs import (
 )
 from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Model, Publication
+from bessemer_server.domain.pictures import Pictures
 from bessemer_server.domain.states import State
 from bessemer_server.stores import dataset_rules, paging, rules
 
@@ -40,6 +41,7 @@ class _Record:
     attempts: dict[int, Attempt] = dataclasses.field(default_factory=dict)
     metrics: dict[rules.MetricKey, Metric] = dataclasses.field(default_factory=dict)
     checkpoints: dict[int, Checkpoint] = dataclasses.field(default_factory=dict)
+    pictures: dict[int, Pictures] = dataclasses.field(default_factory=dict)
 
     def apply(self, change: rules.Change) -> Job:
         self.job = change.job
@@ -155,6 +157,20 @@ class MemoryStore:
     async def list_checkpoints(self, job_id: str) -> Sequence[Checkpoint]:
         checkpoints = self._record(job_id).checkpoints
         return [checkpoints[step] for step in sorted(checkpoints)]
+
+    async def record_pictures(self, job_id: str, attempt: int, pictures: Pictures, now: Time) -> None:
+        record = self._current(job_id, attempt)
+        record.pictures.setdefault(pictures.epoch, pictures)
+        record.touch(now)
+
+    async def picture_epochs(self, job_id: str) -> Sequence[int]:
+        return sorted(self._record(job_id).pictures)
+
+    async def get_pictures(self, job_id: str, epoch: int) -> Pictures:
+        drawn = self._record(job_id).pictures
+        if epoch not in drawn:
+            raise rules.no_pictures(job_id, epoch, sorted(drawn))
+        return drawn[epoch]
 
     async def succeed(self, job_id: str, attempt: int, publication: Publication, now: Time) -> Model:
         record = self._record(job_id)

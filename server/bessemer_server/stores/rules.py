@@ -249,6 +249,12 @@ def unknown_token() -> errors.Unauthenticated:
     )
 
 
+def no_pictures(job_id: str, epoch: int, known: Sequence[int]) -> errors.NotFound:
+    """The error for an epoch without pictures."""
+    there = f"there are some of epochs {', '.join(map(str, known))}" if known else "there are none yet"
+    return errors.NotFound(f"job {job_id} has no pictures of epoch {epoch}; {there}")
+
+
 def unknown_model(name: str, version: int | None, names: Iterable[str], newest: int) -> errors.NotFound:
     """The error for a model that does not exist. `newest`: version of the newest model of that name, 0 for none."""
     if newest:

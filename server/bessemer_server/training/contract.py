@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 from bessemer_server.data import sources
@@ -63,6 +64,16 @@ class Snapshot:
     """Counters and running sums; JSON values, floats exact."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Drawn:
+    """Pictures that a generator drew."""
+
+    epoch: int
+    """At the end of which, from 1."""
+    pictures: npt.NDArray[np.uint8]
+    """[N, H, W, C]."""
+
+
 class Observer(Protocol):
     """Who is told how a run goes, and says whether it shall go on. Called from the thread of `run`."""
 
@@ -78,6 +89,10 @@ class Observer(Protocol):
         """A snapshot: at the end of an epoch, after its metrics; within one, where that was asked for; and at once when
         preempted.
         """
+        ...
+
+    def pictures(self, drawn: Drawn) -> None:
+        """A generator drew, at the end of an epoch and before its snapshot. After a resume it may draw the same again."""
         ...
 
     @property

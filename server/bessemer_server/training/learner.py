@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 Sums = Mapping[str, torch.Tensor]
@@ -60,4 +62,13 @@ class Learner(Protocol):
 
     def definition(self) -> dict[str, Any]:
         """What a predictor needs beside the weights; JSON."""
+        ...
+
+
+@runtime_checkable
+class Drawing(Protocol):
+    """A learner that shows what it has learnt in pictures."""
+
+    def draw(self, epoch: int, *, is_last: bool) -> npt.NDArray[np.uint8] | None:
+        """Pictures [N, H, W, C] at the end of `epoch`, from the same noise each time; None: not of this one."""
         ...

@@ -8,9 +8,17 @@ from typing import Any
 
 from bessemer_server.data import preprocessing, splits
 from bessemer_server.training import devices, failures, learners, pretrained, resolving, session, validating
-from bessemer_server.training.contract import Environment, Observer, Outcome, Snapshot, Stopped, Trained
+from bessemer_server.training.contract import (
+    Drawn,
+    Environment,
+    Observer,
+    Outcome,
+    Snapshot,
+    Stopped,
+    Trained,
+)
 
-__all__ = ["Environment", "Observer", "Outcome", "Snapshot", "Stopped", "Trained", "run"]
+__all__ = ["Drawn", "Environment", "Observer", "Outcome", "Snapshot", "Stopped", "Trained", "run"]
 
 
 def run(

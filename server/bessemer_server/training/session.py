@@ -21,8 +21,8 @@ from bessemer_server.training import (
     snapshots,
 )
 from bessemer_server.training.config import EarlyStoppingConfig, TrainingConfig
-from bessemer_server.training.contract import Array, Observer, Outcome, Snapshot, Stopped, Trained
-from bessemer_server.training.learner import Batch, Learner
+from bessemer_server.training.contract import Array, Drawn, Observer, Outcome, Snapshot, Stopped, Trained
+from bessemer_server.training.learner import Batch, Drawing, Learner
 from bessemer_server.training.schedules import kinds as schedules
 
 STEP, EPOCH, TEST = metrics.Scope.STEP, metrics.Scope.EPOCH, metrics.Scope.TEST
@@ -161,10 +161,18 @@ class Session:
         self._observer.record(meters.points(EPOCH, self._step, self._epoch, values))
         if self._config.early_stopping is not None:
             self._judge(values[self._config.early_stopping.monitor], self._config.early_stopping)
+        self._draw()
         self._meter.reset()
         self._report(time.monotonic())
         if self._schedule.ends_epoch(self._epoch) or self._is_save_due:
             self._save()
+
+    def _draw(self) -> None:
+        if not isinstance(self._learner, Drawing):
+            return
+        drawn = self._learner.draw(self._epoch, is_last=self._is_over)
+        if drawn is not None:
+            self._observer.pictures(Drawn(self._epoch, drawn))
 
     def _judge(self, value: float, rule: EarlyStoppingConfig) -> None:
         self._stopping = self._stopping.after(value, rule)

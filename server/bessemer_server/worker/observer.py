@@ -38,8 +38,8 @@ class RemoteObserver:
         self._is_reporting = False
         self._is_closed = False
         self._error: BaseException | None = None
-        # At most one snapshot waits: the loop may be one checkpoint ahead of the disk, not more.
-        self._snapshots: queue.Queue[loop.Snapshot | None] = queue.Queue(maxsize=1)
+        # At most one waits: the loop may be one checkpoint ahead of the disk, not more.
+        self._results: queue.Queue[loop.Snapshot | loop.Drawn | None] = queue.Queue(maxsize=1)
         self._threads = [
             threading.Thread(target=self._guard, args=(work,), name=work.__name__.strip("_"), daemon=True)
             for work in (self._report, self._save)
@@ -57,7 +57,7 @@ class RemoteObserver:
             self._is_closed = True
             self._changed.notify_all()
         if kind is None:
-            self._snapshots.put(None)
+            self._results.put(None)
 
     def record(self, metrics: Sequence[Metric]) -> None:
         """Queue metric points."""
@@ -76,12 +76,17 @@ class RemoteObserver:
     def checkpoint(self, snapshot: loop.Snapshot) -> None:
         """Hand over a snapshot to be saved; waits while the one before is still being saved and another one waits."""
         self._raise_error()
-        self._snapshots.put(snapshot)
+        self._results.put(snapshot)
+
+    def pictures(self, drawn: loop.Drawn) -> None:
+        """Hand over what a generator drew, to be in the store before the next snapshot; waits as `checkpoint` does."""
+        self._raise_error()
+        self._results.put(drawn)
 
     @property
     def is_saving(self) -> bool:
         """Whether a snapshot is on its way to the store, or waits for its turn."""
-        return self._snapshots.unfinished_tasks > 0
+        return self._results.unfinished_tasks > 0
 
     def command(self) -> Command:
         """What the server wanted when it was last heard."""
@@ -94,7 +99,7 @@ class RemoteObserver:
 
     def flush(self) -> None:
         """Wait until all reports are acknowledged and all checkpoints are in the store."""
-        while self._snapshots.unfinished_tasks and self._error is None:
+        while self._results.unfinished_tasks and self._error is None:
             with self._changed:
                 self._changed.wait(0.05)
         self._flush_reports()
@@ -120,18 +125,24 @@ class RemoteObserver:
                 self._error = error
                 self._changed.notify_all()
             if work == self._save:  # whoever waits in put() must get through to see the error
-                while self._snapshots.get() is not None:
-                    self._snapshots.task_done()
+                while self._results.get() is not None:
+                    self._results.task_done()
 
     def _save(self) -> None:
-        while (snapshot := self._snapshots.get()) is not None:
-            manifest = snapshots.upload(
-                self._client, snapshot.tensors, snapshot.epoch, snapshot.step, snapshot.state
-            )
-            # Metrics up to a checkpoint must be in the store before it is: nobody will compute them again.
-            self._flush_reports()
-            self._client.commit_checkpoint(manifest)
-            self._snapshots.task_done()
+        while (result := self._results.get()) is not None:
+            if isinstance(result, loop.Drawn):
+                self._client.record_pictures(result.epoch, result.pictures)
+            else:
+                self._save_snapshot(result)
+            self._results.task_done()
+
+    def _save_snapshot(self, snapshot: loop.Snapshot) -> None:
+        manifest = snapshots.upload(
+            self._client, snapshot.tensors, snapshot.epoch, snapshot.step, snapshot.state
+        )
+        # Metrics up to a checkpoint must be in the store before it is: nobody will compute them again.
+        self._flush_reports()
+        self._client.commit_checkpoint(manifest)
 
     def _report(self) -> None:
         sequence = 0

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import grpc
+import numpy as np
+import numpy.typing as npt
 
 from bessemer.worker.v1 import worker_pb2 as pb
 from bessemer.worker.v1 import worker_pb2_grpc
@@ -130,6 +132,11 @@ class Client:
         self._call(
             self._stub.CommitCheckpoint, pb.CommitCheckpointRequest(manifest=wire.manifest_to_wire(manifest))
         )
+
+    def record_pictures(self, epoch: int, pictures: npt.NDArray[np.uint8]) -> None:
+        """Keep what a generator drew at the end of an epoch: [N, H, W, C]."""
+        request = pb.RecordPicturesRequest(epoch=epoch, shape=pictures.shape, data=pictures.tobytes())
+        self._call(self._stub.RecordPictures, request)
 
     def finish_succeeded(self, publication: models.Publication) -> None:
         """The attempt is over: publish."""

@@ -63,3 +63,10 @@ def test_a_file_that_is_cut_short_is_named(tmp_path):
 def test_a_folder_is_no_picture(tmp_path):
     with pytest.raises(errors.InvalidArgument, match="is a folder"):
         pictures.decode(str(tmp_path), 1)
+
+
+def test_a_sketch_is_fuller_where_a_picture_is_brighter():
+    picture = np.zeros((4, 8, 1), np.uint8)
+    picture[:2, 4:] = 255
+    assert pictures.sketch(picture, width=8) == "    @@@@\n"
+    assert pictures.sketch(picture, width=80).splitlines()[0] == " " * 8 + "@" * 8

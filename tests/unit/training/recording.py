@@ -17,6 +17,7 @@ class Recorder:
     def __init__(self, stop_after: int | None = None, command: jobs.Command = jobs.Command.PREEMPT) -> None:
         self.points: dict[tuple[metrics.Scope, str, int], metrics.Metric] = {}
         self.snapshots: list[loop.Snapshot] = []
+        self.drawn: dict[int, Any] = {}
         self.reports: list[jobs.Progress] = []
         self._left = stop_after
         self._command = command
@@ -34,6 +35,9 @@ class Recorder:
     @property
     def is_saving(self) -> bool:
         return False
+
+    def pictures(self, drawn: loop.Drawn) -> None:
+        self.drawn[drawn.epoch] = drawn.pictures
 
     def command(self) -> jobs.Command:
         if self._left is None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bessemer_server.data import digits as source
 from bessemer_server.domain import errors, metrics
+from bessemer_server.domain.pictures import count_that_fits
 from bessemer_server.training import loop, planning, predictors
 from bessemer_server.training.generative import sampling
 from tests.unit.training import recording
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "architecture": "dcgan", "dataset": "digits", "epochs": 2, "batch_size": 300, "seed": 7,
     "options": {"filters": 4, "latent": 8},
 }  # fmt: skip
@@ -58,10 +60,33 @@ def test_a_run_that_was_stopped_ends_with_the_bytes_of_the_whole_run_in_both_net
     assert {name: array.tobytes() for name, array in ours.items()} == {
         name: array.tobytes() for name, array in theirs.items()
     }
+    drawn = first.drawn | again.drawn
+    assert {epoch: array.tobytes() for epoch, array in drawn.items()} == {
+        epoch: array.tobytes() for epoch, array in recorder.drawn.items()
+    }
     assert {"/".join(name.split("/")[:2]) for name in ours} == {
         "model/generator", "model/discriminator", "optimizer/generator", "optimizer/discriminator"
     }  # fmt: skip
     assert all((resumed.weights[name] == array).all() for name, array in whole.weights.items())
+
+
+def test_pictures_of_the_same_noise_are_drawn_as_often_as_was_asked_and_at_the_end(trained):
+    _, recorder = trained
+    assert {epoch: array.shape for epoch, array in recorder.drawn.items()} == {
+        1: (16, 8, 8, 1), 2: (16, 8, 8, 1)
+    }  # fmt: skip
+    assert recorder.drawn[1].dtype == np.uint8
+    options = {**SPEC["options"], "sample_every": 2, "sample_count": 3}
+    _, rarely = recording.train({**SPEC, "epochs": 3, "options": options})
+    assert {epoch: len(array) for epoch, array in rarely.drawn.items()} == {2: 3, 3: 3}
+    _, never = recording.train({**SPEC, "epochs": 1, "options": {**SPEC["options"], "sample_every": 0}})
+    assert not never.drawn
+
+
+def test_as_many_pictures_are_kept_as_two_mebibytes_hold():
+    assert count_that_fits(16, (28, 28, 1)) == 16
+    assert count_that_fits(16, (512, 512, 3)) == 2
+    assert count_that_fits(16, (2000, 2000, 3)) == 1
 
 
 def test_both_networks_learn(trained):

@@ -169,6 +169,20 @@ class CommitCheckpointResponse(_message.Message):
     checkpoint_id: str
     def __init__(self, checkpoint_id: _Optional[str] = ...) -> None: ...
 
+class RecordPicturesRequest(_message.Message):
+    __slots__ = ("epoch", "shape", "data")
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    epoch: int
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    data: bytes
+    def __init__(self, epoch: _Optional[int] = ..., shape: _Optional[_Iterable[int]] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class RecordPicturesResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class FinishAttemptRequest(_message.Message):
     __slots__ = ("succeeded", "failed", "cancelled", "preempted")
     SUCCEEDED_FIELD_NUMBER: _ClassVar[int]

@@ -64,6 +64,11 @@ class WorkerServiceStub(object):
                 request_serializer=bessemer_dot_worker_dot_v1_dot_worker__pb2.CommitCheckpointRequest.SerializeToString,
                 response_deserializer=bessemer_dot_worker_dot_v1_dot_worker__pb2.CommitCheckpointResponse.FromString,
                 _registered_method=True)
+        self.RecordPictures = channel.unary_unary(
+                '/bessemer.worker.v1.WorkerService/RecordPictures',
+                request_serializer=bessemer_dot_worker_dot_v1_dot_worker__pb2.RecordPicturesRequest.SerializeToString,
+                response_deserializer=bessemer_dot_worker_dot_v1_dot_worker__pb2.RecordPicturesResponse.FromString,
+                _registered_method=True)
         self.FinishAttempt = channel.unary_unary(
                 '/bessemer.worker.v1.WorkerService/FinishAttempt',
                 request_serializer=bessemer_dot_worker_dot_v1_dot_worker__pb2.FinishAttemptRequest.SerializeToString,
@@ -120,6 +125,14 @@ class WorkerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordPictures(self, request, context):
+        """Keeps pictures that a generator drew at the end of an epoch; before the checkpoint of that epoch. Errors: ABORTED,
+        INVALID_ARGUMENT (the bytes do not fit the shape). Retry: safe, an epoch has the same pictures each time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def FinishAttempt(self, request, context):
         """Ends the attempt. Errors: ABORTED. Retry: safe, the same outcome again changes nothing.
         """
@@ -159,6 +172,11 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.CommitCheckpoint,
                     request_deserializer=bessemer_dot_worker_dot_v1_dot_worker__pb2.CommitCheckpointRequest.FromString,
                     response_serializer=bessemer_dot_worker_dot_v1_dot_worker__pb2.CommitCheckpointResponse.SerializeToString,
+            ),
+            'RecordPictures': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordPictures,
+                    request_deserializer=bessemer_dot_worker_dot_v1_dot_worker__pb2.RecordPicturesRequest.FromString,
+                    response_serializer=bessemer_dot_worker_dot_v1_dot_worker__pb2.RecordPicturesResponse.SerializeToString,
             ),
             'FinishAttempt': grpc.unary_unary_rpc_method_handler(
                     servicer.FinishAttempt,
@@ -328,6 +346,33 @@ class WorkerService(object):
             '/bessemer.worker.v1.WorkerService/CommitCheckpoint',
             bessemer_dot_worker_dot_v1_dot_worker__pb2.CommitCheckpointRequest.SerializeToString,
             bessemer_dot_worker_dot_v1_dot_worker__pb2.CommitCheckpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordPictures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.worker.v1.WorkerService/RecordPictures',
+            bessemer_dot_worker_dot_v1_dot_worker__pb2.RecordPicturesRequest.SerializeToString,
+            bessemer_dot_worker_dot_v1_dot_worker__pb2.RecordPicturesResponse.FromString,
             options,
             channel_credentials,
             insecure,

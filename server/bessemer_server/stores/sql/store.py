@@ -21,7 +21,9 @@ from bessemer_server.domain.jobs import (
 )
 from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Model, Publication
+from bessemer_server.domain.pictures import Pictures
 from bessemer_server.stores.sql import attempts, checkpoints, datasets, events, jobs, metrics, models
+from bessemer_server.stores.sql import pictures as sql_pictures
 from bessemer_server.stores.sql.database import Database
 
 
@@ -86,6 +88,15 @@ class SqlStore:
 
     async def list_checkpoints(self, job_id: str) -> Sequence[Checkpoint]:
         return await self.database.read(lambda c: checkpoints.list_all(c, job_id))
+
+    async def record_pictures(self, job_id: str, attempt: int, pictures: Pictures, now: Time) -> None:
+        await self.database.write(lambda c: sql_pictures.record(c, job_id, attempt, pictures, now))
+
+    async def picture_epochs(self, job_id: str) -> Sequence[int]:
+        return await self.database.read(lambda c: sql_pictures.epochs(c, job_id))
+
+    async def get_pictures(self, job_id: str, epoch: int) -> Pictures:
+        return await self.database.read(lambda c: sql_pictures.get(c, job_id, epoch))
 
     async def succeed(self, job_id: str, attempt: int, publication: Publication, now: Time) -> Model:
         return await self.database.write(lambda c: attempts.succeed(c, job_id, attempt, publication, now))

@@ -115,6 +115,16 @@ checkpoint_blobs = sa.Table(
 )
 """Which blobs a checkpoint holds: the database itself refuses to lose one of them."""
 
+pictures = sa.Table(
+    "pictures",
+    metadata,
+    sa.Column("job_id", sa.ForeignKey(jobs.c.id), primary_key=True),
+    sa.Column("epoch", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("shape", columns.Json, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+"""What generators drew at the end of epochs: a few, and small, so they lie here and not among the blobs."""
+
 model_names = sa.Table(
     "model_names",
     metadata,

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch.nn import functional
 
 from bessemer_server.architectures.dcgan import DcganOptions
 from bessemer_server.data import preprocessing
+from bessemer_server.domain.pictures import count_that_fits
 from bessemer_server.layers import lists, networks
 from bessemer_server.training import randomness
 from bessemer_server.training.generative import noise, pixels, sampling
@@ -100,6 +103,17 @@ class GenerativeLearner:
     def take_scores(self) -> dict[str, float]:
         """See `Learner`: none."""
         return {}
+
+    def draw(self, epoch: int, *, is_last: bool) -> npt.NDArray[np.uint8] | None:
+        """See `Drawing`."""
+        every = self._options.sample_every
+        if not every or (epoch % every and not is_last):
+            return None
+        count = count_that_fits(self._options.sample_count, self._resolved.info.shape)
+        latent = noise.draw((count, self._options.latent), self._device, self._seed, "pictures")
+        with torch.inference_mode():
+            signed = self._generator.network.eval()(latent)
+        return pixels.to_pixels(signed, self._preprocessing["scale"]).cpu().numpy()
 
     def weights(self) -> dict[str, torch.Tensor]:
         """See `Learner`: the generator's."""
