@@ -96,6 +96,22 @@ class Job(JobRecord):
         )
         return self
 
+    def pause(self) -> Job:
+        """Ask the job to save a checkpoint and free its slot; returns at once. Raises `FailedPrecondition` when it has ended."""
+        self._message = self._transport.call(
+            self._transport.jobs.PauseJob, jobs_pb2.PauseJobRequest(id=self.id)
+        )
+        return self
+
+    def resume(self) -> Job:
+        """Queue the paused job again: it goes on from its last checkpoint. Raises `FailedPrecondition` while it is PAUSING
+        still, or when it has ended.
+        """
+        self._message = self._transport.call(
+            self._transport.jobs.ResumeJob, jobs_pb2.ResumeJobRequest(id=self.id)
+        )
+        return self
+
     def checkpoints(self) -> list[Checkpoint]:
         """Checkpoints that are kept, oldest first."""
         request = jobs_pb2.ListCheckpointsRequest(id=self.id)

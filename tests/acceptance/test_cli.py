@@ -153,6 +153,20 @@ def test_a_job_is_cancelled(cli):
     assert "CANCELLED" in cli("jobs", "watch", job_id, status=1).stderr.upper()
 
 
+def test_a_job_is_paused_and_resumed(cli):
+    blocker, job_id = (
+        cli("train", "mnist_cnn", "-d", "digits", "-n", "1000", "--detach").stdout.strip() for _ in "12"
+    )
+    assert cli("jobs", "pause", job_id).stdout.strip() == "PAUSED"
+    assert "paused while it waited" in cli("jobs", "show", job_id).stdout
+    assert cli("jobs", "resume", job_id).stdout.strip() == "QUEUED"
+    for each in (job_id, blocker):
+        cli("jobs", "cancel", each)
+    refused = cli("jobs", "pause", job_id, status=1).stderr
+    assert "can no longer be paused" in refused
+    assert "Traceback" not in refused
+
+
 @pytest.mark.usefixtures("trained")
 def test_models_are_listed_shown_and_asked(cli, tmp_path):
     assert "cli-digits@1" in cli("models", "list").stdout

@@ -6,7 +6,7 @@ import datetime
 import hashlib
 from typing import Any
 
-from bessemer_server.domain.checkpoints import Manifest, TensorEntry
+from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention, TensorEntry
 from bessemer_server.domain.jobs import Attempt, Failure, Job, NewJob, Progress, Reason
 from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Publication
@@ -84,6 +84,11 @@ def manifest(step: int, *parts: bytes) -> Manifest:
 async def put(blobs: BlobStore, *parts: bytes) -> None:
     """Store blobs under their digests."""
     await blobs.put({hashlib.sha256(part).hexdigest(): part for part in parts or (WEIGHTS,)})
+
+
+async def commit(store: Store, job_id: str = "job-1", *, attempt: int = 1, step: int = 10) -> Checkpoint:
+    """A checkpoint of the job; its blobs must be there."""
+    return await store.commit_checkpoint(job_id, attempt, manifest(step), Retention(2), START)
 
 
 def publication(step: int = 20) -> Publication:

@@ -233,6 +233,8 @@ async def test_unknown_jobs_are_not_found_by_any_method(store: Store) -> None:
     for attempt in [
         store.get_job("x"),
         store.set_waiting_message("x", "m"),
+        store.request_pause("x", now),
+        store.resume("x", now),
         store.start_attempt("x", "cpu:0", "t", now),
         store.set_pid("x", 1, 2),
         store.report("x", 1, [], None, now),

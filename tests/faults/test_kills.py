@@ -3,50 +3,11 @@ the run that was never interrupted."""
 
 import os
 import signal
-from typing import Any
 
 import numpy as np
-import pytest
 
 import bessemer
-
-EPOCHS = 12
-SPEC: dict[str, Any] = {"dataset": "digits", "epochs": EPOCHS, "seed": 3, "batch_size": 32}
-
-
-@pytest.fixture(scope="module")
-def unbroken(service):
-    """The run that nobody interrupts."""
-    with bessemer.connect(service.address) as client:
-        job = client.train("mnist_cnn", **SPEC)
-        job.wait()
-        yield job
-
-
-def watch_until_epoch(job, epoch):
-    for event in job.watch():
-        if not isinstance(event, bessemer.Progressed):
-            continue
-        if event.progress.epoch >= epoch and event.progress.step % 45 > 5:  # amid an epoch
-            return
-    raise AssertionError(f"the job ended before epoch {epoch}")
-
-
-def wait_until_running(job, attempt):
-    for event in job.watch():
-        if isinstance(event, bessemer.StateChanged) and (event.state, event.attempt) == ("RUNNING", attempt):
-            return
-    raise AssertionError(f"attempt {attempt} never ran")
-
-
-def check_equal(job, unbroken):
-    """Every metric of every step and epoch, once, with the same value; and the same predictions."""
-    assert job.state == "SUCCEEDED"
-    assert job.history.steps == unbroken.history.steps
-    assert dict(job.history) == dict(unbroken.history)
-    images = np.arange(4 * 64, dtype=np.uint8).reshape(4, 8, 8) % 17
-    ours, theirs = job.model.predict(images), unbroken.model.predict(images)
-    assert [p.probabilities for p in ours] == [p.probabilities for p in theirs]
+from tests.faults.runs import SPEC, check_equal, wait_until_running, watch_until_epoch
 
 
 def test_a_killed_trainer_is_replaced_and_the_job_ends_as_if_nothing_had_been(service, unbroken):

@@ -99,6 +99,20 @@ class Job(JobRecord):
         self._message = await self._transport.call(self._transport.jobs.CancelJob, request)
         return self
 
+    async def pause(self) -> Job:
+        """Ask the job to save a checkpoint and free its slot; returns at once. Raises `FailedPrecondition` when it has ended."""
+        request = jobs_pb2.PauseJobRequest(id=self.id)
+        self._message = await self._transport.call(self._transport.jobs.PauseJob, request)
+        return self
+
+    async def resume(self) -> Job:
+        """Queue the paused job again: it goes on from its last checkpoint. Raises `FailedPrecondition` while it is PAUSING
+        still, or when it has ended.
+        """
+        request = jobs_pb2.ResumeJobRequest(id=self.id)
+        self._message = await self._transport.call(self._transport.jobs.ResumeJob, request)
+        return self
+
     async def checkpoints(self) -> list[Checkpoint]:
         """Checkpoints that are kept, oldest first."""
         request = jobs_pb2.ListCheckpointsRequest(id=self.id)

@@ -14,7 +14,7 @@ from bessemer.jobs import Job
 
 @click.group()
 def jobs() -> None:
-    """List, show, watch, cancel and plot jobs."""
+    """List, show, watch, pause, resume, cancel and plot jobs."""
 
 
 @jobs.command("list")
@@ -86,6 +86,22 @@ def watch(session: Session, job_id: str) -> None:
 def cancel(session: Session, job_id: str) -> None:
     """Ask a job to stop."""
     click.echo(session.client.jobs.get(job_id).cancel().state)
+
+
+@jobs.command()
+@click.argument("job_id")
+@click.pass_obj
+def pause(session: Session, job_id: str) -> None:
+    """Ask a job to save a checkpoint and free its slot."""
+    click.echo(session.client.jobs.get(job_id).pause().state)
+
+
+@jobs.command()
+@click.argument("job_id")
+@click.pass_obj
+def resume(session: Session, job_id: str) -> None:
+    """Let a paused job go on from its last checkpoint."""
+    click.echo(session.client.jobs.get(job_id).resume().state)
 
 
 @jobs.command()

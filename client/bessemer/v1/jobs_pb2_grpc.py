@@ -54,6 +54,16 @@ class JobServiceStub(object):
                 request_serializer=bessemer_dot_v1_dot_jobs__pb2.CancelJobRequest.SerializeToString,
                 response_deserializer=bessemer_dot_v1_dot_jobs__pb2.Job.FromString,
                 _registered_method=True)
+        self.PauseJob = channel.unary_unary(
+                '/bessemer.v1.JobService/PauseJob',
+                request_serializer=bessemer_dot_v1_dot_jobs__pb2.PauseJobRequest.SerializeToString,
+                response_deserializer=bessemer_dot_v1_dot_jobs__pb2.Job.FromString,
+                _registered_method=True)
+        self.ResumeJob = channel.unary_unary(
+                '/bessemer.v1.JobService/ResumeJob',
+                request_serializer=bessemer_dot_v1_dot_jobs__pb2.ResumeJobRequest.SerializeToString,
+                response_deserializer=bessemer_dot_v1_dot_jobs__pb2.Job.FromString,
+                _registered_method=True)
         self.WatchJob = channel.unary_stream(
                 '/bessemer.v1.JobService/WatchJob',
                 request_serializer=bessemer_dot_v1_dot_jobs__pb2.WatchJobRequest.SerializeToString,
@@ -108,6 +118,24 @@ class JobServiceServicer(object):
         """Asks a job to stop, and returns it at once: a queued job is CANCELLED, a running one CANCELLING until its trainer
         has stopped. A job that finishes first keeps its own end. On a CANCELLING or CANCELLED job it changes nothing.
         Errors: NOT_FOUND, FAILED_PRECONDITION (the job has SUCCEEDED or FAILED). Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseJob(self, request, context):
+        """Takes a job out of its slot, and returns it at once: a queued job is PAUSED, a running one PAUSING until its trainer
+        has saved a checkpoint and ended. A job that finishes first keeps its own end. On a PAUSING or PAUSED job it changes
+        nothing. Errors: NOT_FOUND, FAILED_PRECONDITION (the job is CANCELLING or has ended). Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeJob(self, request, context):
+        """Queues a PAUSED job again; it goes on from its last checkpoint, and ends with the bytes of a run that was never
+        paused. On a QUEUED, STARTING or RUNNING job it changes nothing. Errors: NOT_FOUND, FAILED_PRECONDITION (the job is
+        PAUSING: ask again when it is PAUSED; or it is CANCELLING, or has ended). Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -168,6 +196,16 @@ def add_JobServiceServicer_to_server(servicer, server):
             'CancelJob': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelJob,
                     request_deserializer=bessemer_dot_v1_dot_jobs__pb2.CancelJobRequest.FromString,
+                    response_serializer=bessemer_dot_v1_dot_jobs__pb2.Job.SerializeToString,
+            ),
+            'PauseJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseJob,
+                    request_deserializer=bessemer_dot_v1_dot_jobs__pb2.PauseJobRequest.FromString,
+                    response_serializer=bessemer_dot_v1_dot_jobs__pb2.Job.SerializeToString,
+            ),
+            'ResumeJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeJob,
+                    request_deserializer=bessemer_dot_v1_dot_jobs__pb2.ResumeJobRequest.FromString,
                     response_serializer=bessemer_dot_v1_dot_jobs__pb2.Job.SerializeToString,
             ),
             'WatchJob': grpc.unary_stream_rpc_method_handler(
@@ -298,6 +336,60 @@ class JobService(object):
             target,
             '/bessemer.v1.JobService/CancelJob',
             bessemer_dot_v1_dot_jobs__pb2.CancelJobRequest.SerializeToString,
+            bessemer_dot_v1_dot_jobs__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.v1.JobService/PauseJob',
+            bessemer_dot_v1_dot_jobs__pb2.PauseJobRequest.SerializeToString,
+            bessemer_dot_v1_dot_jobs__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.v1.JobService/ResumeJob',
+            bessemer_dot_v1_dot_jobs__pb2.ResumeJobRequest.SerializeToString,
             bessemer_dot_v1_dot_jobs__pb2.Job.FromString,
             options,
             channel_credentials,

@@ -80,7 +80,7 @@ class Store(Protocol):
         """Renew the lease, record metrics (a point that is there already is overwritten: values are deterministic) and
         progress; STARTING → RUNNING. Appends `Progressed` (with the step metrics of the last step) when there is
         progress and a `MetricsRecorded` for each epoch or test whose metrics were not there. Epoch and test metrics
-        go into `Job.metrics`. Answers CANCEL when the job is CANCELLING, else CONTINUE.
+        go into `Job.metrics`. Answers CANCEL when the job is CANCELLING, PREEMPT when it is PAUSING, else CONTINUE.
         """
         ...
 
@@ -123,14 +123,26 @@ class Store(Protocol):
         ...
 
     async def release(self, job_id: str, attempt: int, failure: Failure, is_loss: bool, now: Time) -> Job:
-        """The attempt ended without an outcome: → QUEUED, or → CANCELLED when it was CANCELLING. `is_loss` counts it in
-        `Job.losses`; a preemption does not count. `failure.message` becomes the state message.
+        """The attempt ended without an outcome: → QUEUED, or → CANCELLED when it was CANCELLING, → PAUSED when it was
+        PAUSING. `is_loss` counts it in `Job.losses`; a preemption does not count. `failure.message` becomes the state message.
         """
         ...
 
     async def request_cancel(self, job_id: str, now: Time) -> Job:
         """QUEUED → CANCELLED; active → CANCELLING; CANCELLING or CANCELLED: unchanged. Raises `FailedPrecondition` for
         SUCCEEDED and FAILED.
+        """
+        ...
+
+    async def request_pause(self, job_id: str, now: Time) -> Job:
+        """QUEUED → PAUSED; active → PAUSING; PAUSING or PAUSED: unchanged. Raises `FailedPrecondition` for CANCELLING
+        and for what has ended.
+        """
+        ...
+
+    async def resume(self, job_id: str, now: Time) -> Job:
+        """PAUSED → QUEUED, and forgets its losses; QUEUED, STARTING or RUNNING: unchanged. Raises `FailedPrecondition`
+        otherwise.
         """
         ...
 

@@ -104,7 +104,17 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
 
     async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:
         """Ask a job to stop."""
-        job = await self._store.request_cancel(request.id, utc_now())
+        return self._tell(await self._store.request_cancel(request.id, utc_now()))
+
+    async def PauseJob(self, request: pb.PauseJobRequest, context: Context) -> pb.Job:
+        """Ask a job to stop and keep its place."""
+        return self._tell(await self._store.request_pause(request.id, utc_now()))
+
+    async def ResumeJob(self, request: pb.ResumeJobRequest, context: Context) -> pb.Job:
+        """Queue a paused job again."""
+        return self._tell(await self._store.resume(request.id, utc_now()))
+
+    def _tell(self, job: jobs.Job) -> pb.Job:
         self._notices.announce(job.id)
         self._scheduler.wake()
         return convert.job_to_wire(job)

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 TICK_S = 1.0
 QUEUE_WINDOW = 100
 """Queued jobs that are looked at in one tick; those behind them cannot start before."""
+ASKED_TO_STOP = (states.State.CANCELLING, states.State.PAUSING)
+"""However its trainer ends, such a job is what it was asked to be."""
 
 
 def utc_now() -> Time:
@@ -99,7 +101,7 @@ class Scheduler:
             job = await self._store.get_job(job_id)
             if not job.state.is_active or job.attempt != number:
                 return  # it told its outcome before it ended
-            if is_loss and job.state is not states.State.CANCELLING and not policy.may_retry(job.losses + 1):
+            if is_loss and job.state not in ASKED_TO_STOP and not policy.may_retry(job.losses + 1):
                 await self._store.fail(job_id, number, failure, self._clock())
             else:
                 await self._store.release(job_id, number, failure, is_loss, self._clock())

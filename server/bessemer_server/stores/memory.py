@@ -202,6 +202,14 @@ class MemoryStore:
         record = self._record(job_id)
         return record.apply(rules.request_cancel(record.job, now))
 
+    async def request_pause(self, job_id: str, now: Time) -> Job:
+        record = self._record(job_id)
+        return record.apply(rules.request_pause(record.job, now))
+
+    async def resume(self, job_id: str, now: Time) -> Job:
+        record = self._record(job_id)
+        return record.apply(rules.resume(record.job, now))
+
     async def events(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         record = self._record(job_id)
         rules.check_cursor(record.job, after)

@@ -26,6 +26,10 @@ from bessemer_server.domain.models import Model, Publication
 from bessemer_server.domain.states import State
 
 MetricKey = tuple[Scope, str, int]
+COMMANDS = {State.CANCELLING: Command.CANCEL, State.PAUSING: Command.PREEMPT}
+"""What the trainer of a job in this state is told; in others, to go on."""
+RELEASED = {State.CANCELLING: State.CANCELLED, State.PAUSING: State.PAUSED}
+"""Where an attempt that ends without an outcome leads, by what was asked for; else to the queue."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ def _by_moment(metrics: list[Metric]) -> list[tuple[Metric, ...]]:
 
 def command(job: Job) -> Command:
     """What the trainer of an active job is to do."""
-    return Command.CANCEL if job.state is State.CANCELLING else Command.CONTINUE
+    return COMMANDS.get(job.state, Command.CONTINUE)
 
 
 def key(metric: Metric) -> MetricKey:
@@ -201,9 +205,13 @@ def confirm_cancel(job: Job, now: Time) -> Change:
 
 
 def release(job: Job, failure: Failure, is_loss: bool, now: Time) -> Change:
-    """An attempt ended without an outcome: → QUEUED, or → CANCELLED when that was asked for."""
-    target = State.CANCELLED if job.state is State.CANCELLING else State.QUEUED
-    return _move(job, target, now, failure.message, losses=job.losses + is_loss)
+    """An attempt ended without an outcome: → QUEUED, or → CANCELLED or PAUSED when that was asked for."""
+    target = RELEASED.get(job.state, State.QUEUED)
+    message = failure.message
+    if target is State.PAUSED:
+        seen = failure.message if is_loss else "its trainer has stopped"
+        message = f"paused: {seen}; resumed, it goes on from its last checkpoint"
+    return _move(job, target, now, message, losses=job.losses + is_loss)
 
 
 def request_cancel(job: Job, now: Time) -> Change:
@@ -216,7 +224,39 @@ def request_cancel(job: Job, now: Time) -> Change:
         )
     if job.state.is_active:
         return _move(job, State.CANCELLING, now, "its trainer was asked to stop")
-    return _move(job, State.CANCELLED, now, "cancelled while it waited")
+    while_ = "was paused" if job.state is State.PAUSED else "waited"
+    return _move(job, State.CANCELLED, now, f"cancelled while it {while_}")
+
+
+def request_pause(job: Job, now: Time) -> Change:
+    """A waiting job is paused at once, an active one is asked to save and stop; again changes nothing."""
+    if job.state in (State.PAUSING, State.PAUSED):
+        return Change(job)
+    if job.state is State.CANCELLING or job.state.is_terminal:
+        found = "has ended" if job.state.is_terminal else "was cancelled and is about to end"
+        raise errors.FailedPrecondition(
+            f"job {job.id} is {job.state}: it {found} and can no longer be paused", reason="JOB_ENDED"
+        )
+    if job.state.is_active:
+        return _move(job, State.PAUSING, now, "its trainer was asked to save a checkpoint and stop")
+    return _move(job, State.PAUSED, now, "paused while it waited")
+
+
+def resume(job: Job, now: Time) -> Change:
+    """PAUSED → QUEUED, with a clean slate of losses; nothing changes for a job that was never paused, or no longer is."""
+    if job.state is State.PAUSED:
+        return _move(job, State.QUEUED, now, "resumed", losses=0)
+    if job.state is State.PAUSING:
+        raise errors.FailedPrecondition(
+            f"job {job.id} is still PAUSING: its trainer saves a checkpoint; resume it when it is PAUSED",
+            reason="JOB_PAUSING",
+        )
+    if job.state is State.CANCELLING or job.state.is_terminal:
+        raise errors.FailedPrecondition(
+            f"job {job.id} is {job.state}: only a PAUSED job can be resumed; train again with a new job",
+            reason="JOB_ENDED",
+        )
+    return Change(job)
 
 
 def architecture(effective_spec: Mapping[str, Any]) -> str:

@@ -111,11 +111,6 @@ def release(
     return jobs.save(connection, rules.release(job, failure, is_loss, now))
 
 
-def request_cancel(connection: sa.Connection, job_id: str, now: Time) -> Job:
-    """Cancel a waiting job; ask an active one to stop."""
-    return jobs.save(connection, rules.request_cancel(jobs.lock(connection, job_id), now))
-
-
 def lock_current(connection: sa.Connection, job_id: str, attempt: int) -> Job:
     """The locked job; raises `StaleAttempt` unless this attempt may write."""
     job = jobs.lock(connection, job_id)

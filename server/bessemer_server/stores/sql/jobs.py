@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
@@ -56,6 +56,13 @@ def save(connection: sa.Connection, change: rules.Change) -> Job:
     connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(rows.job_values(job)))
     _append(connection, job.id, change.events)
     return job
+
+
+def change(
+    connection: sa.Connection, job_id: str, rule: Callable[[Job, Time], rules.Change], now: Time
+) -> Job:
+    """What a person asks of a job, by the rule that says what comes of it."""
+    return save(connection, rule(lock(connection, job_id), now))
 
 
 def set_waiting_message(connection: sa.Connection, job_id: str, message: str) -> None:

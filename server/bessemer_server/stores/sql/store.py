@@ -22,6 +22,7 @@ from bessemer_server.domain.jobs import (
 from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Model, Publication
 from bessemer_server.domain.pictures import Pictures
+from bessemer_server.stores import rules
 from bessemer_server.stores.sql import attempts, checkpoints, datasets, events, jobs, metrics, models
 from bessemer_server.stores.sql import pictures as sql_pictures
 from bessemer_server.stores.sql.database import Database
@@ -113,7 +114,13 @@ class SqlStore:
         )
 
     async def request_cancel(self, job_id: str, now: Time) -> Job:
-        return await self.database.write(lambda c: attempts.request_cancel(c, job_id, now))
+        return await self.database.write(lambda c: jobs.change(c, job_id, rules.request_cancel, now))
+
+    async def request_pause(self, job_id: str, now: Time) -> Job:
+        return await self.database.write(lambda c: jobs.change(c, job_id, rules.request_pause, now))
+
+    async def resume(self, job_id: str, now: Time) -> Job:
+        return await self.database.write(lambda c: jobs.change(c, job_id, rules.resume, now))
 
     async def events(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         return await self.database.read(lambda c: events.read(c, job_id, after, limit))

@@ -1,0 +1,15 @@
+"""The run that nobody interrupts, once for all tests of faults."""
+
+import pytest
+
+import bessemer
+from tests.faults.runs import SPEC
+
+
+@pytest.fixture(scope="session")
+def unbroken(service):
+    """The run that nobody interrupts."""
+    with bessemer.connect(service.address) as client:
+        job = client.train("mnist_cnn", **SPEC)
+        job.wait()
+        yield job

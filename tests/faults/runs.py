@@ -1,0 +1,44 @@
+"""The run that faults are tried on, and how it is watched and compared."""
+
+from typing import Any
+
+import numpy as np
+
+import bessemer
+
+EPOCHS = 12
+SPEC: dict[str, Any] = {"dataset": "digits", "epochs": EPOCHS, "seed": 3, "batch_size": 32}
+
+
+def watch_until_epoch(job, epoch):
+    for event in job.watch():
+        if not isinstance(event, bessemer.Progressed):
+            continue
+        if event.progress.epoch >= epoch and event.progress.step % 45 > 5:  # amid an epoch
+            return
+    raise AssertionError(f"the job ended before epoch {epoch}")
+
+
+def wait_until_running(job, attempt):
+    for event in job.watch():
+        if isinstance(event, bessemer.StateChanged) and (event.state, event.attempt) == ("RUNNING", attempt):
+            return
+    raise AssertionError(f"attempt {attempt} never ran")
+
+
+def watch_until(job, state):
+    """The first event of this state that comes after what the job knows."""
+    for event in job.watch(after=job._message.last_cursor):
+        if isinstance(event, bessemer.StateChanged) and event.state == state:
+            return event
+    raise AssertionError(f"the job ended without being {state}")
+
+
+def check_equal(job, unbroken):
+    """Every metric of every step and epoch, once, with the same value; and the same predictions."""
+    assert job.state == "SUCCEEDED"
+    assert job.history.steps == unbroken.history.steps
+    assert dict(job.history) == dict(unbroken.history)
+    images = np.arange(4 * 64, dtype=np.uint8).reshape(4, 8, 8) % 17
+    ours, theirs = job.model.predict(images), unbroken.model.predict(images)
+    assert [p.probabilities for p in ours] == [p.probabilities for p in theirs]
