@@ -70,7 +70,8 @@ def _to_array(inputs: Any) -> Array:
             "the samples differ in shape; give samples of one shape, or predict one by one"
         ) from None
     if array.dtype.kind not in "buif":
-        raise pictures.refuse(f"must be numbers, but holds {array.dtype.name}")
+        held = {"U": "strings", "S": "bytes", "O": "other objects"}.get(array.dtype.kind, array.dtype.name)
+        raise pictures.refuse(f"must be numbers, but holds {held}")
     return array
 
 

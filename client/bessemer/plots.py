@@ -15,29 +15,32 @@ if TYPE_CHECKING:
 Curves = Mapping[str, Sequence[float]]
 """Values per epoch by name of metric, as `Job.history` has them."""
 
-KINDS = ("loss", "accuracy")
+CLASSIFIER, GENERATOR = ("loss", "accuracy"), ("generator_loss", "discriminator_loss")
 SPLITS = {"train": "Training", "val": "Validation"}
 COLORS = {"train": "#1f6feb", "val": "#d9480f"}
 
 
 def draw_history(history: Curves, *, title: str, path: str | os.PathLike[str] | None = None) -> Figure:
-    """Loss and accuracy side by side over the epochs, training and validation; written to `path` when given.
+    """Loss and accuracy side by side over the epochs, training and validation; written to `path` when given. Of a
+    generator the losses of both networks.
 
     Raises `FailedPrecondition` before the first epoch has ended, `InvalidArgument` for a path that cannot be written.
     """
-    _check_any(history)
+    kinds = _choose_kinds(history)
     figure = figures.make(10, 4)
     figure.suptitle(title, fontsize=12)
-    for axes, kind in zip(figure.subplots(1, len(KINDS)), KINDS, strict=True):
+    for axes, kind in zip(figure.subplots(1, len(kinds)), kinds, strict=True):
         _draw_kind(axes, history, kind)
     if path is not None:
         figures.save(figure, path)
     return figure
 
 
-def _check_any(history: Curves) -> None:
-    if not any(history.get(f"{split}/{kind}") for split in SPLITS for kind in KINDS):
-        raise errors.FailedPrecondition("there is nothing to plot: no epoch of this job has ended")
+def _choose_kinds(history: Curves) -> tuple[str, str]:
+    for kinds in (CLASSIFIER, GENERATOR):
+        if any(history.get(f"{split}/{kind}") for split in SPLITS for kind in kinds):
+            return kinds
+    raise errors.FailedPrecondition("there is nothing to plot: no epoch of this job has ended")
 
 
 def _draw_kind(axes: Axes, history: Curves, kind: str) -> None:
@@ -50,7 +53,7 @@ def _draw_kind(axes: Axes, history: Curves, kind: str) -> None:
             axes.plot(epochs, values, label=label, color=COLORS[split], marker=marker, markersize=4)
     if test := history.get(f"test/{kind}"):
         axes.axhline(test[-1], label=f"Test {test[-1]:.4f}", color="#868e96", linestyle="--", linewidth=1)
-    axes.set_title(kind.capitalize())
+    axes.set_title(kind.replace("_", " ").capitalize())
     axes.set_xlabel("Epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
@@ -59,17 +62,18 @@ def _draw_kind(axes: Axes, history: Curves, kind: str) -> None:
 
 
 def sketch_history(history: Curves, *, width: int = 78, height: int = 14) -> str:
-    """Loss and accuracy over the epochs in characters, side by side, without colour."""
+    """What `draw_history` draws, in characters and without colour."""
     import plotext
 
-    _check_any(history)
+    kinds = _choose_kinds(history)
     figure = plotext.figure
     figure.clear()
-    figure.subplots(1, len(KINDS))
-    for column, kind in enumerate(KINDS, start=1):
-        _sketch_kind(figure.subplot(1, column).plot_size(width // len(KINDS), height), history, kind)
+    figure.subplots(1, len(kinds))
+    for column, kind in enumerate(kinds, start=1):
+        _sketch_kind(figure.subplot(1, column).plot_size(width // len(kinds), height), history, kind)
     lines = [line.rstrip() for line in plotext.uncolorize(str(figure.build())).rstrip().splitlines()]
-    return "\n".join([*lines, "    ─ training   • validation   over the epochs"])
+    is_validated = any(history.get(f"val/{kind}") for kind in kinds)
+    return "\n".join([*lines, f"    ─ training   {'• validation   ' if is_validated else ''}over the epochs"])
 
 
 def _sketch_kind(part: Any, history: Curves, kind: str) -> None:
@@ -80,7 +84,7 @@ def _sketch_kind(part: Any, history: Curves, kind: str) -> None:
                 signal.lines()
             part.draw(signal)
             part.ruler("x").ticks(_pick_ticks(len(values)))
-    part.title(kind)
+    part.title(kind.replace("_", " "))
 
 
 def _pick_ticks(epochs: int) -> list[int]:

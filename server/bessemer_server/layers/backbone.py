@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -27,7 +28,25 @@ def _check_name(name: str) -> str:
 
 Name = Annotated[str, pydantic.AfterValidator(_check_name)]
 """One of torchvision's, or `model:<name>[@<version>]` of one that was trained here."""
-Weights = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}$")]
+
+
+def _check_weights(name: str) -> str:
+    if name.startswith(bases.PREFIX):
+        raise ValueError(f"{name!r} is a model trained here: name it as the backbone, and leave weights out")
+    if not re.fullmatch(WEIGHTS, name):
+        raise ValueError(
+            f"must be default, random, or the name of a file in the server's folder of weights, "
+            f"without a path, but is {name!r}"
+        )
+    return name
+
+
+WEIGHTS = r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}"
+Weights = Annotated[
+    str,
+    pydantic.AfterValidator(_check_weights),
+    pydantic.WithJsonSchema({"type": "string", "pattern": f"^{WEIGHTS}$"}),
+]
 """`default`, `random`, or the name of a file; no path."""
 UnfreezeLast = Annotated[int, pydantic.Field(ge=0, le=100)]
 RANDOM, DEFAULT = "random", "default"

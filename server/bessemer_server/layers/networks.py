@@ -113,7 +113,8 @@ def summarise(network: Network) -> tuple[plans.LayerSummary, ...]:
             index,
             layer.kind.name,
             shape,
-            parameters=sum(tensor.numel() for tensor in module.state_dict().values()),
+            # Not the batches that torchvision's normalisation counts, which no output depends on.
+            parameters=sum(t.numel() for t in module.state_dict().values() if t.is_floating_point()),
             trainable_parameters=sum(p.numel() for p in module.parameters() if p.requires_grad),
             detail=layer.kind.describe(layer.options),
         )

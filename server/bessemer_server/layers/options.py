@@ -93,9 +93,9 @@ _TYPES = {
     "bool_type": "true or false",
     "string_type": "a string",
     "list_type": "a list",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
+    "dict_type": "a dict",
+    "model_type": "a dict of options by name",
+    "model_attributes_type": "a dict of options by name",
 }
 
 

@@ -83,6 +83,11 @@ def points(
     return [metrics.Metric(scope, f"{prefix}{name}", step, epoch, value) for name, value in values.items()]
 
 
+def first_loss(values: Mapping[str, float]) -> float | None:
+    """The loss, of a generator the first of its losses; None where there is none."""
+    return next((value for name, value in values.items() if name.endswith("loss")), None)
+
+
 def first_non_finite(values: Mapping[str, float]) -> str | None:
     """Name of the first value that is infinite or not a number."""
     return next((name for name, value in values.items() if not math.isfinite(value)), None)

@@ -142,7 +142,7 @@ class Session:
         for measured in self._meter.read():
             self._check_finite(measured.values, measured.step, measured.epoch)
             points += meters.points(STEP, measured.step, measured.epoch, measured.values, "train/")
-            self._last_loss = measured.values.get("loss")
+            self._last_loss = meters.first_loss(measured.values)
         if points:
             self._observer.record(points)
         now = time.monotonic()
@@ -189,7 +189,8 @@ class Session:
         weights = snapshots.to_arrays(self._learner.weights())
         if not all(np.isfinite(array).all() for array in weights.values()):
             raise failures.non_finite("the weights", self._step, self._epoch, self._last_loss, self._rate)
-        return Trained(self._learner.definition(), weights, sum(array.size for array in weights.values()))
+        parameters = sum(array.size for array in weights.values() if array.dtype.kind == "f")
+        return Trained(self._learner.definition(), weights, parameters)
 
     def _stop(self, command: jobs.Command) -> Stopped:
         self._read_steps()
@@ -225,8 +226,9 @@ class Session:
         )
 
     def _check_finite(self, values: Mapping[str, float], step: int, epoch: int) -> None:
-        if meters.first_non_finite(values):
-            raise failures.non_finite("the loss", step, epoch, self._last_loss, self._rate)
+        if name := meters.first_non_finite(values):
+            what = f"the {name.replace('_', ' ')}"
+            raise failures.non_finite(what, step, epoch, self._last_loss, self._rate)
 
 
 def _place(samples: sources.Samples, device: torch.device) -> Batch:

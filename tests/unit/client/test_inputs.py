@@ -94,7 +94,7 @@ def test_rows_of_a_table_become_32_bit_floats(given):
         (np.zeros((0, 8, 8, 1)), GREY, r"\[0, 8, 8, 1\]"),
         ([[1, 2], [3]], TABLE, "differ in shape"),
         (np.zeros((2, 5)), TABLE, r"4 features, shape \[N, 4\] or \[4\], but this has \[2, 5\]"),
-        ([["a", "b", "c", "d"]], TABLE, "must be numbers"),
+        ([["a", "b", "c", "d"]], TABLE, "must be numbers, but holds strings"),
         ("/no/such/file.png", GREY, "there is no file /no/such/file.png"),
         (b"not a picture", GREY, "no picture can be read from these bytes"),
         (Image.new("L", (9, 8)), GREY, r"but this has \[8, 9, 1\]"),

@@ -28,6 +28,20 @@ def test_the_picture_shows_loss_and_accuracy_of_both_splits(tmp_path):
         assert picture.width > 800
 
 
+def test_a_generators_picture_shows_the_losses_of_both_networks():
+    history = {
+        "train/generator_loss": [0.7, 0.9],
+        "train/discriminator_loss": [1.4, 1.1],
+        "learning_rate": [0.1, 0.1],
+    }
+    figure = plots.draw_history(history, title="digits")
+    drawn = {axes.get_title(): np.asarray(axes.lines[0].get_ydata()).tolist() for axes in figure.axes}
+    assert drawn == {"Generator loss": [0.7, 0.9], "Discriminator loss": [1.4, 1.1]}
+    sketch = plots.sketch_history(history)
+    assert "generator loss" in sketch
+    assert "validation" not in sketch
+
+
 @pytest.mark.parametrize("history", [{}, {"learning_rate": [0.1]}, {"train/loss": []}], ids=str)
 def test_a_job_without_an_epoch_has_nothing_to_plot(history):
     with pytest.raises(errors.FailedPrecondition, match="no epoch of this job has ended"):

@@ -58,6 +58,11 @@ def test_other_delimiters_line_ends_and_a_byte_order_mark_are_understood(parse, 
     assert parsed.train.inputs.tolist() == [[1], [2]]
 
 
+def test_columns_may_be_called_by_numbers(parse):
+    parsed = parse("400.5,401,species\n1,2,rose\n3,4,tulip\n")
+    assert parsed.train.inputs.tolist() == [[1, 2], [3, 4]]
+
+
 def test_one_column_of_words_is_a_set_of_texts(parse):
     parsed = parse('review,label\n"Great, really\nsplendid.",good\nBad.,bad\n')
     assert (parsed.kind, parsed.shape, parsed.labels) == ("text", (), ("bad", "good"))
@@ -82,6 +87,11 @@ def test_one_column_of_words_is_a_set_of_texts(parse):
         ("label\na\n", "my.csv line 1", "only the column 'label'"),
         ("a,a,label\n1,2,3\n", "my.csv line 1", "names the column 'a' 2 times"),
         ("1,2,3\n4,5,6\n", "my.csv line 1", "has only numbers; the first line must name the columns"),
+        (
+            "5.1,3.5,rose\n4,5,tulip\n1,2,rose\n",
+            "my.csv line 1",
+            "is a row of data: 'rose' is a label of rows below",
+        ),
         ("a,label\n", "my.csv", "has no rows"),
         ("a,label\n1,x\n2,x\n", "source", "has only the class 'x'"),
     ],

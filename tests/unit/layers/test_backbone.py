@@ -9,6 +9,7 @@ import pytest
 import torch
 import torchvision
 
+from bessemer_server.domain import errors
 from bessemer_server.layers import backbone, kinds, lists, networks, trunks
 
 
@@ -71,3 +72,28 @@ print(*sorted({"sympy", "torch._dynamo", "torch._inductor", "scipy"} & set(sys.m
 def test_planning_with_a_backbone_imports_no_compiler():
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_a_summary_counts_the_weights_of_torchvision_and_no_counters_of_batches():
+    layer = {"backbone": {"name": "resnet18", "weights": "random"}}
+    row = networks.summarise(networks.build(lists.parse([layer], "layers"), (64, 64, 3)))[0]
+    body = torchvision.models.resnet18()
+    body.fc = torch.nn.Identity()
+    learnt = sum(parameter.numel() for parameter in body.parameters())
+    statistics = sum(buffer.numel() for name, buffer in body.named_buffers() if "running" in name)
+    assert (row.parameters, row.trainable_parameters) == (learnt + statistics, 0)
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ("../secret.pth", "the name of a file in the server's folder of weights, without a path"),
+        ("model:digits@1", "name it as the backbone"),
+    ],
+)
+def test_weights_that_are_no_name_of_a_file_are_refused_with_what_would_be(weights, words):
+    with pytest.raises(errors.InvalidArgument) as refused:
+        lists.parse([{"backbone": {"weights": weights}}], "options.layers")
+    (violation,) = refused.value.violations
+    assert violation.field == "options.layers[0].backbone.weights"
+    assert words in violation.description

@@ -11,7 +11,7 @@ import pytest
 from bessemer_server.data import digits as source
 from bessemer_server.domain import errors, metrics
 from bessemer_server.domain.pictures import count_that_fits
-from bessemer_server.training import loop, planning, predictors
+from bessemer_server.training import failures, loop, planning, predictors
 from bessemer_server.training.generative import sampling
 from tests.unit.training import recording
 
@@ -48,6 +48,14 @@ def test_the_losses_of_both_networks_are_measured_and_nothing_else(trained):
 def test_held_out_samples_are_judged_where_they_are_asked_for():
     _, recorder = recording.train({**SPEC, "epochs": 1, "validation_split": 0.1})
     assert len(recorder.values(EPOCH, "val/discriminator_loss")) == 1
+
+
+def test_a_loss_that_leaves_the_finite_numbers_is_named_with_the_last_finite_one():
+    spec = {**SPEC, "epochs": 5, "batch_size": 100, "optimizer": {"kind": "sgd", "learning_rate": 1e5}}
+    with pytest.raises(failures.TrainingFailed) as caught:
+        recording.train(spec)
+    assert "the last finite loss was " in caught.value.failure.message
+    assert "tor loss became infinite or not a number at step " in caught.value.failure.message
 
 
 @pytest.mark.parametrize("steps", [1, 5, 6, 8])

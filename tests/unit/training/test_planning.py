@@ -213,7 +213,7 @@ def test_all_faulty_options_of_all_layers_are_reported_at_once():
     assert "[height, width]" in found["options.layers[2].conv2d.kernel"]
     assert "relu" in found["options.layers[2].conv2d.activation"]
     assert found["options.layers[3]"].startswith("must be the name of a layer")
-    assert found["options.layers[4].dense"] == "must be a mapping, but is None"
+    assert found["options.layers[4].dense"] == "must be a dict of options by name, but is None"
     assert len(found) == 7
 
 

@@ -103,6 +103,8 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
 
 def _inputs(array: Array) -> Array:
     """uint8 [N, H, W, C] or float32 [N, F]."""
+    if array.dtype.kind in "US":
+        raise Faulty("holds texts; upload those as a CSV file with a header, or a folder of class folders")
     if array.ndim == 3:
         array = array[..., np.newaxis]
     if array.ndim not in (2, 4) or 0 in array.shape:

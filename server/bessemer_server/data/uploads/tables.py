@@ -26,6 +26,7 @@ def read(files: Files, options: Options) -> Parsed:
     faults = Faults()
     header, rows = _parse(entry.path, files.read(entry), faults)
     label = _choose_label(header, options.label_column)
+    _check_first_row(entry.path, header, label, rows)
     features = [column for column in range(len(header)) if column != label]
     is_text = len(features) == 1 and bool(rows) and _number(rows[0][1][features[0]]) is None
     numbers = None if is_text else _numbers(entry.path, header, features, rows, faults)
@@ -78,6 +79,16 @@ def _check_header(path: str, header: list[str]) -> None:
         )
     if all(_number(name) is not None for name in header):
         raise _refuse(f"{path} line 1", "has only numbers; the first line must name the columns")
+
+
+def _check_first_row(path: str, header: list[str], label: int, rows: list[Row]) -> None:
+    # Names that are numbers are not enough: columns of spectra are called by their wavelengths.
+    are_numbers = all(_number(name) is not None for name in header[:label] + header[label + 1 :])
+    if are_numbers and any(row[label].strip() == header[label] for _, row in rows):
+        raise _refuse(
+            f"{path} line 1",
+            f"is a row of data: {header[label]!r} is a label of rows below; put a line before it that names the columns",
+        )
 
 
 def _choose_label(header: list[str], wanted: str) -> int:
