@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 
 from benchmarks import machine, report
-from benchmarks.figures import imports, memory, start, submit, tax
+from benchmarks.figures import checkpoint, imports, memory, start, submit, tax
 from benchmarks.measurements import Figure, Measure
 
 FIGURES: dict[str, Measure] = {
@@ -17,6 +17,7 @@ FIGURES: dict[str, Measure] = {
     "memory": memory.measure,
     "submit": submit.measure,
     "tax": tax.measure,
+    "checkpoint": checkpoint.measure,
 }
 
 

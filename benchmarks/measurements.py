@@ -42,7 +42,7 @@ class Figure:
         )
 
     def _format(self, value: float) -> str:
-        return f"{value:.3f}" if self.unit == "s" else f"{value:.0f}"
+        return f"{value:.3f}" if self.unit in ("s", "x") else f"{value:.0f}"
 
 
 HEADINGS = ("figure", "median", "lowest to highest", "runs", "aim", "")

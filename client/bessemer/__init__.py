@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bessemer.evaluation import ClassResult as ClassResult
     from bessemer.evaluation import Evaluation as Evaluation
     from bessemer.events import Checkpoint as Checkpoint
+    from bessemer.events import CheckpointDamaged as CheckpointDamaged
     from bessemer.events import CheckpointSaved as CheckpointSaved
     from bessemer.events import Event as Event
     from bessemer.events import Failure as Failure
@@ -66,6 +67,7 @@ _HOMES = {
     ],
     "events": [
         "Checkpoint",
+        "CheckpointDamaged",
         "CheckpointSaved",
         "Event",
         "Failure",

@@ -47,6 +47,8 @@ class Checkpoint:
     step: int
     size_bytes: int
     create_time: datetime.datetime
+    damaged: bool = False
+    """Its bytes were found changed or gone: nobody goes on from it, until the same step is saved again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +95,16 @@ class CheckpointSaved(Event):
     checkpoint: Checkpoint
 
 
+@dataclasses.dataclass(frozen=True)
+class CheckpointDamaged(Event):
+    """A checkpoint was found damaged when training was to go on from it."""
+
+    checkpoint_id: str
+    step: int
+    message: str
+    """What was found, and from where training goes on instead."""
+
+
 TERMINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 """States that a job never leaves."""
 
@@ -115,6 +127,9 @@ def parse_event(message: jobs_pb2.JobEvent) -> Event:
             return MetricsRecorded(cursor, time, points[-1].epoch, points[-1].step, values)
         case "checkpoint_saved":
             return CheckpointSaved(cursor, time, parse_checkpoint(message.checkpoint_saved.checkpoint))
+        case "checkpoint_damaged":
+            damage = message.checkpoint_damaged
+            return CheckpointDamaged(cursor, time, damage.checkpoint_id, damage.step, damage.message)
         case _:
             return Event(cursor, time)
 
@@ -151,4 +166,5 @@ def parse_checkpoint(message: jobs_pb2.Checkpoint) -> Checkpoint:
         message.step,
         message.size_bytes,
         message.create_time.ToDatetime(datetime.UTC),
+        message.damaged,
     )

@@ -103,6 +103,8 @@ class _LineDisplay:
                 _say(f"{_head(event, self._epochs)}  {format_metrics(metrics)}")
             case events.StateChanged() if line := _describe(event):
                 _say(line)
+            case events.CheckpointDamaged(message=message):
+                _say(message)
 
 
 def _open_bar() -> Bar:
@@ -145,6 +147,8 @@ class _BarDisplay:
                 self._bar.update(self._task, description=state.lower(), pace="")
                 if line := _describe(event):
                     self._print(line)
+            case events.CheckpointDamaged(message=message):
+                self._print(message)
 
     def _print(self, line: str) -> None:
         self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)

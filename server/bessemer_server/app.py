@@ -50,6 +50,7 @@ from bessemer_server.rpc import (
     worker,
 )
 from bessemer_server.scheduling import policy
+from bessemer_server.scheduling.collector import Collector
 from bessemer_server.scheduling.loop import Scheduler
 from bessemer_server.scheduling.notices import Notices
 from bessemer_server.serving.dispatcher import Dispatcher
@@ -156,6 +157,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         )
 
         notices = Notices()
+        collector = Collector(store)
         scheduler = Scheduler(store, notices, settings.lease_seconds)
         health_servicer = health.aio.HealthServicer()
         inference_servicer = inference.InferenceServicer(Repository(store), dispatcher)
@@ -172,7 +174,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         room = spooling.Room(settings.data_dir / "uploads", settings.max_upload_mib << 20)
         room.clear()
         datasets_pb2_grpc.add_DatasetServiceServicer_to_server(
-            datasets.DatasetServicer(store, blobs, planner, ingester, room), server
+            datasets.DatasetServicer(store, blobs, planner, ingester, room, collector=collector), server
         )
         resources = worker.Resources(
             threads=max(1, settings_module.cpu_count() // max(1, settings.slots)),
@@ -181,7 +183,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
             keep_checkpoints=settings.keep_checkpoints,
         )
         worker_pb2_grpc.add_WorkerServiceServicer_to_server(
-            worker.WorkerServicer(store, blobs, scheduler, notices, resources), server
+            worker.WorkerServicer(store, blobs, scheduler, notices, resources, collector=collector), server
         )
         health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
         inference.register(server, inference_servicer)
@@ -196,6 +198,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
 
         executor = ProcessExecutor(forkserver, worker_address, scheduler.wake)
         stack.push_async_callback(executor.close)
+        stack.push_async_callback(_cancel, asyncio.create_task(collector.run()))
         running = asyncio.create_task(_schedule(scheduler, executor, planner, settings))
         stack.push_async_callback(_cancel, running)
         yield _Service(address, server, health_servicer, inference_servicer, scheduler, running)

@@ -147,6 +147,16 @@ def test_jobs_are_listed_shown_and_plotted(cli, trained, tmp_path):
         assert picture.format == "PNG"
 
 
+def test_the_checkpoints_of_a_job_are_listed(cli, trained):
+    job_id, _ = trained
+    header, first, second = cli("jobs", "checkpoints", job_id).stdout.splitlines()
+    assert header.split() == ["STEP", "EPOCH", "SIZE", "AGE", "STATE"]
+    assert [line.split()[1] for line in (first, second)] == ["1", "2"]
+    assert second.endswith("sound")
+    newest = json.loads(cli("jobs", "checkpoints", job_id, "--json").stdout)[-1]
+    assert (newest["epoch"], newest["damaged"]) == (2, False)
+
+
 def test_a_job_is_cancelled(cli):
     job_id = cli("train", "mnist_cnn", "-d", "digits", "-n", "1000", "--detach").stdout.strip()
     assert cli("jobs", "cancel", job_id).stdout.strip() in ("CANCELLED", "CANCELLING")

@@ -14,7 +14,7 @@ from bessemer.jobs import Job
 
 @click.group()
 def jobs() -> None:
-    """List, show, watch, pause, resume, cancel and plot jobs."""
+    """List, show, watch, pause, resume, cancel and plot jobs, and list their checkpoints."""
 
 
 @jobs.command("list")
@@ -70,6 +70,29 @@ def show(session: Session, job_id: str, as_json: bool) -> None:
             "next_step": failure.next_step,
         }
     render.print_fields(shown)
+
+
+@jobs.command()
+@click.argument("job_id")
+@render.as_json
+@click.pass_obj
+def checkpoints(session: Session, job_id: str, as_json: bool) -> None:
+    """The checkpoints of a job that are kept, oldest first."""
+    found = session.client.jobs.get(job_id).checkpoints()
+    if as_json:
+        render.print_json(found)
+        return
+    rows = [
+        (
+            f"{checkpoint.step:,}",
+            str(checkpoint.epoch),
+            render.format_size(checkpoint.size_bytes),
+            render.format_age(checkpoint.create_time),
+            "damaged" if checkpoint.damaged else "sound",
+        )
+        for checkpoint in found
+    ]
+    render.print_table(("STEP", "EPOCH", "SIZE", "AGE", "STATE"), rows, empty="No checkpoint is kept.")
 
 
 @jobs.command()

@@ -105,6 +105,14 @@ def format_accuracy(metrics: Mapping[str, float]) -> str:
     return ""
 
 
+def format_size(size_bytes: int) -> str:
+    """In one unit: `1.4 MB`."""
+    for unit, length in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size_bytes >= length:
+            return f"{size_bytes / length:.1f} {unit}"
+    return f"{size_bytes} B"
+
+
 def format_age(time: datetime.datetime) -> str:
     """How long ago, in one unit: `3 min`."""
     seconds = (datetime.datetime.now(datetime.UTC) - time).total_seconds()

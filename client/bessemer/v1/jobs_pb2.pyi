@@ -275,20 +275,22 @@ class Metric(_message.Message):
     def __init__(self, scope: _Optional[_Union[Metric.Scope, str]] = ..., name: _Optional[str] = ..., step: _Optional[int] = ..., epoch: _Optional[int] = ..., value: _Optional[float] = ...) -> None: ...
 
 class JobEvent(_message.Message):
-    __slots__ = ("cursor", "time", "state_changed", "progressed", "metrics_recorded", "checkpoint_saved")
+    __slots__ = ("cursor", "time", "state_changed", "progressed", "metrics_recorded", "checkpoint_saved", "checkpoint_damaged")
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     STATE_CHANGED_FIELD_NUMBER: _ClassVar[int]
     PROGRESSED_FIELD_NUMBER: _ClassVar[int]
     METRICS_RECORDED_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_SAVED_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_DAMAGED_FIELD_NUMBER: _ClassVar[int]
     cursor: int
     time: _timestamp_pb2.Timestamp
     state_changed: StateChanged
     progressed: Progressed
     metrics_recorded: MetricsRecorded
     checkpoint_saved: CheckpointSaved
-    def __init__(self, cursor: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., progressed: _Optional[_Union[Progressed, _Mapping]] = ..., metrics_recorded: _Optional[_Union[MetricsRecorded, _Mapping]] = ..., checkpoint_saved: _Optional[_Union[CheckpointSaved, _Mapping]] = ...) -> None: ...
+    checkpoint_damaged: CheckpointDamaged
+    def __init__(self, cursor: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., progressed: _Optional[_Union[Progressed, _Mapping]] = ..., metrics_recorded: _Optional[_Union[MetricsRecorded, _Mapping]] = ..., checkpoint_saved: _Optional[_Union[CheckpointSaved, _Mapping]] = ..., checkpoint_damaged: _Optional[_Union[CheckpointDamaged, _Mapping]] = ...) -> None: ...
 
 class StateChanged(_message.Message):
     __slots__ = ("state", "attempt", "message", "failure", "model")
@@ -331,19 +333,31 @@ class CheckpointSaved(_message.Message):
     checkpoint: Checkpoint
     def __init__(self, checkpoint: _Optional[_Union[Checkpoint, _Mapping]] = ...) -> None: ...
 
+class CheckpointDamaged(_message.Message):
+    __slots__ = ("checkpoint_id", "step", "message")
+    CHECKPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    checkpoint_id: str
+    step: int
+    message: str
+    def __init__(self, checkpoint_id: _Optional[str] = ..., step: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
+
 class Checkpoint(_message.Message):
-    __slots__ = ("id", "epoch", "step", "size_bytes", "create_time")
+    __slots__ = ("id", "epoch", "step", "size_bytes", "create_time", "damaged")
     ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    DAMAGED_FIELD_NUMBER: _ClassVar[int]
     id: str
     epoch: int
     step: int
     size_bytes: int
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., epoch: _Optional[int] = ..., step: _Optional[int] = ..., size_bytes: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    damaged: bool
+    def __init__(self, id: _Optional[str] = ..., epoch: _Optional[int] = ..., step: _Optional[int] = ..., size_bytes: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., damaged: bool = ...) -> None: ...
 
 class CreateJobRequest(_message.Message):
     __slots__ = ("job", "request_id", "validate_only")

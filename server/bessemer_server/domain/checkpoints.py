@@ -97,3 +97,5 @@ class Checkpoint:
     attempt: int
     manifest: Manifest
     create_time: Time
+    damaged: bool = False
+    """Whether one of its blobs was found damaged, or gone: nobody goes on from it until it is saved again."""

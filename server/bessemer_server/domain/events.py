@@ -44,7 +44,17 @@ class CheckpointSaved:
     checkpoint: Checkpoint
 
 
-Kind = StateChanged | Progressed | MetricsRecorded | CheckpointSaved
+@dataclasses.dataclass(frozen=True, slots=True)
+class CheckpointDamaged:
+    """A checkpoint was found damaged; nobody goes on from it."""
+
+    checkpoint_id: str
+    step: int
+    message: str
+    """What was found, and from where training goes on instead."""
+
+
+Kind = StateChanged | Progressed | MetricsRecorded | CheckpointSaved | CheckpointDamaged
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

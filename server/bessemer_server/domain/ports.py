@@ -10,6 +10,7 @@ from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.datasets import Content, Dataset, Upload
 from bessemer_server.domain.evaluations import Evaluation
 from bessemer_server.domain.events import Event
+from bessemer_server.domain.holders import Holder, Sweep
 from bessemer_server.domain.jobs import (
     Attempt,
     Command,
@@ -92,7 +93,9 @@ class Store(Protocol):
         """
         ...
 
-    async def latest_checkpoint(self, job_id: str) -> Checkpoint | None: ...
+    async def latest_checkpoint(self, job_id: str) -> Checkpoint | None:
+        """The newest that is not known to be damaged."""
+        ...
 
     async def list_checkpoints(self, job_id: str) -> Sequence[Checkpoint]:
         """Oldest first."""
@@ -108,6 +111,28 @@ class Store(Protocol):
 
     async def get_pictures(self, job_id: str, epoch: int) -> Pictures:
         """Raises `NotFound`, with the epochs that there are."""
+        ...
+
+    async def hold_blobs(self, holder: Holder, digests: Iterable[str], now: Time) -> Sequence[str]:
+        """Before blobs are put that something shall refer to: none of them is collected until the holder has referred to
+        it, or is over. Returns those that are not there, or damaged. Raises `StaleAttempt` for an attempt.
+        """
+        ...
+
+    async def release_blobs(self, holder: Holder) -> None:
+        """The holder needs none any more. What an attempt holds is released by itself."""
+        ...
+
+    async def collect_blobs(self, after: str, look: int, take: int, now: Time) -> Sweep:
+        """Look at the next `look` blobs behind the digest `after`, and remove at most `take` that no checkpoint, model or
+        data set refers to and nobody holds.
+        """
+        ...
+
+    async def mark_damaged(self, digest: str, now: Time) -> Sequence[str]:
+        """Note that a blob was found damaged, or gone; nothing happens when it is sound. It is missing until it is put
+        again. Jobs that have not ended and have checkpoints with it are told by `CheckpointDamaged`; returns their ids.
+        """
         ...
 
     async def succeed(self, job_id: str, attempt: int, publication: Publication, now: Time) -> Model:

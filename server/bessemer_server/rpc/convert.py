@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 
 from bessemer.v1 import catalog_pb2, datasets_pb2, jobs_pb2, models_pb2
@@ -86,6 +87,7 @@ def checkpoint_to_wire(checkpoint: checkpoints.Checkpoint) -> jobs_pb2.Checkpoin
         epoch=checkpoint.manifest.epoch,
         step=checkpoint.manifest.step,
         size_bytes=checkpoint.manifest.size_bytes,
+        damaged=checkpoint.damaged,
     )
     message.create_time.FromDatetime(checkpoint.create_time)
     return message
@@ -106,6 +108,8 @@ def event_to_wire(event: events.Event) -> jobs_pb2.JobEvent:
             message.metrics_recorded.metrics.extend(metric_to_wire(point) for point in points)
         case events.CheckpointSaved(checkpoint=checkpoint):
             message.checkpoint_saved.checkpoint.CopyFrom(checkpoint_to_wire(checkpoint))
+        case events.CheckpointDamaged() as damage:
+            message.checkpoint_damaged.CopyFrom(jobs_pb2.CheckpointDamaged(**dataclasses.asdict(damage)))
     return message
 
 

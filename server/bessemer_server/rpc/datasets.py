@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -12,12 +14,16 @@ from bessemer.v1 import datasets_pb2 as pb
 from bessemer.v1 import datasets_pb2_grpc
 from bessemer_server.domain import errors, ports
 from bessemer_server.domain.datasets import Content, Dataset
+from bessemer_server.domain.holders import Holder
 from bessemer_server.rpc import convert, spooling, upload_headers
+from bessemer_server.scheduling.collector import Collector
 from bessemer_server.scheduling.loop import utc_now
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 UPLOADS_AT_ONCE = 4
+HOLD = datetime.timedelta(days=1)
+"""How long blobs of an upload are kept that never became a data set, because the server was killed meanwhile."""
 
 
 class DatasetServicer(datasets_pb2_grpc.DatasetServiceServicer):
@@ -30,12 +36,15 @@ class DatasetServicer(datasets_pb2_grpc.DatasetServiceServicer):
         planner: ports.Planner,
         ingester: ports.Ingester,
         room: spooling.Room,
+        *,
+        collector: Collector,
     ) -> None:
         self._store = store
         self._blobs = blobs
         self._planner = planner
         self._ingester = ingester
         self._room = room
+        self._collector = collector
         self._uploads = 0
 
     async def GetDataset(self, request: pb.GetDatasetRequest, context: Context) -> pb.Dataset:
@@ -91,11 +100,15 @@ class DatasetServicer(datasets_pb2_grpc.DatasetServiceServicer):
 
     async def _keep(self, content: Content, spool: spooling.Spool) -> Dataset:
         """Make it visible. What is there already, or is refused, stores nothing."""
-        if await self._store.find_dataset(name=content.name) is None:
-            missing = set(await self._blobs.missing(content.digests()))
-            async for blobs in spool.read_output(content, missing):
-                await self._blobs.put(blobs)
-        return await self._store.create_dataset(content, utc_now())
+        holder = Holder.of_upload(uuid.uuid4().hex, utc_now() + HOLD)
+        try:
+            if await self._store.find_dataset(name=content.name) is None:
+                missing = set(await self._store.hold_blobs(holder, content.digests(), utc_now()))
+                async for blobs in spool.read_output(content, missing):
+                    await self._blobs.put(blobs)
+            return await self._store.create_dataset(content, utc_now())
+        finally:
+            await self._store.release_blobs(holder)
 
     async def DeleteDataset(
         self, request: pb.DeleteDatasetRequest, context: Context
@@ -111,4 +124,5 @@ class DatasetServicer(datasets_pb2_grpc.DatasetServiceServicer):
         if uploaded is None:
             raise errors.NotFound(f"no data set {request.name!r}; {errors.suggest(request.name, found)}")
         await self._store.delete_dataset(request.name)
+        self._collector.wake()
         return pb.DeleteDatasetResponse()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import math
 import pathlib
 from collections.abc import AsyncIterator, Mapping
@@ -15,13 +16,17 @@ from bessemer.worker.v1 import worker_pb2 as pb
 from bessemer.worker.v1 import worker_pb2_grpc
 from bessemer_server.domain import errors, models, ports
 from bessemer_server.domain.checkpoints import Retention
+from bessemer_server.domain.holders import Holder
 from bessemer_server.domain.jobs import Attempt, Command, Failure, Reason
 from bessemer_server.domain.pictures import Pictures
 from bessemer_server.rpc import planning
 from bessemer_server.scheduling import losses, policy
+from bessemer_server.scheduling.collector import Collector
 from bessemer_server.scheduling.loop import Scheduler, digest_token, utc_now
 from bessemer_server.scheduling.notices import Notices
 from bessemer_server.worker import wire
+
+log = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -52,12 +57,15 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         scheduler: Scheduler,
         notices: Notices,
         resources: Resources,
+        *,
+        collector: Collector,
     ) -> None:
         self._store = store
         self._blobs = blobs
         self._scheduler = scheduler
         self._notices = notices
         self._resources = resources
+        self._collector = collector
 
     async def GetAssignment(self, request: pb.GetAssignmentRequest, context: Context) -> pb.Assignment:
         """The job, its device, and the checkpoint to go on from."""
@@ -109,9 +117,11 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
     async def FindMissingBlobs(
         self, request: pb.FindMissingBlobsRequest, context: Context
     ) -> pb.FindMissingBlobsResponse:
-        """Which blobs to upload."""
-        await self._current(context)
-        return pb.FindMissingBlobsResponse(digests=await self._blobs.missing(request.digests))
+        """Which blobs to upload; all of them are kept for the attempt from now on."""
+        attempt = await self._authenticate(context)
+        holder = Holder(attempt.job_id, attempt.number)
+        missing = await self._store.hold_blobs(holder, request.digests, utc_now())
+        return pb.FindMissingBlobsResponse(digests=missing)
 
     async def UploadBlobs(
         self, request_iterator: AsyncIterator[pb.UploadBlobsRequest], context: Context
@@ -133,7 +143,18 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         """Read blobs."""
         await self._current(context)
         for digest in request.digests:
-            yield pb.Blob(digest=digest, data=await self._blobs.get(digest))
+            try:
+                data = await self._blobs.get(digest)
+            except (errors.DataLoss, errors.NotFound) as error:
+                await self._report_damage(digest, error.message)
+                raise
+            yield pb.Blob(digest=digest, data=data)
+
+    async def _report_damage(self, digest: str, message: str) -> None:
+        told = await self._store.mark_damaged(digest, utc_now())
+        log.error("a blob is damaged", extra={"digest": digest, "error": message, "jobs": list(told)})
+        for job_id in told:
+            self._notices.announce(job_id)
 
     async def CommitCheckpoint(
         self, request: pb.CommitCheckpointRequest, context: Context
@@ -186,6 +207,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
                 raise errors.InvalidArgument("FinishAttempt needs an outcome")
         self._notices.announce(job_id)
         self._scheduler.wake()
+        self._collector.wake()
         return pb.FinishAttemptResponse()
 
     async def _authenticate(self, context: Context) -> Attempt:

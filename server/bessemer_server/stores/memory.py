@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import hashlib
 from collections.abc import Iterable, Sequence
 
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.datasets import Content, Dataset
 from bessemer_server.domain.events import Event
+from bessemer_server.domain.holders import Holder, Sweep
 from bessemer_server.domain.jobs import (
     Attempt,
     Command,
@@ -42,6 +44,7 @@ class _Record:
     metrics: dict[rules.MetricKey, Metric] = dataclasses.field(default_factory=dict)
     checkpoints: dict[int, Checkpoint] = dataclasses.field(default_factory=dict)
     pictures: dict[int, Pictures] = dataclasses.field(default_factory=dict)
+    held: dict[int, set[str]] = dataclasses.field(default_factory=dict)
 
     def apply(self, change: rules.Change) -> Job:
         self.job = change.job
@@ -63,6 +66,7 @@ class MemoryStore:
         self._tokens: dict[str, tuple[str, int]] = {}
         self._models: dict[str, list[Model]] = {}
         self._datasets: dict[str, Dataset] = {}
+        self._uploads: dict[str, tuple[Time, set[str]]] = {}
 
     async def create_job(self, job: NewJob, now: Time) -> Job:
         first = self._requests.get(job.request_id)
@@ -136,27 +140,94 @@ class MemoryStore:
         self, job_id: str, attempt: int, manifest: Manifest, keep: Retention, now: Time
     ) -> Checkpoint:
         record = self._current(job_id, attempt)
+        rules.check_blobs(self._missing(manifest))
         saved = record.checkpoints.get(manifest.step)
         if saved is None:
-            rules.check_blobs(self._missing(manifest))
             saved = rules.checkpoint(record.job, attempt, manifest, now)
             record.checkpoints[manifest.step] = saved
             record.apply(rules.save_checkpoint(record.job, saved, now))
+        steps = [c.manifest.step for c in record.checkpoints.values() if not self._is_damaged(c)]
         values = {
             m.step: m.value for m in record.metrics.values() if (m.scope, m.name) == (Scope.EPOCH, keep.best)
         }
-        for step in keep.outdated(record.checkpoints, record.job.progress.epoch_steps, values):
+        for step in keep.outdated(steps, record.job.progress.epoch_steps, values):
             del record.checkpoints[step]
+        for step in [s for s, c in record.checkpoints.items() if s < max(steps) and self._is_damaged(c)]:
+            del record.checkpoints[step]
+        record.held.get(attempt, set()).difference_update(manifest.digests())
         record.touch(now)
         return saved
 
     async def latest_checkpoint(self, job_id: str) -> Checkpoint | None:
-        checkpoints = await self.list_checkpoints(job_id)
-        return checkpoints[-1] if checkpoints else None
+        sound = [c for c in await self.list_checkpoints(job_id) if not c.damaged]
+        return sound[-1] if sound else None
 
     async def list_checkpoints(self, job_id: str) -> Sequence[Checkpoint]:
         checkpoints = self._record(job_id).checkpoints
-        return [checkpoints[step] for step in sorted(checkpoints)]
+        return [
+            dataclasses.replace(checkpoints[step], damaged=self._is_damaged(checkpoints[step]))
+            for step in sorted(checkpoints)
+        ]
+
+    async def hold_blobs(self, holder: Holder, digests: Iterable[str], now: Time) -> Sequence[str]:
+        wanted = list(dict.fromkeys(digests))
+        if holder.expire_time is None:
+            held = self._current(holder.id, holder.attempt).held.setdefault(holder.attempt, set())
+        else:
+            _, held = self._uploads.setdefault(holder.id, (holder.expire_time, set()))
+        held.update(wanted)
+        return [digest for digest in wanted if digest not in self.blobs]
+
+    async def release_blobs(self, holder: Holder) -> None:
+        self._uploads.pop(holder.id, None)
+
+    async def collect_blobs(self, after: str, look: int, take: int, now: Time) -> Sweep:
+        window = sorted(digest for digest in self.blobs if digest > after)[:look]
+        needed = self._needed(now)
+        removed = tuple([digest for digest in window if digest not in needed][:take])
+        for digest in removed:
+            del self.blobs[digest]
+        if len(removed) == take:
+            return Sweep(removed[-1], removed)
+        return Sweep(window[-1] if len(window) == look else "", removed)
+
+    async def mark_damaged(self, digest: str, now: Time) -> Sequence[str]:
+        if digest in self.blobs and hashlib.sha256(self.blobs[digest]).hexdigest() == digest:
+            return []
+        before = {id: await self._sound(id) for id in self._records}
+        self.blobs.pop(digest, None)
+        return [id for id in before if await self._tell(id, before[id], digest, now)]
+
+    async def _sound(self, job_id: str) -> list[Checkpoint]:
+        return [c for c in await self.list_checkpoints(job_id) if not c.damaged]
+
+    async def _tell(self, job_id: str, before: list[Checkpoint], digest: str, now: Time) -> bool:
+        record, sound = self._record(job_id), await self._sound(job_id)
+        lost = [c for c in before if c not in sound]
+        if record.job.state.is_terminal or not lost:
+            return False
+        record.apply(rules.damage(record.job, lost, sound[-1] if sound else None, digest, now))
+        return True
+
+    def _needed(self, now: Time) -> set[str]:
+        """Digests of the blobs that something refers to, or somebody holds."""
+        needed: set[str] = set()
+        for record in self._records.values():
+            for checkpoint in record.checkpoints.values():
+                needed.update(checkpoint.manifest.digests())
+            if record.job.state.is_active:
+                needed.update(record.held.get(record.job.attempt, ()))
+        for model in (model for versions in self._models.values() for model in versions):
+            needed.update(model.weights.digests())
+        for dataset in self._datasets.values():
+            needed.update(dataset.content.digests())
+        for expire_time, held in self._uploads.values():
+            if expire_time > now:
+                needed |= held
+        return needed
+
+    def _is_damaged(self, checkpoint: Checkpoint) -> bool:
+        return bool(self._missing(checkpoint.manifest))
 
     async def record_pictures(self, job_id: str, attempt: int, pictures: Pictures, now: Time) -> None:
         record = self._current(job_id, attempt)

@@ -13,6 +13,7 @@ from typing import Any
 from bessemer_server.domain import errors, states
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest
 from bessemer_server.domain.events import (
+    CheckpointDamaged,
     CheckpointSaved,
     Event,
     Kind,
@@ -113,7 +114,7 @@ def report(
     job: Job, metrics: Sequence[Metric], known: Collection[MetricKey], progress: Progress | None, now: Time
 ) -> Change:
     """STARTING → RUNNING, progress and metrics. `known`: which of the epoch and test metrics were recorded before."""
-    change = _move(job, State.RUNNING, now) if job.state is State.STARTING else Change(job)
+    change = _move(job, State.RUNNING, now, job.state_message) if job.state is State.STARTING else Change(job)
     if progress is not None:
         change = change.plus(now, Progressed(progress, _last_step(metrics)), progress=progress)
     lasting = sorted(lasting_metrics(metrics), key=lambda metric: metric.step)
@@ -160,6 +161,25 @@ def checkpoint(job: Job, attempt: int, manifest: Manifest, now: Time) -> Checkpo
 def save_checkpoint(job: Job, saved: Checkpoint, now: Time) -> Change:
     """A checkpoint became visible: what was lost before it no longer counts."""
     return Change(job).plus(now, CheckpointSaved(saved), losses=0)
+
+
+def damage(job: Job, lost: Sequence[Checkpoint], sound: Checkpoint | None, digest: str, now: Time) -> Change:
+    """Checkpoints of a job that has not ended were found damaged; `sound` is the newest of the others."""
+    if sound is None:
+        instead = "no other is left: training starts again from step 0"
+    else:
+        instead = f"training goes on from the one of step {sound.manifest.step}"
+    told = [
+        CheckpointDamaged(
+            c.id,
+            c.manifest.step,
+            f"the checkpoint of step {c.manifest.step} is damaged: blob {digest} is not what was stored; {instead}",
+        )
+        for c in lost
+    ]
+    change = Change(job).plus(now, *told)
+    # A trainer that runs goes on from what it has in memory.
+    return change.plus(now, state_message=told[-1].message) if job.state is State.STARTING else change
 
 
 def check_blobs(missing: Sequence[str]) -> None:

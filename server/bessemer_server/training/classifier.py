@@ -100,6 +100,10 @@ class Classifier:
             **self._scores.state(),
         }
 
+    def frozen(self) -> list[str]:
+        """See `snapshots.Freezing`."""
+        return [f"model/{name}" for name, p in self._network.named_parameters() if not p.requires_grad]
+
     def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
         """See `Learner`."""
         self.load_weights({n.removeprefix("model/"): t for n, t in state.items() if n.startswith("model/")})

@@ -59,7 +59,8 @@ class Snapshot:
     """Steps done over all epochs."""
     tensors: dict[str, Array]
     """`model/<parameter>`, `optimizer/<parameter>/<slot>`, `best/<parameter>`, and within an epoch `scores/...`:
-    row-major, little-endian, copies."""
+    row-major, little-endian, copies that nobody changes any more. What has not changed since the snapshot before may be
+    the same array."""
     state: dict[str, Any]
     """Counters and running sums; JSON values, floats exact."""
 

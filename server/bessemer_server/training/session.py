@@ -63,6 +63,7 @@ class Session:
         self._stopping = early_stopping.EarlyStopping()
         self._best: dict[str, Array] = {}
         self._order = torch.empty(0)
+        self._copier = snapshots.Copier()
 
     def restore(self, snapshot: Snapshot) -> None:
         """Stand where the snapshot was taken."""
@@ -199,14 +200,14 @@ class Session:
         return Stopped(command)
 
     def _save(self) -> None:
-        best = {f"{BEST}{name}": array.copy() for name, array in self._best.items()}
+        best = {f"{BEST}{name}": array for name, array in self._best.items()}
         state = {
             "sums": dict(self._meter.sums),
             "samples": self._meter.samples,
             "last_loss": self._last_loss,
             "early_stopping": self._stopping.to_json(),
         }
-        tensors = snapshots.to_arrays(self._learner.state()) | best
+        tensors = self._copier.copy(self._learner) | best
         self._saved_step = self._step
         self._schedule.saved(time.monotonic())
         self._observer.checkpoint(Snapshot(self._step // self._epoch_steps, self._step, tensors, state))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -31,21 +32,41 @@ def to_tensor(array: Array) -> tensors.Tensor:
     return tensors.Tensor(tensors.DATATYPES[array.dtype.name], array.shape, array.tobytes())
 
 
-def to_blobs(
-    arrays: Mapping[str, Array],
-) -> tuple[tuple[checkpoints.TensorEntry, ...], dict[str, memoryview]]:
-    """Manifest entries of the arrays, and their bytes by digest, in parts of at most `BLOB_MAX_BYTES`."""
-    entries: list[checkpoints.TensorEntry] = []
-    blobs: dict[str, memoryview] = {}
-    for name, array in arrays.items():
-        data = memoryview(array.tobytes())
-        parts = [
-            data[i : i + checkpoints.BLOB_MAX_BYTES] for i in range(0, len(data), checkpoints.BLOB_MAX_BYTES)
-        ]
-        digests = tuple(hashlib.sha256(part).hexdigest() for part in parts)
-        blobs.update(zip(digests, parts, strict=True))
-        entries.append(checkpoints.TensorEntry(name, array.dtype.name, array.shape, digests, len(data)))
-    return tuple(entries), blobs
+class Digester:
+    """Manifest entries of arrays. One that was seen before, the very same object, is not hashed again: what is handed over
+    once must not change any more.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[weakref.ref[Array], checkpoints.TensorEntry]] = {}
+
+    def digest(
+        self, arrays: Mapping[str, Array]
+    ) -> tuple[tuple[checkpoints.TensorEntry, ...], dict[str, memoryview]]:
+        """Entries, and the bytes by digest, in parts of at most `BLOB_MAX_BYTES`: views, not copies."""
+        entries: list[checkpoints.TensorEntry] = []
+        blobs: dict[str, memoryview] = {}
+        for name, array in arrays.items():
+            parts = _split(array)
+            entry = self._recall(name, array) or _describe(name, array, parts)
+            self._seen[name] = weakref.ref(array), entry
+            blobs.update(zip(entry.digests, parts, strict=True))
+            entries.append(entry)
+        return tuple(entries), blobs
+
+    def _recall(self, name: str, array: Array) -> checkpoints.TensorEntry | None:
+        seen, entry = self._seen.get(name, (None, None))
+        return entry if seen and seen() is array else None
+
+
+def _split(array: Array) -> list[memoryview]:
+    data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+    return [data[i : i + checkpoints.BLOB_MAX_BYTES] for i in range(0, len(data), checkpoints.BLOB_MAX_BYTES)]
+
+
+def _describe(name: str, array: Array, parts: list[memoryview]) -> checkpoints.TensorEntry:
+    digests = tuple(hashlib.sha256(part).hexdigest() for part in parts)
+    return checkpoints.TensorEntry(name, array.dtype.name, array.shape, digests, array.nbytes)
 
 
 def from_blobs(entry: checkpoints.TensorEntry, parts: Iterable[bytes]) -> Array:

@@ -11,10 +11,11 @@ from typing import Self
 import grpc
 
 from bessemer.worker.v1 import worker_pb2 as pb
+from bessemer_server.domain import checkpoints
 from bessemer_server.domain.jobs import Command, Progress
 from bessemer_server.domain.metrics import Metric
 from bessemer_server.training import loop
-from bessemer_server.worker import reporting, snapshots, wire
+from bessemer_server.worker import arrays, reporting, snapshots, wire
 
 HEARTBEAT_S = 1.0
 REPORT_MAX_POINTS = 5_000
@@ -129,17 +130,16 @@ class RemoteObserver:
                     self._results.task_done()
 
     def _save(self) -> None:
+        digester = arrays.Digester()
         while (result := self._results.get()) is not None:
             if isinstance(result, loop.Drawn):
                 self._client.record_pictures(result.epoch, result.pictures)
             else:
-                self._save_snapshot(result)
+                snapshots.deliver(self._client, result, self._commit, digester)
+            del result  # its bytes, while nothing is to be saved
             self._results.task_done()
 
-    def _save_snapshot(self, snapshot: loop.Snapshot) -> None:
-        manifest = snapshots.upload(
-            self._client, snapshot.tensors, snapshot.epoch, snapshot.step, snapshot.state
-        )
+    def _commit(self, manifest: checkpoints.Manifest) -> None:
         # Metrics up to a checkpoint must be in the store before it is: nobody will compute them again.
         self._flush_reports()
         self._client.commit_checkpoint(manifest)

@@ -41,6 +41,10 @@ class Lost(Exception):
     """The server no longer has these bytes, or others in their place."""
 
 
+class Missing(Exception):
+    """Blobs that were there are not any more, or were found damaged since: they must be uploaded again."""
+
+
 class Unreachable(Exception):
     """The server did not come back in time."""
 
@@ -128,10 +132,12 @@ class Client:
             raise
 
     def commit_checkpoint(self, manifest: checkpoints.Manifest) -> None:
-        """Make it visible; its blobs have been uploaded."""
-        self._call(
-            self._stub.CommitCheckpoint, pb.CommitCheckpointRequest(manifest=wire.manifest_to_wire(manifest))
-        )
+        """Make it visible; its blobs have been uploaded. Raises `Missing`."""
+        with _translated():
+            self._call(
+                self._stub.CommitCheckpoint,
+                pb.CommitCheckpointRequest(manifest=wire.manifest_to_wire(manifest)),
+            )
 
     def record_pictures(self, epoch: int, pictures: npt.NDArray[np.uint8]) -> None:
         """Keep what a generator drew at the end of an epoch: [N, H, W, C]."""
@@ -139,13 +145,14 @@ class Client:
         self._call(self._stub.RecordPictures, request)
 
     def finish_succeeded(self, publication: models.Publication) -> None:
-        """The attempt is over: publish."""
+        """The attempt is over: publish. Raises `Missing`."""
         succeeded = pb.Succeeded(
             weights=wire.manifest_to_wire(publication.weights),
             definition_json=json.dumps(publication.definition),
             parameters=publication.parameters,
         )
-        self._finish(pb.FinishAttemptRequest(succeeded=succeeded))
+        with _translated():
+            self._finish(pb.FinishAttemptRequest(succeeded=succeeded))
 
     def finish_failed(self, failure: jobs.Failure) -> None:
         """The attempt is over, and so is the job."""
@@ -188,6 +195,16 @@ def check_retryable(error: grpc.RpcError) -> None:
         raise Stale(error.details()) from None
     if code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
         raise error
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except grpc.RpcError as error:
+        if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
+            raise Missing(error.details()) from None
+        raise
 
 
 @contextlib.contextmanager

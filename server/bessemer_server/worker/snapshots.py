@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
+from collections.abc import Callable
 
 from bessemer_server.domain import checkpoints
 from bessemer_server.training import loop
 from bessemer_server.worker import arrays, reporting
 
+UPLOAD_TRIES = 5
+"""A blob that the server has may be found damaged by somebody else before it is referred to; hardly so often."""
 
-def upload(
+
+def deliver(
     client: reporting.Client,
-    tensors: Mapping[str, np.ndarray],
-    epoch: int,
-    step: int,
-    state: Mapping[str, Any],
-) -> checkpoints.Manifest:
-    """Send the tensors that the server lacks; returns the manifest to commit or to publish."""
-    entries, blobs = arrays.to_blobs(tensors)
-    client.upload_missing(blobs)
-    return checkpoints.Manifest(epoch, step, entries, json.dumps(state))
+    snapshot: loop.Snapshot,
+    commit: Callable[[checkpoints.Manifest], None],
+    digester: arrays.Digester,
+) -> None:
+    """Send the tensors that the server lacks, then `commit` the manifest. Raises `reporting.Missing`."""
+    entries, blobs = digester.digest(snapshot.tensors)
+    manifest = checkpoints.Manifest(snapshot.epoch, snapshot.step, entries, json.dumps(snapshot.state))
+    for tries_left in reversed(range(UPLOAD_TRIES)):
+        client.upload_missing(blobs)
+        try:
+            commit(manifest)
+            return
+        except reporting.Missing:
+            if not tries_left:
+                raise
 
 
 def download(client: reporting.Client, manifest: checkpoints.Manifest) -> loop.Snapshot:

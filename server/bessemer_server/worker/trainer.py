@@ -13,10 +13,12 @@ import torch
 from bessemer_server.domain.jobs import Command, Failure, Reason
 from bessemer_server.domain.models import Publication
 from bessemer_server.training import failures, loop
-from bessemer_server.worker import entry, fetching, observer, reporting, snapshots
+from bessemer_server.worker import arrays, entry, fetching, observer, reporting, snapshots
 
 STALE_STATUS = 4
 UNREACHABLE_STATUS = 5
+MAX_DAMAGED = 10_000
+"""Far more checkpoints than a job keeps: the search for a sound one must end, whatever the server says."""
 LOST_MODEL = "train the model that it begins with again, or restore the database"
 
 
@@ -36,9 +38,8 @@ def main(config: entry.TrainerConfig) -> None:
 
 
 def _train(client: reporting.Client) -> None:
-    assignment = client.get_assignment()
+    assignment, resume = _begin(client)
     torch.set_num_threads(assignment.threads)
-    resume = snapshots.download(client, assignment.resume_from) if assignment.resume_from else None
     environment = loop.Environment(
         device=assignment.device,
         threads=assignment.threads,
@@ -69,12 +70,37 @@ def _train(client: reporting.Client) -> None:
         remote.flush()
         match outcome:
             case loop.Trained():
-                weights = snapshots.upload(client, outcome.weights, epoch=0, step=0, state={})
-                client.finish_succeeded(Publication(weights, outcome.definition, outcome.parameters))
+                _publish(client, outcome)
             case loop.Stopped(command=Command.CANCEL):
                 client.finish_cancelled()
             case loop.Stopped():
                 client.finish_preempted()
+
+
+def _publish(client: reporting.Client, trained: loop.Trained) -> None:
+    snapshots.deliver(
+        client,
+        loop.Snapshot(epoch=0, step=0, tensors=trained.weights, state={}),
+        lambda weights: client.finish_succeeded(Publication(weights, trained.definition, trained.parameters)),
+        arrays.Digester(),
+    )
+
+
+def _begin(client: reporting.Client) -> tuple[reporting.Assignment, loop.Snapshot | None]:
+    """What to do, and the newest checkpoint that is whole: the server has noted each that was found damaged, and names an
+    older one when it is asked again.
+    """
+    for _ in range(MAX_DAMAGED):
+        assignment = client.get_assignment()
+        if assignment.resume_from is None:
+            return assignment, None
+        try:
+            return assignment, snapshots.download(client, assignment.resume_from)
+        except reporting.Lost as error:
+            print(
+                f"the checkpoint of step {assignment.resume_from.step} is damaged: {error}", file=sys.stderr
+            )
+    raise reporting.Lost(f"{MAX_DAMAGED} checkpoints in a row are damaged")
 
 
 def _describe(error: Exception) -> Failure:

@@ -45,3 +45,10 @@ def test_the_accuracy_shown_is_the_one_that_says_most():
 def test_an_age_has_one_unit(seconds, text):
     created = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=seconds)
     assert render.format_age(created) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_449_999, "1.4 MB"), (3e9, "3.0 GB")]
+)
+def test_a_size_is_shown_in_one_unit(size, text):
+    assert render.format_size(size) == text

@@ -10,6 +10,7 @@ NAMES = [
     "Architecture",
     "BessemerError",
     "Checkpoint",
+    "CheckpointDamaged",
     "CheckpointSaved",
     "ClassResult",
     "Client",

@@ -59,6 +59,17 @@ def test_a_frozen_backbone_keeps_every_byte_and_a_run_resumes_to_the_same_end():
     assert (whole.weights["1.weight"] != start["model/1.weight"]).any()
 
 
+def test_frozen_tensors_are_copied_once_and_the_others_each_time():
+    _, recorder = recording.train(SPEC)
+    first, second = (snapshot.tensors for snapshot in recorder.snapshots)
+    parameters = [n for n in first if "trunk" in n and n.endswith(("weight", "bias"))]
+    assert parameters
+    assert all(first[name] is second[name] for name in parameters)
+    assert all(
+        first[name] is not second[name] for name in first if name.startswith(("model/1.", "optimizer/"))
+    )
+
+
 def test_the_last_blocks_learn_when_they_are_not_frozen():
     spec = {**with_options(unfreeze_last=1, backbone="squeezenet1_1"), "epochs": 1, "test_split": 0.97}
     whole, _ = recording.train(spec)

@@ -21,7 +21,7 @@ from bessemer_server.worker import arrays
     ids=["matrix", "scalar", "empty", "column-major", "larger than a blob"],
 )
 def test_an_array_survives_the_way_through_blobs(array):
-    entries, blobs = arrays.to_blobs({"w": array})
+    entries, blobs = arrays.Digester().digest({"w": array})
     assert all(len(data) <= checkpoints.BLOB_MAX_BYTES for data in blobs.values())
     assert all(hashlib.sha256(data).hexdigest() == digest for digest, data in blobs.items())
     found = arrays.from_blobs(entries[0], [bytes(blobs[digest]) for digest in entries[0].digests])
@@ -31,9 +31,26 @@ def test_an_array_survives_the_way_through_blobs(array):
 
 
 def test_equal_tensors_share_their_blobs():
-    entries, blobs = arrays.to_blobs({"a": np.ones(5, np.float32), "b": np.ones(5, np.float32)})
+    entries, blobs = arrays.Digester().digest({"a": np.ones(5, np.float32), "b": np.ones(5, np.float32)})
     assert entries[0].digests == entries[1].digests
     assert len(blobs) == 1
+
+
+def test_an_array_that_was_seen_before_is_not_hashed_again_and_another_one_is(monkeypatch):
+    hashed: list[str] = []
+    describe = arrays._describe
+
+    def note(name, array, parts):
+        hashed.append(name)
+        return describe(name, array, parts)
+
+    monkeypatch.setattr(arrays, "_describe", note)
+    digester = arrays.Digester()
+    frozen, moving = np.ones(5, np.float32), np.zeros(5, np.float32)
+    first = digester.digest({"frozen": frozen, "moving": moving})
+    second = digester.digest({"frozen": frozen, "moving": moving.copy()})
+    assert hashed == ["frozen", "moving", "moving"]
+    assert first == second
 
 
 @pytest.mark.parametrize("elements", [[b"gr\xc3\xa9at", b"", b"film"], [], [b"\0\0"]])

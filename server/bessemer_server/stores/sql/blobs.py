@@ -1,37 +1,49 @@
-"""Blobs over a connection. Nothing removes them yet: those that no checkpoint or model holds stay."""
+"""Blobs over a connection. `collecting` removes those that nothing needs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
 from bessemer_server.stores.sql import tables, upserts
 
 blobs = tables.blobs
+marks = tables.damaged_blobs
 PART = 1000
 """Digests in one question: a statement has room for a limited number of parameters."""
 
 
-def missing(connection: sa.Connection, digests: Iterable[str]) -> list[str]:
-    """Those that are not there, without repetitions, in the order given."""
+def missing(connection: sa.Connection, digests: Iterable[str], *, lock: bool = False) -> list[str]:
+    """Those that are not there, or known to be damaged, without repetitions, in the order given. With `lock` the others
+    stay until the transaction ends.
+    """
     wanted = list(dict.fromkeys(digests))
     there: set[str] = set()
     for start in range(0, len(wanted), PART):
         part = wanted[start : start + PART]
-        there.update(connection.scalars(sa.select(blobs.c.digest).where(blobs.c.digest.in_(part))))
-    return [digest for digest in wanted if digest not in there]
+        query = sa.select(blobs.c.digest).where(blobs.c.digest.in_(part)).order_by(blobs.c.digest)
+        there.update(connection.scalars(query.with_for_update(read=True, key_share=True) if lock else query))
+    return [digest for digest in wanted if digest not in there - _damaged(connection, wanted)]
 
 
 def put(connection: sa.Connection, contents: Mapping[str, bytes]) -> None:
-    """Insert those that are not there."""
-    statement = upserts.insert(connection, blobs).on_conflict_do_nothing()
+    """Insert those that are not there, and give those that are damaged their bytes again."""
+    statement = upserts.insert(connection, blobs)
+    statement = statement.on_conflict_do_update(
+        index_elements=[blobs.c.digest], set_={"data": statement.excluded.data}
+    )
     # In one order: two transactions that insert the same blobs crosswise would wait for each other.
-    values = [
-        {"digest": digest, "data": contents[digest]} for digest in sorted(missing(connection, contents))
-    ]
-    if values:
-        connection.execute(statement, values)
+    absent = sorted(missing(connection, contents))
+    if absent:
+        connection.execute(statement, [{"digest": digest, "data": contents[digest]} for digest in absent])
+        connection.execute(sa.delete(marks).where(marks.c.digest.in_(_damaged(connection, absent))))
+
+
+def _damaged(connection: sa.Connection, digests: Sequence[str]) -> set[str]:
+    """Those that were found damaged."""
+    # All marks: there are hardly ever any.
+    return set(connection.scalars(sa.select(marks.c.digest))).intersection(digests)
 
 
 def get(connection: sa.Connection, digest: str) -> bytes | None:

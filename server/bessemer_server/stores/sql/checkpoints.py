@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import sqlalchemy as sa
 
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.jobs import Job, Time
 from bessemer_server.stores import rules
-from bessemer_server.stores.sql import attempts, blobs, jobs, metrics, rows, tables
+from bessemer_server.stores.sql import attempts, blobs, collecting, jobs, metrics, rows, tables
 
 checkpoints = tables.checkpoints
 
@@ -15,20 +17,22 @@ checkpoints = tables.checkpoints
 def commit(
     connection: sa.Connection, job_id: str, attempt: int, manifest: Manifest, keep: Retention, *, now: Time
 ) -> Checkpoint:
-    """Make a checkpoint visible, and remove old ones. Blobs that only those held stay where they are for now."""
+    """Make a checkpoint visible, and remove old ones."""
     job = attempts.lock_current(connection, job_id, attempt)
+    rules.check_blobs(blobs.missing(connection, manifest.digests(), lock=True))
     saved = _find(connection, job_id, manifest.step) or _insert(connection, job, attempt, manifest, now)
     _prune(connection, job, keep)
+    collecting.release(connection, job_id, attempt, set(manifest.digests()))
     attempts.renew(connection, job_id, attempt, now)
     return saved
 
 
 def latest(connection: sa.Connection, job_id: str) -> Checkpoint | None:
-    """The newest checkpoint with its whole manifest."""
+    """The newest checkpoint that is not known to be damaged, with its whole manifest."""
     jobs.load(connection, job_id)
     query = (
         sa.select(checkpoints)
-        .where(checkpoints.c.job_id == job_id)
+        .where(checkpoints.c.job_id == job_id, ~_is_damaged())
         .order_by(checkpoints.c.step.desc())
         .limit(1)
     )
@@ -39,8 +43,23 @@ def latest(connection: sa.Connection, job_id: str) -> Checkpoint | None:
 def list_all(connection: sa.Connection, job_id: str) -> list[Checkpoint]:
     """Oldest first."""
     jobs.load(connection, job_id)
-    query = sa.select(checkpoints).where(checkpoints.c.job_id == job_id).order_by(checkpoints.c.step)
-    return [rows.read_checkpoint(row) for row in connection.execute(query)]
+    columns = (checkpoints, _is_damaged().label("damaged"))
+    query = sa.select(*columns).where(checkpoints.c.job_id == job_id).order_by(checkpoints.c.step)
+    return [
+        dataclasses.replace(rows.read_checkpoint(row), damaged=bool(row.damaged))
+        for row in connection.execute(query)
+    ]
+
+
+def _is_damaged() -> sa.ColumnElement[bool]:
+    held, marks = tables.checkpoint_blobs, tables.damaged_blobs
+    return (
+        sa.select(sa.literal(1))
+        .select_from(marks)
+        .join(held, held.c.digest == marks.c.digest)
+        .where(held.c.job_id == checkpoints.c.job_id, held.c.step == checkpoints.c.step)
+        .exists()
+    )
 
 
 def _find(connection: sa.Connection, job_id: str, step: int) -> Checkpoint | None:
@@ -50,7 +69,6 @@ def _find(connection: sa.Connection, job_id: str, step: int) -> Checkpoint | Non
 
 
 def _insert(connection: sa.Connection, job: Job, attempt: int, manifest: Manifest, now: Time) -> Checkpoint:
-    rules.check_blobs(blobs.missing(connection, manifest.digests()))
     saved = rules.checkpoint(job, attempt, manifest, now)
     values = {
         "id": saved.id,
@@ -67,9 +85,12 @@ def _insert(connection: sa.Connection, job: Job, attempt: int, manifest: Manifes
 
 
 def _prune(connection: sa.Connection, job: Job, keep: Retention) -> None:
-    steps = list(connection.scalars(sa.select(checkpoints.c.step).where(checkpoints.c.job_id == job.id)))
+    mine = sa.select(checkpoints.c.step).where(checkpoints.c.job_id == job.id)
+    steps = list(connection.scalars(mine.where(~_is_damaged())))
     values = metrics.values_at(connection, job.id, keep.best, steps) if keep.best else {}
     old = keep.outdated(steps, job.progress.epoch_steps, values)
+    # Damaged ones have been told; that something newer is there makes up for them.
+    old += connection.scalars(mine.where(_is_damaged(), checkpoints.c.step < max(steps)))
     if old:
-        mine = sa.and_(checkpoints.c.job_id == job.id, checkpoints.c.step.in_(old))
-        connection.execute(sa.delete(checkpoints).where(mine))
+        which = sa.and_(checkpoints.c.job_id == job.id, checkpoints.c.step.in_(old))
+        connection.execute(sa.delete(checkpoints).where(which))

@@ -21,7 +21,7 @@ def create(connection: sa.Connection, content: Content, now: Time) -> Dataset:
     if connection.execute(statement.returning(datasets.c.name), values).one_or_none() is None:
         query = sa.select(datasets).where(datasets.c.name == content.name)
         return dataset_rules.check_same(rows.read_dataset(connection.execute(query).one()), content)
-    rules.check_blobs(blobs.missing(connection, content.digests()))
+    rules.check_blobs(blobs.missing(connection, content.digests(), lock=True))
     held = [{"name": content.name, "digest": digest} for digest in sorted(set(content.digests()))]
     if held:
         connection.execute(sa.insert(tables.dataset_blobs), held)
@@ -58,7 +58,7 @@ def lock_pinned(connection: sa.Connection, new: NewJob) -> None:
 
 
 def delete(connection: sa.Connection, name: str) -> None:
-    """Remove the row; blobs that only it held stay where they are for now."""
+    """Remove the row; blobs that only it held are collected."""
     row = connection.execute(
         sa.select(datasets.c.digest).where(datasets.c.name == name).with_for_update()
     ).one_or_none()

@@ -15,7 +15,7 @@ names = tables.model_names
 
 def publish(connection: sa.Connection, job: Job, publication: Publication, now: Time) -> Model:
     """Insert the next version of the job's name."""
-    rules.check_blobs(blobs.missing(connection, publication.weights.digests()))
+    rules.check_blobs(blobs.missing(connection, publication.weights.digests(), lock=True))
     model = rules.publish(job, publication, _next_version(connection, job.name), now)
     connection.execute(sa.insert(models).values(rows.model_values(model)))
     digests = set(publication.weights.digests())

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest, TensorEntry
 from bessemer_server.domain.datasets import Content, Dataset
 from bessemer_server.domain.events import (
+    CheckpointDamaged,
     CheckpointSaved,
     Event,
     Kind,
@@ -138,7 +139,10 @@ def _encode(kind: Kind) -> tuple[str, Values]:
             return "metrics_recorded", body
         case CheckpointSaved(checkpoint):
             body["checkpoint"]["create_time"] = checkpoint.create_time.isoformat()
+            del body["checkpoint"]["damaged"]
             return "checkpoint_saved", body
+        case CheckpointDamaged():
+            return "checkpoint_damaged", body
 
 
 def _state_changed(body: Mapping[str, Any]) -> Kind:
@@ -168,6 +172,7 @@ _DECODERS: dict[str, Callable[[Mapping[str, Any]], Kind]] = {
     "progressed": _progressed,
     "metrics_recorded": _metrics_recorded,
     "checkpoint_saved": _checkpoint_saved,
+    "checkpoint_damaged": lambda body: CheckpointDamaged(**body),
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.datasets import Content, Dataset
 from bessemer_server.domain.events import Event
+from bessemer_server.domain.holders import Holder, Sweep
 from bessemer_server.domain.jobs import (
     Attempt,
     Command,
@@ -23,7 +24,17 @@ from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Model, Publication
 from bessemer_server.domain.pictures import Pictures
 from bessemer_server.stores import rules
-from bessemer_server.stores.sql import attempts, checkpoints, datasets, events, jobs, metrics, models
+from bessemer_server.stores.sql import (
+    attempts,
+    checkpoints,
+    collecting,
+    damage,
+    datasets,
+    events,
+    jobs,
+    metrics,
+    models,
+)
 from bessemer_server.stores.sql import pictures as sql_pictures
 from bessemer_server.stores.sql.database import Database
 
@@ -98,6 +109,29 @@ class SqlStore:
 
     async def get_pictures(self, job_id: str, epoch: int) -> Pictures:
         return await self.database.read(lambda c: sql_pictures.get(c, job_id, epoch))
+
+    async def hold_blobs(self, holder: Holder, digests: Iterable[str], now: Time) -> Sequence[str]:
+        wanted = list(digests)
+        return await self.database.write(lambda c: collecting.hold(c, holder, wanted))
+
+    async def release_blobs(self, holder: Holder) -> None:
+        await self.database.write(lambda c: collecting.release(c, holder.id, holder.attempt))
+
+    async def collect_blobs(self, after: str, look: int, take: int, now: Time) -> Sweep:
+        if not after:
+            await self.database.write(lambda c: collecting.drop_dead_holds(c, now))
+        position, unneeded = await self.database.read(lambda c: collecting.look(c, after, look, now))
+        if len(unneeded) > take:
+            unneeded = unneeded[:take]
+            position = unneeded[-1]
+        if not unneeded:
+            return Sweep(position, ())
+        return Sweep(
+            position, tuple(await self.database.write(lambda c: collecting.remove(c, unneeded, now)))
+        )
+
+    async def mark_damaged(self, digest: str, now: Time) -> Sequence[str]:
+        return await self.database.write(lambda c: damage.mark(c, digest, now))
 
     async def succeed(self, job_id: str, attempt: int, publication: Publication, now: Time) -> Model:
         return await self.database.write(lambda c: attempts.succeed(c, job_id, attempt, publication, now))

@@ -91,6 +91,30 @@ blobs = sa.Table(
     sa.Column("data", sa.LargeBinary, nullable=False),
 )
 
+blob_holds = sa.Table(
+    "blob_holds",
+    metadata,
+    # The id of a job, or of an upload.
+    sa.Column("holder", columns.Word, primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    # No foreign key: what is held may not be there yet.
+    sa.Column("digest", columns.Word, primary_key=True, index=True),
+    # NULL for an attempt: its hold is good as long as it is the current one.
+    sa.Column("expire_time", columns.Utc),
+    sqlite_with_rowid=False,
+)
+"""Who is about to refer to which blobs."""
+
+damaged_blobs = sa.Table(
+    "damaged_blobs",
+    metadata,
+    # No foreign key: a blob that is gone is damaged too.
+    sa.Column("digest", columns.Word, primary_key=True),
+    sa.Column("find_time", columns.Utc, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Blobs whose bytes were not those of their digest when they were read; until the right ones are put again."""
+
 checkpoints = sa.Table(
     "checkpoints",
     metadata,
