@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import bessemer
+from benchmarks.accuracy import judging
 
 ALL_FOR_TRAINING = {"validation_split": 0}
 """As the seed's code: nothing is held out of the training split."""
+
+Measure = Callable[[bessemer.Client, bessemer.Job], tuple[float, str]]
+
+
+def _test_accuracy(client: bessemer.Client, job: bessemer.Job) -> tuple[float, str]:
+    return job.metrics["test/accuracy"], ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -18,6 +27,8 @@ class Case:
     dataset: str
     aim: float
     settings: Mapping[str, Any]
+    measure: Measure = _test_accuracy
+    """What is compared with the aim, and more about it in words."""
     folder: str = ""
     """Folder below the data set folder that is uploaded first under the name of the data set."""
 
@@ -56,4 +67,5 @@ CASES = (
         },
         folder="hymenoptera_256",
     ),
+    Case("dcgan", "mnist", 0.6, {"epochs": 10, "batch_size": 32}, judging.measure),
 )
