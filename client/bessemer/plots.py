@@ -55,7 +55,7 @@ def _draw_kind(axes: Axes, history: Curves, kind: str) -> None:
         axes.axhline(test[-1], label=f"Test {test[-1]:.4f}", color="#868e96", linestyle="--", linewidth=1)
     axes.set_title(kind.replace("_", " ").capitalize())
     axes.set_xlabel("Epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)

@@ -42,6 +42,14 @@ def test_a_generators_picture_shows_the_losses_of_both_networks():
     assert "validation" not in sketch
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_the_ticks_of_a_picture_are_whole_epochs(epochs):
+    figure = plots.draw_history(dict.fromkeys(HISTORY, [0.5] * epochs), title="short")
+    low, high = figure.axes[0].get_xlim()
+    ticks = [float(tick) for tick in figure.axes[0].get_xticks() if low <= tick <= high]
+    assert ticks == [float(epoch) for epoch in range(1, epochs + 1)]
+
+
 @pytest.mark.parametrize("history", [{}, {"learning_rate": [0.1]}, {"train/loss": []}], ids=str)
 def test_a_job_without_an_epoch_has_nothing_to_plot(history):
     with pytest.raises(errors.FailedPrecondition, match="no epoch of this job has ended"):
