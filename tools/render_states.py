@@ -19,9 +19,9 @@ MEANINGS = {
     states.State.PAUSING: "asked to stop and keep its place",
     states.State.PAUSED: "stopped, can go on",
     states.State.CANCELLING: "asked to stop; its trainer has not stopped yet",
-    states.State.CANCELLED: "stopped on request",
+    states.State.CANCELLED: "stopped on request; queued again when somebody retries it",
     states.State.SUCCEEDED: "trained, its model is published",
-    states.State.FAILED: "ended with a reason",
+    states.State.FAILED: "ended with a reason; queued again when somebody retries it",
 }
 
 

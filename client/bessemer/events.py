@@ -106,7 +106,7 @@ class CheckpointDamaged(Event):
 
 
 TERMINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
-"""States that a job never leaves."""
+"""States that a job leaves only when somebody retries it."""
 
 
 def parse_event(message: jobs_pb2.JobEvent) -> Event:

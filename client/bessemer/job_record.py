@@ -43,7 +43,7 @@ class JobRecord:
 
     @property
     def is_over(self) -> bool:
-        """Whether the state is one that a job never leaves."""
+        """Whether the job has ended; only `retry` leads on from there."""
         return self.state in events.TERMINAL
 
     @property
@@ -120,6 +120,10 @@ class JobRecord:
                 job.state, job.attempt, job.state_message = change.state, change.attempt, change.message
                 if change.HasField("failure"):
                     job.failure.CopyFrom(change.failure)
+                else:
+                    job.ClearField("failure")  # of an attempt before a retry
+                if not self.is_over:
+                    job.ClearField("end_time")
                 if change.HasField("model"):
                     job.model.CopyFrom(change.model)
             case "progressed":

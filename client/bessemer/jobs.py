@@ -112,6 +112,21 @@ class Job(JobRecord):
         )
         return self
 
+    def retry(self) -> Job:
+        """Queue the job again that FAILED or was CANCELLED: it goes on from its last checkpoint. Raises
+        `FailedPrecondition` when it has SUCCEEDED, or is not over.
+        """
+        self._message = self._transport.call(
+            self._transport.jobs.RetryJob, jobs_pb2.RetryJobRequest(id=self.id)
+        )
+        return self
+
+    def delete(self) -> None:
+        """Delete the job with its events, metrics and checkpoints; the model that it published stays. Raises
+        `FailedPrecondition` while it is not over: cancel it first.
+        """
+        self._transport.call(self._transport.jobs.DeleteJob, jobs_pb2.DeleteJobRequest(id=self.id))
+
     def checkpoints(self) -> list[Checkpoint]:
         """Checkpoints that are kept, oldest first."""
         request = jobs_pb2.ListCheckpointsRequest(id=self.id)

@@ -7,9 +7,11 @@ import hashlib
 from typing import Any
 
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention, TensorEntry
+from bessemer_server.domain.datasets import Content, Dataset
 from bessemer_server.domain.jobs import Attempt, Failure, Job, NewJob, Progress, Reason
 from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Publication
+from bessemer_server.domain.plans import DatasetInfo
 from bessemer_server.domain.ports import BlobStore, Store
 
 START = datetime.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=datetime.UTC)
@@ -89,6 +91,12 @@ async def put(blobs: BlobStore, *parts: bytes) -> None:
 async def commit(store: Store, job_id: str = "job-1", *, attempt: int = 1, step: int = 10) -> Checkpoint:
     """A checkpoint of the job; its blobs must be there."""
     return await store.commit_checkpoint(job_id, attempt, manifest(step), Retention(2), START)
+
+
+async def upload(store: Store) -> Dataset:
+    """A data set without any bytes, as if a user had uploaded it."""
+    info = DatasetInfo("flowers", "Two flowers.", "image", (1, 2, 1), ("rose", "tulip"), 2, 0, False)
+    return await store.create_dataset(Content(info, 255.0, ()), START)
 
 
 def publication(step: int = 20) -> Publication:

@@ -113,6 +113,21 @@ class Job(JobRecord):
         self._message = await self._transport.call(self._transport.jobs.ResumeJob, request)
         return self
 
+    async def retry(self) -> Job:
+        """Queue the job again that FAILED or was CANCELLED: it goes on from its last checkpoint. Raises
+        `FailedPrecondition` when it has SUCCEEDED, or is not over.
+        """
+        request = jobs_pb2.RetryJobRequest(id=self.id)
+        self._message = await self._transport.call(self._transport.jobs.RetryJob, request)
+        return self
+
+    async def delete(self) -> None:
+        """Delete the job with its events, metrics and checkpoints; the model that it published stays. Raises
+        `FailedPrecondition` while it is not over: cancel it first.
+        """
+        request = jobs_pb2.DeleteJobRequest(id=self.id)
+        await self._transport.call(self._transport.jobs.DeleteJob, request)
+
     async def checkpoints(self) -> list[Checkpoint]:
         """Checkpoints that are kept, oldest first."""
         request = jobs_pb2.ListCheckpointsRequest(id=self.id)

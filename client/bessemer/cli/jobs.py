@@ -14,7 +14,7 @@ from bessemer.jobs import Job
 
 @click.group()
 def jobs() -> None:
-    """List, show, watch, pause, resume, cancel and plot jobs, and list their checkpoints."""
+    """List, show, watch, pause, resume, cancel, retry, delete and plot jobs, and list their checkpoints."""
 
 
 @jobs.command("list")
@@ -125,6 +125,23 @@ def pause(session: Session, job_id: str) -> None:
 def resume(session: Session, job_id: str) -> None:
     """Let a paused job go on from its last checkpoint."""
     click.echo(session.client.jobs.get(job_id).resume().state)
+
+
+@jobs.command()
+@click.argument("job_id")
+@click.pass_obj
+def retry(session: Session, job_id: str) -> None:
+    """Let a job that failed or was cancelled go on from its last checkpoint."""
+    click.echo(session.client.jobs.get(job_id).retry().state)
+
+
+@jobs.command()
+@click.argument("job_id")
+@click.pass_obj
+def delete(session: Session, job_id: str) -> None:
+    """Delete a job that is over. The model that it published stays."""
+    session.client.jobs.get(job_id).delete()
+    click.echo(f"deleted {job_id}")
 
 
 @jobs.command()

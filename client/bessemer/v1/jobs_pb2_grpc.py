@@ -64,6 +64,16 @@ class JobServiceStub(object):
                 request_serializer=bessemer_dot_v1_dot_jobs__pb2.ResumeJobRequest.SerializeToString,
                 response_deserializer=bessemer_dot_v1_dot_jobs__pb2.Job.FromString,
                 _registered_method=True)
+        self.RetryJob = channel.unary_unary(
+                '/bessemer.v1.JobService/RetryJob',
+                request_serializer=bessemer_dot_v1_dot_jobs__pb2.RetryJobRequest.SerializeToString,
+                response_deserializer=bessemer_dot_v1_dot_jobs__pb2.Job.FromString,
+                _registered_method=True)
+        self.DeleteJob = channel.unary_unary(
+                '/bessemer.v1.JobService/DeleteJob',
+                request_serializer=bessemer_dot_v1_dot_jobs__pb2.DeleteJobRequest.SerializeToString,
+                response_deserializer=bessemer_dot_v1_dot_jobs__pb2.DeleteJobResponse.FromString,
+                _registered_method=True)
         self.WatchJob = channel.unary_stream(
                 '/bessemer.v1.JobService/WatchJob',
                 request_serializer=bessemer_dot_v1_dot_jobs__pb2.WatchJobRequest.SerializeToString,
@@ -92,7 +102,8 @@ class JobServiceServicer(object):
     def CreateJob(self, request, context):
         """Accepts a job: once this returns OK the job survives a crash of every process.
         Errors: INVALID_ARGUMENT (BadRequest lists every faulty field of `spec`), ALREADY_EXISTS (the request_id was used
-        with another body), UNAVAILABLE (the planner or the database is restarting).
+        with another body), NOT_FOUND (the job of that request_id was deleted),
+        UNAVAILABLE (the planner or the database is restarting).
         Retry: safe if and only if request_id is set; the same job comes back.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -141,9 +152,30 @@ class JobServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RetryJob(self, request, context):
+        """Queues a job again that FAILED or was CANCELLED; it goes on from its last checkpoint with a new attempt, and its
+        losses are forgotten. `failure` is cleared; the events keep it. On a QUEUED, STARTING or RUNNING job it changes
+        nothing. Errors: NOT_FOUND, FAILED_PRECONDITION (the job has SUCCEEDED; it is PAUSED: resume it; it is PAUSING or
+        CANCELLING: ask again when that is over; the uploaded data set that it trains on was deleted). Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteJob(self, request, context):
+        """Deletes a job that has ended, with its events, metrics and checkpoints. The model that it published stays. Its id and
+        its request_id are never used again: CreateJob with that request_id is NOT_FOUND, since whoever repeats a request
+        must not train twice. On a job that was deleted already it changes nothing. Errors: NOT_FOUND (there never was such
+        a job), FAILED_PRECONDITION (the job has not ended: cancel it first). Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchJob(self, request, context):
         """Streams the events of one job after `cursor`, from the store, each once and in order, and ends after the event of
-        a terminal state. Errors: NOT_FOUND, INVALID_ARGUMENT (cursor beyond the last event), UNAVAILABLE (server stops).
+        a terminal state that none follows. After a RetryJob, go on from the last cursor. Errors: NOT_FOUND,
+        INVALID_ARGUMENT (cursor beyond the last event), UNAVAILABLE (server stops).
         Retry: safe, from the cursor of the last event that was received.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -207,6 +239,16 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.ResumeJob,
                     request_deserializer=bessemer_dot_v1_dot_jobs__pb2.ResumeJobRequest.FromString,
                     response_serializer=bessemer_dot_v1_dot_jobs__pb2.Job.SerializeToString,
+            ),
+            'RetryJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryJob,
+                    request_deserializer=bessemer_dot_v1_dot_jobs__pb2.RetryJobRequest.FromString,
+                    response_serializer=bessemer_dot_v1_dot_jobs__pb2.Job.SerializeToString,
+            ),
+            'DeleteJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteJob,
+                    request_deserializer=bessemer_dot_v1_dot_jobs__pb2.DeleteJobRequest.FromString,
+                    response_serializer=bessemer_dot_v1_dot_jobs__pb2.DeleteJobResponse.SerializeToString,
             ),
             'WatchJob': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchJob,
@@ -391,6 +433,60 @@ class JobService(object):
             '/bessemer.v1.JobService/ResumeJob',
             bessemer_dot_v1_dot_jobs__pb2.ResumeJobRequest.SerializeToString,
             bessemer_dot_v1_dot_jobs__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.v1.JobService/RetryJob',
+            bessemer_dot_v1_dot_jobs__pb2.RetryJobRequest.SerializeToString,
+            bessemer_dot_v1_dot_jobs__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.v1.JobService/DeleteJob',
+            bessemer_dot_v1_dot_jobs__pb2.DeleteJobRequest.SerializeToString,
+            bessemer_dot_v1_dot_jobs__pb2.DeleteJobResponse.FromString,
             options,
             channel_credentials,
             insecure,

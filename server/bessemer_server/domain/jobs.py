@@ -91,8 +91,7 @@ class NewJob:
     @property
     def pins(self) -> Mapping[str, str]:
         """The digest of each uploaded data set that it needs, by the field of the specification that names it."""
-        digests = {"dataset": self.dataset_digest, "validation_dataset": self.validation_digest}
-        return {field: digest for field, digest in digests.items() if digest}
+        return _pins(self.dataset_digest, self.validation_digest)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -123,6 +122,16 @@ class Job:
     """See `NewJob.dataset_digest`."""
     validation_digest: str = ""
     """See `NewJob.validation_digest`."""
+
+    @property
+    def pins(self) -> Mapping[str, str]:
+        """See `NewJob.pins`."""
+        return _pins(self.dataset_digest, self.validation_digest)
+
+
+def _pins(dataset_digest: str, validation_digest: str) -> Mapping[str, str]:
+    digests = {"dataset": dataset_digest, "validation_dataset": validation_digest}
+    return {field: digest for field, digest in digests.items() if digest}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

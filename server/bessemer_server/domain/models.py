@@ -45,6 +45,8 @@ class Model:
     parameters: int
     effective_spec: Mapping[str, Any]
     create_time: Time
+    dataset_digest: str = ""
+    """Content of the uploaded data set that it was trained on; empty for one that comes with the service."""
 
     @property
     def labels(self) -> tuple[str, ...]:

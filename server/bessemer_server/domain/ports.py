@@ -41,7 +41,8 @@ class Store(Protocol):
 
     async def create_job(self, job: NewJob, now: Time) -> Job:
         """Create a QUEUED job. The same request_id and fingerprint return the first job; raises `AlreadyExists` for
-        the same request_id with another fingerprint, `FailedPrecondition` when its uploaded data set is gone.
+        the same request_id with another fingerprint, `NotFound` when the first job was deleted, `FailedPrecondition`
+        when its uploaded data set is gone.
         """
         ...
 
@@ -168,6 +169,18 @@ class Store(Protocol):
     async def resume(self, job_id: str, now: Time) -> Job:
         """PAUSED → QUEUED, and forgets its losses; QUEUED, STARTING or RUNNING: unchanged. Raises `FailedPrecondition`
         otherwise.
+        """
+        ...
+
+    async def retry(self, job_id: str, now: Time) -> Job:
+        """FAILED or CANCELLED → QUEUED, without failure and losses; QUEUED, STARTING or RUNNING: unchanged. Raises
+        `FailedPrecondition` otherwise, and when an uploaded data set of the job is gone.
+        """
+        ...
+
+    async def delete_job(self, job_id: str, now: Time) -> None:
+        """Remove a job that has ended and all that belongs to it, but not its model. Its id and request_id stay taken:
+        it is `NotFound` from now on. Again: nothing. Raises `FailedPrecondition` for a job that has not ended.
         """
         ...
 

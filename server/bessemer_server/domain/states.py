@@ -25,8 +25,8 @@ class State(enum.StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether no move leads out of this state."""
-        return not MOVES[self]
+        """Whether nothing happens to a job in this state by itself: only a person's retry leads out of it."""
+        return self in TERMINAL
 
     @property
     def is_active(self) -> bool:
@@ -44,12 +44,13 @@ MOVES: dict[State, frozenset[State]] = {
     S.CANCELLING: frozenset({S.CANCELLED, S.SUCCEEDED, S.FAILED}),
     S.PAUSING: frozenset({S.PAUSED, S.CANCELLING, S.SUCCEEDED, S.FAILED}),
     S.PAUSED: frozenset({S.QUEUED, S.CANCELLED}),
-    S.CANCELLED: frozenset(),
+    # Back to QUEUED: somebody asked for a retry.
+    S.CANCELLED: frozenset({S.QUEUED}),
+    S.FAILED: frozenset({S.QUEUED}),
     S.SUCCEEDED: frozenset(),
-    S.FAILED: frozenset(),
 }
 ACTIVE = frozenset({S.STARTING, S.RUNNING, S.PAUSING, S.CANCELLING})
-TERMINAL = frozenset(state for state, targets in MOVES.items() if not targets)
+TERMINAL = frozenset({S.CANCELLED, S.SUCCEEDED, S.FAILED})
 
 
 def check_move(source: State, target: State) -> None:

@@ -114,6 +114,16 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         """Queue a paused job again."""
         return self._tell(await self._store.resume(request.id, utc_now()))
 
+    async def RetryJob(self, request: pb.RetryJobRequest, context: Context) -> pb.Job:
+        """Queue a job again that failed or was cancelled."""
+        return self._tell(await self._store.retry(request.id, utc_now()))
+
+    async def DeleteJob(self, request: pb.DeleteJobRequest, context: Context) -> pb.DeleteJobResponse:
+        """Remove a job that has ended."""
+        await self._store.delete_job(request.id, utc_now())
+        self._notices.announce(request.id)
+        return pb.DeleteJobResponse()
+
     def _tell(self, job: jobs.Job) -> pb.Job:
         self._notices.announce(job.id)
         self._scheduler.wake()

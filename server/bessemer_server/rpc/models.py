@@ -52,9 +52,8 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         if dataset:
             named = await self._store.find_dataset(name=dataset)
             return named.content if named else None
-        digest = (await self._store.get_job(model.job_id)).dataset_digest
-        found = await self._store.find_dataset(digest=digest)
-        if digest and found is None:
+        found = await self._store.find_dataset(digest=model.dataset_digest)
+        if model.dataset_digest and found is None:
             raise errors.FailedPrecondition(
                 f"the data set {model.dataset!r} that this model was trained on was deleted; name another one with "
                 "the same classes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from bessemer_server.domain import ports
-from bessemer_server.domain.events import Event, StateChanged
+from bessemer_server.domain.events import Event
 from bessemer_server.scheduling.notices import Notices, wait_up_to
 
 PAGE = 500
@@ -14,7 +14,9 @@ POLL_S = 1.0
 
 
 async def follow(store: ports.Store, notices: Notices, job_id: str, cursor: int) -> AsyncIterator[Event]:
-    """Events after `cursor`, until after that of a terminal state. Raises `NotFound`, `InvalidArgument`."""
+    """Events after `cursor`, until after that of a terminal state that none follows: a retried job goes on. Raises
+    `NotFound`, `InvalidArgument`.
+    """
     with notices.listen(job_id) as changed:
         while True:
             changed.clear()
@@ -22,9 +24,8 @@ async def follow(store: ports.Store, notices: Notices, job_id: str, cursor: int)
             for event in found:
                 yield event
                 cursor = event.cursor
-                if isinstance(event.kind, StateChanged) and event.kind.state.is_terminal:
-                    return
             if len(found) < PAGE:
-                if (await store.get_job(job_id)).state.is_terminal and not found:
-                    return  # the cursor was already behind the last event
+                job = await store.get_job(job_id)
+                if job.state.is_terminal and job.last_cursor == cursor:
+                    return
                 await wait_up_to(changed, POLL_S)

@@ -22,11 +22,12 @@ def check_same(found: Dataset, content: Content) -> Dataset:
     return found
 
 
-def check_pinned(job: NewJob, field: str, found: Dataset | None) -> None:
-    """Raise `FailedPrecondition` when the uploaded data set that a field of a new job names is gone."""
+def check_pinned(job: NewJob | Job, field: str, found: Dataset | None) -> None:
+    """Raise `FailedPrecondition` when the uploaded data set is gone that a field of a job names, a new one or a retried one."""
     if found is None:
+        advice = "submit again" if isinstance(job, NewJob) else "upload the same content again, then retry"
         raise errors.FailedPrecondition(
-            f"the data set {job.effective_spec.get(field)!r} was deleted or replaced meanwhile; submit again",
+            f"the data set {job.effective_spec.get(field)!r} was deleted or replaced meanwhile; {advice}",
             reason="DATASET_GONE",
         )
 

@@ -45,6 +45,7 @@ class _Record:
     checkpoints: dict[int, Checkpoint] = dataclasses.field(default_factory=dict)
     pictures: dict[int, Pictures] = dataclasses.field(default_factory=dict)
     held: dict[int, set[str]] = dataclasses.field(default_factory=dict)
+    delete_time: Time | None = None
 
     def apply(self, change: rules.Change) -> Job:
         self.job = change.job
@@ -72,9 +73,8 @@ class MemoryStore:
         first = self._requests.get(job.request_id)
         if job.request_id and first is not None:
             rules.check_fingerprint(job.request_id, self._records[first].fingerprint, job.fingerprint)
-            return self._records[first].job
-        for field, digest in job.pins.items():
-            dataset_rules.check_pinned(job, field, await self.find_dataset(digest=digest))
+            return self._record(first).job
+        await self._check_pinned(job)
         change = rules.create(copy.deepcopy(job), now)
         self._records[job.id] = record = _Record(change.job, job.fingerprint)
         if job.request_id:
@@ -194,7 +194,7 @@ class MemoryStore:
     async def mark_damaged(self, digest: str, now: Time) -> Sequence[str]:
         if digest in self.blobs and hashlib.sha256(self.blobs[digest]).hexdigest() == digest:
             return []
-        before = {id: await self._sound(id) for id in self._records}
+        before = {job.id: await self._sound(job.id) for job in self._jobs()}
         self.blobs.pop(digest, None)
         return [id for id in before if await self._tell(id, before[id], digest, now)]
 
@@ -281,6 +281,23 @@ class MemoryStore:
         record = self._record(job_id)
         return record.apply(rules.resume(record.job, now))
 
+    async def retry(self, job_id: str, now: Time) -> Job:
+        record = self._record(job_id)
+        change = rules.retry(record.job, now)
+        if change.events:
+            await self._check_pinned(record.job)
+        return record.apply(change)
+
+    async def delete_job(self, job_id: str, now: Time) -> None:
+        found = self._records.get(job_id)
+        if found is not None and found.delete_time is not None:
+            return
+        job = self._record(job_id).job
+        rules.check_deletable(job)
+        fingerprint = self._records[job_id].fingerprint
+        self._records[job_id] = _Record(job, fingerprint, delete_time=now)
+        self._tokens = {token: key for token, key in self._tokens.items() if key[0] != job_id}
+
     async def events(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         record = self._record(job_id)
         rules.check_cursor(record.job, after)
@@ -359,7 +376,10 @@ class MemoryStore:
     def _record(self, job_id: str) -> _Record:
         if job_id not in self._records:
             raise rules.unknown_job(job_id)
-        return self._records[job_id]
+        record = self._records[job_id]
+        if record.delete_time is not None:
+            raise rules.deleted_job(job_id, record.delete_time)
+        return record
 
     def _current(self, job_id: str, attempt: int) -> _Record:
         record = self._record(job_id)
@@ -367,7 +387,11 @@ class MemoryStore:
         return record
 
     def _jobs(self) -> Iterable[Job]:
-        return (record.job for record in self._records.values())
+        return (record.job for record in self._records.values() if record.delete_time is None)
+
+    async def _check_pinned(self, job: NewJob | Job) -> None:
+        for field, digest in job.pins.items():
+            dataset_rules.check_pinned(job, field, await self.find_dataset(digest=digest))
 
     def _missing(self, manifest: Manifest) -> list[str]:
         return [digest for digest in manifest.digests() if digest not in self.blobs]

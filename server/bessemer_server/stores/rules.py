@@ -206,6 +206,7 @@ def publish(job: Job, publication: Publication, version: int, now: Time) -> Mode
         parameters=publication.parameters,
         effective_spec=job.effective_spec,
         create_time=now,
+        dataset_digest=job.dataset_digest,
     )
 
 
@@ -273,10 +274,50 @@ def resume(job: Job, now: Time) -> Change:
         )
     if job.state is State.CANCELLING or job.state.is_terminal:
         raise errors.FailedPrecondition(
-            f"job {job.id} is {job.state}: only a PAUSED job can be resumed; train again with a new job",
+            f"job {job.id} is {job.state}: only a PAUSED job can be resumed; {_advise(job)}",
             reason="JOB_ENDED",
         )
     return Change(job)
+
+
+def retry(job: Job, now: Time) -> Change:
+    """FAILED or CANCELLED → QUEUED, with a clean slate; nothing changes for a job that is at work or about to be."""
+    if job.state in (State.FAILED, State.CANCELLED):
+        return _move(job, State.QUEUED, now, "tried again on request", losses=0)
+    if job.state in (State.QUEUED, State.STARTING, State.RUNNING):
+        return Change(job)
+    raise errors.FailedPrecondition(
+        f"job {job.id} is {job.state}: only a job that FAILED or was CANCELLED can be retried; {_advise(job)}",
+        reason="JOB_SUCCEEDED" if job.state is State.SUCCEEDED else "JOB_NOT_ENDED",
+    )
+
+
+def check_deletable(job: Job) -> None:
+    """Raise `FailedPrecondition` unless the job has ended."""
+    if not job.state.is_terminal:
+        raise errors.FailedPrecondition(
+            f"job {job.id} is {job.state}; cancel it first, and delete it when it has ended",
+            reason="JOB_NOT_ENDED",
+        )
+
+
+def deleted_job(job_id: str, time: Time) -> errors.NotFound:
+    """The error for a job that was deleted, also by the request_id that made it."""
+    return errors.NotFound(
+        f"job {job_id} was deleted at {time:%Y-%m-%d %H:%M:%S} UTC; to train again, submit with another request_id "
+        "(idempotency_key)",
+        reason="JOB_DELETED",
+    )
+
+
+def _advise(job: Job) -> str:
+    """What to do with a job in a state from which it cannot be resumed or retried."""
+    return {
+        State.PAUSED: "resume this one",
+        State.PAUSING: "resume this one when it is PAUSED",
+        State.CANCELLING: "retry this one when it is CANCELLED",
+        State.SUCCEEDED: "submit a new job to train again",
+    }.get(job.state, "retry this one")
 
 
 def architecture(effective_spec: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import autogenerate, script
+from alembic import autogenerate, command, script
 from alembic.runtime.migration import MigrationContext
 
 from bessemer_server.domain import errors
@@ -24,6 +25,27 @@ input()
 migrations.migrate(opened.writing)
 opened.dispose()
 """
+
+
+NOW = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
+OLD_JOB = {
+    "architecture": "mlp",
+    "fingerprint": "",
+    "state_message": "",
+    "create_time": NOW,
+    "attempt": 1,
+    "losses": 0,
+    "last_cursor": 0,
+    **{name: {} for name in ("spec", "effective_spec", "progress", "metrics")},
+}
+OLD_MODEL = {
+    "name": "m",
+    "architecture": "mlp",
+    "dataset": "flowers",
+    "parameters": 1,
+    "create_time": NOW,
+    **{name: {} for name in ("weights", "definition", "metrics", "effective_spec")},
+}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -72,10 +94,32 @@ def test_migrating_again_changes_nothing_and_keeps_rows(engine: sa.Engine) -> No
         assert connection.scalar(sa.select(tables.blobs.c.data)) == b"x"
 
 
+def test_models_learn_from_their_jobs_what_they_were_trained_on(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        command.upgrade(migrations.configuration(connection), "0005")
+        for job_id, digest in (("a", "d"), ("b", None)):
+            row = {"id": job_id, "name": "m", "state": "SUCCEEDED", "dataset_digest": digest}
+            connection.execute(insert_old("jobs"), OLD_JOB | row)
+        connection.execute(insert_old("model_names"), {"name": "m", "last_version": 2})
+        for version, job_id in ((1, "a"), (2, "b")):
+            connection.execute(insert_old("models"), OLD_MODEL | {"version": version, "job_id": job_id})
+    migrations.migrate(engine)
+    with engine.connect() as connection:
+        found = connection.execute(sa.select(tables.models.c.version, tables.models.c.dataset_digest))
+        assert {tuple(row) for row in found} == {(1, "d"), (2, "")}
+
+
+def insert_old(table: str) -> sa.Insert:
+    """An insert into a table as it was: without the columns that later migrations add."""
+    new = {"jobs": {"delete_time"}, "models": {"dataset_digest"}}.get(table, set())
+    columns = [sa.Column(c.name, c.type) for c in tables.metadata.tables[table].c if c.name not in new]
+    return sa.insert(sa.Table(table, sa.MetaData(), *columns))
+
+
 def test_servers_that_start_at_once_migrate_once(empty_url: str, engine: sa.Engine) -> None:
-    command = [sys.executable, "-c", MIGRATE, empty_url]
+    line = [sys.executable, "-c", MIGRATE, empty_url]
     started = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)
+        subprocess.Popen(line, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)
     ]
     for process in started:
         assert process.stdin is not None
@@ -84,7 +128,9 @@ def test_servers_that_start_at_once_migrate_once(empty_url: str, engine: sa.Engi
     outcomes = [(process.communicate()[1], process.returncode) for process in started]
     assert outcomes == [("", 0)] * 3
     with engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [HEAD]
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [
+            "0006"
+        ]
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(engine: sa.Engine) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from bessemer_server.domain.datasets import Content, Dataset
-from bessemer_server.domain.jobs import NewJob, Time
+from bessemer_server.domain.jobs import Job, NewJob, Time
 from bessemer_server.domain.states import TERMINAL
 from bessemer_server.stores import dataset_rules, rules
 from bessemer_server.stores.sql import blobs, rows, tables, upserts
@@ -48,13 +48,13 @@ def list_all(connection: sa.Connection) -> list[Dataset]:
     ]
 
 
-def lock_pinned(connection: sa.Connection, new: NewJob) -> None:
-    """Keep the data sets of a new job from being deleted until the transaction ends. Raises `FailedPrecondition`."""
+def lock_pinned(connection: sa.Connection, job: NewJob | Job) -> None:
+    """Keep the data sets of a job that is queued from being deleted until the transaction ends. Raises `FailedPrecondition`."""
     # In one order for all, so that no two wait for each other.
-    for field, digest in sorted(new.pins.items(), key=lambda pin: pin[1]):
+    for field, digest in sorted(job.pins.items(), key=lambda pin: pin[1]):
         query = sa.select(datasets).where(datasets.c.digest == digest).with_for_update()
         row = connection.execute(query).one_or_none()
-        dataset_rules.check_pinned(new, field, None if row is None else rows.read_dataset(row))
+        dataset_rules.check_pinned(job, field, None if row is None else rows.read_dataset(row))
 
 
 def delete(connection: sa.Connection, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -65,6 +66,40 @@ def change(
     return save(connection, rule(lock(connection, job_id), now))
 
 
+def retry(connection: sa.Connection, job_id: str, now: Time) -> Job:
+    """Queue a job again that FAILED or was CANCELLED."""
+    job = lock(connection, job_id)
+    change = rules.retry(job, now)
+    if change.events:
+        datasets.lock_pinned(connection, job)
+    return save(connection, change)
+
+
+def delete(connection: sa.Connection, job_id: str, now: Time) -> None:
+    """Remove all that belongs to a job that has ended. What stays of its row keeps its id and its request_id taken."""
+    row = connection.execute(sa.select(jobs).where(jobs.c.id == job_id).with_for_update()).one_or_none()
+    if row is not None and row.delete_time is not None:
+        return
+    if row is None:
+        raise rules.unknown_job(job_id)
+    rules.check_deletable(rows.read_job(row))
+    for table in reversed(tables.metadata.sorted_tables):
+        if table is not tables.models and any(key.column is jobs.c.id for key in table.foreign_keys):
+            connection.execute(sa.delete(table).where(table.c.job_id == job_id))
+    nothing: dict[str, Any] = {
+        "name": "",
+        "architecture": "",
+        "state_message": "",
+        "failure": None,
+        "model": None,
+        "spec": {},
+        "effective_spec": {},
+        "metrics": {},
+        "progress": {},
+    }
+    connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(**nothing, delete_time=now))
+
+
 def set_waiting_message(connection: sa.Connection, job_id: str, message: str) -> None:
     """Say why a QUEUED job waits."""
     if lock(connection, job_id).state is State.QUEUED:
@@ -77,6 +112,7 @@ def list_page(connection: sa.Connection, filter: JobFilter, page_size: int, page
     listing = paging.jobs_listing(filter)
     after = paging.decode(listing, page_token)
     query = sa.select(jobs).order_by(jobs.c.create_time.desc(), jobs.c.id.desc()).limit(page_size + 1)
+    query = query.where(jobs.c.delete_time.is_(None))
     if filter.architecture:
         query = query.where(jobs.c.architecture == filter.architecture)
     if filter.name:
@@ -106,11 +142,17 @@ def _append(connection: sa.Connection, job_id: str, new: Sequence[Event]) -> Non
 def _first_of(connection: sa.Connection, again: NewJob) -> Job:
     row = connection.execute(sa.select(jobs).where(jobs.c.request_id == again.request_id)).one()
     rules.check_fingerprint(again.request_id, row.fingerprint, again.fingerprint)
-    return rows.read_job(row)
+    return _check_there(row)
 
 
 def _read(connection: sa.Connection, job_id: str, query: sa.Select[tuple[object, ...]]) -> Job:
     row = connection.execute(query).one_or_none()
     if row is None:
         raise rules.unknown_job(job_id)
+    return _check_there(row)
+
+
+def _check_there(row: rows.Row) -> Job:
+    if row.delete_time is not None:
+        raise rules.deleted_job(row.id, row.delete_time)
     return rows.read_job(row)

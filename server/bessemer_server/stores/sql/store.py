@@ -156,6 +156,12 @@ class SqlStore:
     async def resume(self, job_id: str, now: Time) -> Job:
         return await self.database.write(lambda c: jobs.change(c, job_id, rules.resume, now))
 
+    async def retry(self, job_id: str, now: Time) -> Job:
+        return await self.database.write(lambda c: jobs.retry(c, job_id, now))
+
+    async def delete_job(self, job_id: str, now: Time) -> None:
+        await self.database.write(lambda c: jobs.delete(c, job_id, now))
+
     async def events(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         return await self.database.read(lambda c: events.read(c, job_id, after, limit))
 

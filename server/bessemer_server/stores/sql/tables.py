@@ -43,6 +43,8 @@ jobs = sa.Table(
     sa.Column("start_time", columns.Utc),
     sa.Column("end_time", columns.Utc),
     sa.Column("last_cursor", sa.BigInteger, nullable=False),
+    # A job that was deleted keeps its row, emptied: neither its id nor its request_id may come back.
+    sa.Column("delete_time", columns.Utc),
     # One for each way of listing: the rows come out in order, however many there are.
     sa.Index(None, "create_time", "id"),
     sa.Index(None, "state", "create_time", "id"),
@@ -171,6 +173,7 @@ models = sa.Table(
     sa.Column("parameters", sa.BigInteger, nullable=False),
     sa.Column("effective_spec", columns.Json, nullable=False),
     sa.Column("create_time", columns.Utc, nullable=False),
+    sa.Column("dataset_digest", columns.Word, nullable=False),
 )
 
 model_blobs = sa.Table(
