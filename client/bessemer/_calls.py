@@ -52,6 +52,7 @@ CHANNEL_OPTIONS = [
 INFER_METHOD = "/inference.GRPCInferenceService/ModelInfer"
 """The protocol's standard name: the generated stub would call our own package's."""
 PAGE_SIZE = 200
+PRIORITY_MAX = 100
 ADDRESS = re.compile(r"(unix|dns|ipv4|ipv6):.+|(\[[\da-fA-F:.]+\]|[^:/\s\[\]]+):(?P<port>\d{1,5})")
 
 
@@ -76,11 +77,15 @@ def explain_closed(address: str) -> errors.FailedPrecondition:
 
 
 def build_create(
-    spec: jobs_pb2.TrainingSpec, name: str | None, idempotency_key: str | None
+    spec: jobs_pb2.TrainingSpec, name: str | None, idempotency_key: str | None, priority: int = 0
 ) -> jobs_pb2.CreateJobRequest:
     """The request that submits a job; the key makes it safe to repeat."""
     key = _faults.check_text("idempotency_key", idempotency_key or str(uuid.uuid4()))
-    job = jobs_pb2.Job(name="" if name is None else _faults.check_text("name", name), spec=spec)
+    if isinstance(priority, bool) or not isinstance(priority, int) or abs(priority) > PRIORITY_MAX:
+        description = f"must be a whole number from -{PRIORITY_MAX} to {PRIORITY_MAX}, but is {priority!r}"
+        raise errors.InvalidArgument(violations=(errors.Violation("priority", description),))
+    text = "" if name is None else _faults.check_text("name", name)
+    job = jobs_pb2.Job(name=text, spec=spec, priority=priority)
     return jobs_pb2.CreateJobRequest(job=job, request_id=key)
 
 

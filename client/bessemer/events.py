@@ -109,6 +109,12 @@ TERMINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 """States that a job leaves only when somebody retries it."""
 
 
+def parse_transitions(message: jobs_pb2.ListTransitionsResponse) -> list[StateChanged]:
+    """The typed events."""
+    parsed = (parse_event(event) for event in message.transitions)
+    return [event for event in parsed if isinstance(event, StateChanged)]
+
+
 def parse_event(message: jobs_pb2.JobEvent) -> Event:
     """The typed event; one of a kind that this version does not know is a bare `Event`."""
     cursor, time = message.cursor, message.time.ToDatetime(datetime.UTC)

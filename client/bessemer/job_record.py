@@ -42,6 +42,16 @@ class JobRecord:
         return self._message.state_message
 
     @property
+    def priority(self) -> int:
+        """Of the jobs that wait, the highest starts first."""
+        return self._message.priority
+
+    @property
+    def queue_position(self) -> int | None:
+        """Place in the queue when the service was last asked, 1 is next; None for a job that is not ready to start."""
+        return self._message.queue_position or None
+
+    @property
     def is_over(self) -> bool:
         """Whether the job has ended; only `retry` leads on from there."""
         return self.state in events.TERMINAL
@@ -118,6 +128,7 @@ class JobRecord:
             case "state_changed":
                 change = message.state_changed
                 job.state, job.attempt, job.state_message = change.state, change.attempt, change.message
+                job.ClearField("queue_position")
                 if change.HasField("failure"):
                     job.failure.CopyFrom(change.failure)
                 else:

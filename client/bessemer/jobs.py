@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bessemer import _calls, errors, events, generation, history, reconnecting
-from bessemer.events import Checkpoint, Event
+from bessemer.events import Checkpoint, Event, StateChanged
 from bessemer.job_record import JobRecord
 from bessemer.transport import Transport
 from bessemer.v1 import jobs_pb2
@@ -48,6 +48,13 @@ class Job(JobRecord):
         """Epoch metrics by name, oldest first; `.steps` has the step metrics."""
         request = jobs_pb2.ListMetricsRequest(id=self.id)
         return history.collect(self._transport.list(self._transport.jobs.ListMetrics, request, "metrics"))
+
+    @property
+    def transitions(self) -> list[StateChanged]:
+        """Every change of state since the job was accepted, oldest first: when, in which attempt, and why."""
+        request = jobs_pb2.ListTransitionsRequest(id=self.id)
+        found = self._transport.call(self._transport.jobs.ListTransitions, request)
+        return events.parse_transitions(found)
 
     def refresh(self) -> Job:
         """Ask the server how things stand; returns this job."""

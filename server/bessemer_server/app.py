@@ -158,7 +158,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
 
         notices = Notices()
         collector = Collector(store)
-        scheduler = Scheduler(store, notices, settings.lease_seconds)
+        scheduler = Scheduler(store, notices, settings.lease_seconds, back_off_s=settings.back_off_seconds)
         health_servicer = health.aio.HealthServicer()
         inference_servicer = inference.InferenceServicer(Repository(store), dispatcher)
 

@@ -33,6 +33,7 @@ from bessemer_server import settings
 @click.option(
     "--lease-seconds", type=float, help="Silence after which a trainer has lost its job.  [default: 10]"
 )
+@click.option("--back-off-seconds", type=float, help="Wait after a second loss in a row.  [default: 10]")
 @click.option("--keep-checkpoints", type=int, help="Newest checkpoints kept of each job.  [default: 3]")
 @click.option("--max-upload-mib", type=int, help="Size of a data set that a user uploads.  [default: 4096]")
 @click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [default: info]")

@@ -37,6 +37,8 @@ class Settings(pydantic.BaseModel):
     """How long a stop waits for trainers to save and for calls to end."""
     lease_seconds: float = pydantic.Field(default=10.0, ge=2)
     """A trainer that has not reported for this long has lost its job."""
+    back_off_seconds: float = pydantic.Field(default=10.0, gt=0, le=360)
+    """Wait of a job whose trainer was lost twice in a row before its next attempt; doubles with each further loss."""
     keep_checkpoints: int = pydantic.Field(default=3, ge=1)
     """Newest checkpoints that are kept of each job whose specification does not say how many."""
     max_upload_mib: int = pydantic.Field(default=4096, ge=1)

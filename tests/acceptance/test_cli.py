@@ -177,6 +177,21 @@ def test_a_job_is_paused_and_resumed(cli):
     assert "Traceback" not in refused
 
 
+def test_a_cancelled_job_is_retried_and_deleted_and_shows_its_history(cli):
+    flags = ("-n", "1000", "--priority", "-7", "--detach")
+    job_id = cli("train", "mnist_cnn", "-d", "digits", *flags).stdout.strip()
+    cli("jobs", "cancel", job_id)
+    cli("jobs", "watch", job_id, status=1)
+    assert cli("jobs", "retry", job_id).stdout.strip() in ("QUEUED", "STARTING", "RUNNING")
+    cli("jobs", "cancel", job_id)
+    cli("jobs", "watch", job_id, status=1)
+    shown = cli("jobs", "show", job_id).stdout
+    assert "QUEUED: tried again on request" in shown.replace(" (attempt 1)", "")
+    assert json.loads(cli("jobs", "show", job_id, "--json").stdout)["priority"] == -7
+    assert cli("jobs", "delete", job_id).stdout.strip() == f"deleted {job_id}"
+    assert "was deleted" in cli("jobs", "show", job_id, status=1).stderr
+
+
 @pytest.mark.usefixtures("trained")
 def test_models_are_listed_shown_and_asked(cli, tmp_path):
     assert "cli-digits@1" in cli("models", "list").stdout

@@ -102,3 +102,8 @@ async def upload(store: Store) -> Dataset:
 def publication(step: int = 20) -> Publication:
     """What a trainer publishes."""
     return Publication(manifest(step), DEFINITION, parameters=10**10)
+
+
+def empty_publication() -> Publication:
+    """A model without weights: no blob need be there."""
+    return Publication(Manifest(1, 10, ()), DEFINITION, parameters=0)

@@ -178,8 +178,13 @@ async def test_queued_jobs_come_oldest_first_up_to_the_limit(store: Store) -> No
     for n in range(5):
         await samples.create(store, f"job-{n}", age=-n)
     await samples.start(store, "job-3")
-    assert [job.id for job in await store.queued_jobs(3)] == ["job-4", "job-2", "job-1"]
-    assert [job.id for job in await store.queued_jobs(9)] == ["job-4", "job-2", "job-1", "job-0"]
+    assert [job.id for job in await store.queued_jobs(3, samples.START)] == ["job-4", "job-2", "job-1"]
+    assert [job.id for job in await store.queued_jobs(9, samples.START)] == [
+        "job-4",
+        "job-2",
+        "job-1",
+        "job-0",
+    ]
 
 
 async def test_a_waiting_message_is_shown_without_an_event(store: Store) -> None:

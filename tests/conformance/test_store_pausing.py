@@ -30,7 +30,7 @@ async def test_pausing_a_queued_job_takes_it_out_of_the_queue_at_once(store: Sto
     job = await store.request_pause("job-1", samples.at(5))
     assert (job.state, job.end_time, job.last_cursor) == (State.PAUSED, None, 2)
     assert await store.get_job("job-1") == job
-    assert await store.queued_jobs(10) == []
+    assert await store.queued_jobs(10, samples.START) == []
     assert await store.start_attempt("job-1", "cpu:0", "digest", NOW) is None
 
 
@@ -63,7 +63,7 @@ async def test_a_pausing_job_is_paused_however_its_attempt_ends_and_holds_no_slo
     assert (samples.LOSS.message in job.state_message) == is_loss
     assert await store.get_job("job-1") == job
     assert await store.active_attempts() == []
-    assert await store.queued_jobs(10) == []
+    assert await store.queued_jobs(10, samples.START) == []
 
 
 async def test_a_resumed_job_waits_for_its_next_attempt_and_its_losses_are_forgotten(store: Store) -> None:
@@ -71,7 +71,7 @@ async def test_a_resumed_job_waits_for_its_next_attempt_and_its_losses_are_forgo
     await store.release("job-1", 1, samples.LOSS, is_loss=True, now=NOW)
     job = await store.resume("job-1", samples.at(6))
     assert (job.state, job.losses, job.attempt) == (State.QUEUED, 0, 1)
-    assert [queued.id for queued in await store.queued_jobs(10)] == ["job-1"]
+    assert [queued.id for queued in await store.queued_jobs(10, samples.START)] == ["job-1"]
     last = (await store.events("job-1", job.last_cursor - 1, 9))[0]
     assert last.kind == StateChanged(State.QUEUED, 1, "resumed")
     assert (await samples.start(store, now=samples.at(7))).number == 2

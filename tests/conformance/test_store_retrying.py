@@ -29,7 +29,7 @@ async def test_a_retried_job_waits_without_failure_and_goes_on_from_its_checkpoi
     job = await store.retry("job-1", samples.at(9))
     assert (job.state, job.failure, job.end_time, job.losses) == (State.QUEUED, None, None, 0)
     assert await store.get_job("job-1") == job
-    assert [queued.id for queued in await store.queued_jobs(10)] == ["job-1"]
+    assert [queued.id for queued in await store.queued_jobs(10, samples.START)] == ["job-1"]
     assert (await samples.start(store, now=samples.at(10))).number == 2
     assert await store.latest_checkpoint("job-1") == saved
 

@@ -67,6 +67,7 @@ class Client:
         validation_split: float | None = None,
         validation_dataset: str | None = None,
         test_split: float | None = None,
+        priority: int = 0,
         idempotency_key: str | None = None,
     ) -> Job:
         """Submit a training job. When this returns, the job survives whatever happens to the service.
@@ -98,6 +99,7 @@ class Client:
             validation_split: share of the training split held out for validation.
             validation_dataset: a data set to validate on in place of that share, with the same kind, shape and labels.
             test_split: share held out for testing, where the data set has no test split of its own.
+            priority: from -100 to 100; of the jobs that wait, the highest starts first, then the oldest.
             idempotency_key: the same key with the same arguments gives the same job, for ever; made when absent.
 
         Raises:
@@ -130,7 +132,7 @@ class Client:
             validation_dataset=validation_dataset,
             test_split=test_split,
         )
-        request = _calls.build_create(spec, name, idempotency_key)
+        request = _calls.build_create(spec, name, idempotency_key, priority)
         return Job(self._transport, await self._transport.call(self._transport.jobs.CreateJob, request))
 
     async def summary(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bessemer import _calls, errors, events, generation, history, reconnecting
 from bessemer import jobs as blocking
 from bessemer.aio.transport import Transport
-from bessemer.events import Checkpoint, Event
+from bessemer.events import Checkpoint, Event, StateChanged
 from bessemer.job_record import JobRecord
 from bessemer.v1 import jobs_pb2
 
@@ -48,6 +48,13 @@ class Job(JobRecord):
         request = jobs_pb2.ListMetricsRequest(id=self.id)
         found = self._transport.list(self._transport.jobs.ListMetrics, request, "metrics")
         return history.collect([metric async for metric in found])
+
+    @property
+    async def transitions(self) -> list[StateChanged]:
+        """Every change of state since the job was accepted, oldest first: when, in which attempt, and why. To be awaited."""
+        request = jobs_pb2.ListTransitionsRequest(id=self.id)
+        found = await self._transport.call(self._transport.jobs.ListTransitions, request)
+        return events.parse_transitions(found)
 
     async def refresh(self) -> Job:
         """Ask the server how things stand; returns this job."""

@@ -9,6 +9,7 @@ import click
 from bessemer import generation, pictures, plots
 from bessemer.cli import paths, render
 from bessemer.cli.session import Session
+from bessemer.events import StateChanged
 from bessemer.jobs import Job
 
 
@@ -53,7 +54,7 @@ def show(session: Session, job_id: str, as_json: bool) -> None:
     """Everything about one job."""
     job = session.client.jobs.get(job_id)
     if as_json:
-        render.print_json(describe(job))
+        render.print_json(describe(job) | {"transitions": job.transitions})
         return
     progress, failure = job.progress, job.failure
     where = f"epoch {progress.epoch}/{progress.epochs}, step {progress.step:,}/{progress.steps:,}"
@@ -62,6 +63,7 @@ def show(session: Session, job_id: str, as_json: bool) -> None:
         "progress": where if progress.steps else None,
         "metrics": render.list_metrics(job.metrics),
         "spec": paths.flatten(job.effective_spec),
+        "transitions": [_describe_move(change) for change in job.transitions],
     }
     if failure:
         shown |= {
@@ -195,6 +197,8 @@ def describe(job: Job) -> dict[str, object]:
         "architecture": job.architecture,
         "dataset": job.dataset,
         "attempt": job.attempt,
+        "priority": job.priority,
+        "queue_position": job.queue_position,
         "created": job.create_time.isoformat(timespec="seconds"),
         "duration_seconds": job.duration.total_seconds() if job.duration else None,
         "progress": job.progress,
@@ -203,3 +207,9 @@ def describe(job: Job) -> dict[str, object]:
         "spec": job.effective_spec,
         "failure": job.failure,
     }
+
+
+def _describe_move(change: StateChanged) -> str:
+    attempt = f" (attempt {change.attempt})" if change.attempt else ""
+    reason = f": {change.message}" if change.message else ""
+    return f"{change.time:%Y-%m-%d %H:%M:%S} {change.state}{attempt}{reason}"

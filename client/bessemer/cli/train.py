@@ -16,6 +16,9 @@ from bessemer.cli.session import Session
 @click.option("--seed", type=int, help="Key of every random draw.")
 @click.option("--name", help="The model is published under it.  [default: ARCHITECTURE-DATASET]")
 @click.option(
+    "--priority", type=int, default=0, help="From -100 to 100; the highest starts first.  [default: 0]"
+)
+@click.option(
     "--set",
     "assignments",
     metavar="PATH=VALUE",
@@ -32,6 +35,7 @@ def train(  # noqa: PLR0917 - click calls it by keyword
     batch_size: int | None,
     seed: int | None,
     name: str | None,
+    priority: int,
     assignments: tuple[str, ...],
     detach: bool,
 ) -> None:
@@ -58,7 +62,7 @@ def train(  # noqa: PLR0917 - click calls it by keyword
     arguments = paths.parse(assignments)
     flags = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
     arguments |= {key: value for key, value in flags.items() if value is not None}
-    job = session.client.train(architecture, dataset=dataset, name=name, **arguments)
+    job = session.client.train(architecture, dataset=dataset, name=name, priority=priority, **arguments)
     if detach:
         click.echo(job.id)
         return

@@ -79,6 +79,11 @@ class JobServiceStub(object):
                 request_serializer=bessemer_dot_v1_dot_jobs__pb2.WatchJobRequest.SerializeToString,
                 response_deserializer=bessemer_dot_v1_dot_jobs__pb2.JobEvent.FromString,
                 _registered_method=True)
+        self.ListTransitions = channel.unary_unary(
+                '/bessemer.v1.JobService/ListTransitions',
+                request_serializer=bessemer_dot_v1_dot_jobs__pb2.ListTransitionsRequest.SerializeToString,
+                response_deserializer=bessemer_dot_v1_dot_jobs__pb2.ListTransitionsResponse.FromString,
+                _registered_method=True)
         self.ListMetrics = channel.unary_unary(
                 '/bessemer.v1.JobService/ListMetrics',
                 request_serializer=bessemer_dot_v1_dot_jobs__pb2.ListMetricsRequest.SerializeToString,
@@ -182,6 +187,14 @@ class JobServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTransitions(self, request, context):
+        """Lists every change of a job's state, with time, attempt and reason, oldest first: also what a retried job failed of.
+        Errors: NOT_FOUND. Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListMetrics(self, request, context):
         """Lists recorded metrics, ordered by (scope, name, step). Errors: NOT_FOUND, INVALID_ARGUMENT (paging).
         Retry: safe.
@@ -254,6 +267,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.WatchJob,
                     request_deserializer=bessemer_dot_v1_dot_jobs__pb2.WatchJobRequest.FromString,
                     response_serializer=bessemer_dot_v1_dot_jobs__pb2.JobEvent.SerializeToString,
+            ),
+            'ListTransitions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTransitions,
+                    request_deserializer=bessemer_dot_v1_dot_jobs__pb2.ListTransitionsRequest.FromString,
+                    response_serializer=bessemer_dot_v1_dot_jobs__pb2.ListTransitionsResponse.SerializeToString,
             ),
             'ListMetrics': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMetrics,
@@ -514,6 +532,33 @@ class JobService(object):
             '/bessemer.v1.JobService/WatchJob',
             bessemer_dot_v1_dot_jobs__pb2.WatchJobRequest.SerializeToString,
             bessemer_dot_v1_dot_jobs__pb2.JobEvent.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTransitions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.v1.JobService/ListTransitions',
+            bessemer_dot_v1_dot_jobs__pb2.ListTransitionsRequest.SerializeToString,
+            bessemer_dot_v1_dot_jobs__pb2.ListTransitionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

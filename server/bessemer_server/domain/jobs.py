@@ -11,6 +11,9 @@ from typing import Any, Generic, TypeVar
 from bessemer_server.domain.states import State
 
 T = TypeVar("T")
+PRIORITY_MAX = 100
+BACK_OFF_MAX_S = 360.0
+"""No job waits longer before its next attempt. A time further away than this is the trace of a clock that jumped."""
 Time = datetime.datetime
 """Always timezone-aware, UTC."""
 
@@ -87,6 +90,8 @@ class NewJob:
     """The content of the uploaded data set that it trains on; empty for one that comes with the service."""
     validation_digest: str = ""
     """The same of its `validation_dataset`."""
+    priority: int = 0
+    """From -PRIORITY_MAX to PRIORITY_MAX; the highest starts first."""
 
     @property
     def pins(self) -> Mapping[str, str]:
@@ -122,6 +127,17 @@ class Job:
     """See `NewJob.dataset_digest`."""
     validation_digest: str = ""
     """See `NewJob.validation_digest`."""
+    priority: int = 0
+    """See `NewJob.priority`."""
+    next_attempt_time: Time | None = None
+    """Before this it does not start; set when it was queued again after losses."""
+
+    def is_ready(self, now: Time) -> bool:
+        """Whether it may start, as far as its losses go."""
+        if self.next_attempt_time is None:
+            return True
+        left_s = (self.next_attempt_time - now).total_seconds()
+        return not 0 < left_s <= BACK_OFF_MAX_S
 
     @property
     def pins(self) -> Mapping[str, str]:

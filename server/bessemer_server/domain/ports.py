@@ -52,8 +52,12 @@ class Store(Protocol):
         """Newest first (create_time, then id). Raises `InvalidArgument` for a token of another filter."""
         ...
 
-    async def queued_jobs(self, limit: int) -> Sequence[Job]:
-        """QUEUED jobs, oldest first."""
+    async def queued_jobs(self, limit: int, now: Time) -> Sequence[Job]:
+        """QUEUED jobs that are ready (`Job.is_ready`): highest priority first, then oldest first."""
+        ...
+
+    async def queue_positions(self, job_ids: Iterable[str], now: Time) -> Mapping[str, int]:
+        """Place of each of these jobs in that order, from 1; without those that are not in it."""
         ...
 
     async def active_attempts(self) -> Sequence[Attempt]:
@@ -148,9 +152,12 @@ class Store(Protocol):
         """CANCELLING → CANCELLED. Again: nothing."""
         ...
 
-    async def release(self, job_id: str, attempt: int, failure: Failure, is_loss: bool, now: Time) -> Job:
+    async def release(
+        self, job_id: str, attempt: int, failure: Failure, is_loss: bool, now: Time, *, delay_s: float = 0.0
+    ) -> Job:
         """The attempt ended without an outcome: → QUEUED, or → CANCELLED when it was CANCELLING, → PAUSED when it was
-        PAUSING. `is_loss` counts it in `Job.losses`; a preemption does not count. `failure.message` becomes the state message.
+        PAUSING. `is_loss` counts it in `Job.losses`; a preemption does not count. `failure.message` becomes the state message. A job that is queued again
+        is not ready for `delay_s`.
         """
         ...
 
@@ -186,6 +193,10 @@ class Store(Protocol):
 
     async def events(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         """Events with a cursor above `after`, in order. Raises `InvalidArgument` when `after` is beyond the last."""
+        ...
+
+    async def transitions(self, job_id: str) -> Sequence[Event]:
+        """Its `StateChanged` events, in order."""
         ...
 
     async def list_metrics(

@@ -11,7 +11,7 @@ from bessemer_server.domain.evaluations import Evaluation
 from bessemer_server.rpc import specs
 
 
-def job_to_wire(job: jobs.Job) -> jobs_pb2.Job:
+def job_to_wire(job: jobs.Job, queue_position: int = 0) -> jobs_pb2.Job:
     """As a message."""
     message = jobs_pb2.Job(
         id=job.id,
@@ -24,6 +24,8 @@ def job_to_wire(job: jobs.Job) -> jobs_pb2.Job:
         attempt=job.attempt,
         metrics=job.metrics,
         last_cursor=job.last_cursor,
+        priority=job.priority,
+        queue_position=queue_position,
     )
     if job.failure:
         message.failure.CopyFrom(failure_to_wire(job.failure))
@@ -32,6 +34,7 @@ def job_to_wire(job: jobs.Job) -> jobs_pb2.Job:
     message.create_time.FromDatetime(job.create_time)
     _set_time(message, "start_time", job.start_time)
     _set_time(message, "end_time", job.end_time)
+    _set_time(message, "next_attempt_time", job.next_attempt_time)
     return message
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -44,7 +44,12 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         name = request.job.name or f"{spec['architecture']}-{spec['dataset']}"
         effective_spec, uploads = await self._check(request, spec, name)
         if request.validate_only:
-            return pb.Job(name=name, spec=request.job.spec, effective_spec=specs.to_wire(effective_spec))
+            return pb.Job(
+                name=name,
+                spec=request.job.spec,
+                effective_spec=specs.to_wire(effective_spec),
+                priority=request.job.priority,
+            )
         job = await self._store.create_job(
             jobs.NewJob(
                 id=secrets.token_hex(6),
@@ -52,14 +57,15 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
                 spec=spec,
                 effective_spec=effective_spec,
                 request_id=request.request_id,
-                fingerprint=_fingerprint(name, spec),
+                fingerprint=_fingerprint(name, spec, request.job.priority),
                 dataset_digest=_digest(uploads.get("dataset")),
                 validation_digest=_digest(uploads.get("validation_dataset")),
+                priority=request.job.priority,
             ),
             utc_now(),
         )
         self._scheduler.wake()
-        return convert.job_to_wire(job)
+        return await self._show(job)
 
     async def _check(
         self, request: pb.CreateJobRequest, spec: dict[str, Any], name: str
@@ -72,6 +78,11 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
                 f"characters, but is {name!r}"
             )
             violations.append(errors.Violation("name", description))
+        if abs(request.job.priority) > jobs.PRIORITY_MAX:
+            description = (
+                f"must be from -{jobs.PRIORITY_MAX} to {jobs.PRIORITY_MAX}, but is {request.job.priority}"
+            )
+            violations.append(errors.Violation("priority", description))
         if len(request.request_id) > REQUEST_ID_MAX:
             violations.append(
                 errors.Violation("request_id", f"must have at most {REQUEST_ID_MAX} characters")
@@ -86,7 +97,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
 
     async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.Job:
         """One job."""
-        return convert.job_to_wire(await self._store.get_job(request.id))
+        return await self._show(await self._store.get_job(request.id))
 
     async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         """A page of jobs."""
@@ -98,25 +109,23 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         page = await self._store.list_jobs(
             wanted, page_size(request.page_size, default=50, maximum=1000), request.page_token
         )
-        return pb.ListJobsResponse(
-            jobs=[convert.job_to_wire(job) for job in page.items], next_page_token=page.next_token
-        )
+        return pb.ListJobsResponse(jobs=await self._show_all(page.items), next_page_token=page.next_token)
 
     async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:
         """Ask a job to stop."""
-        return self._tell(await self._store.request_cancel(request.id, utc_now()))
+        return await self._tell(await self._store.request_cancel(request.id, utc_now()))
 
     async def PauseJob(self, request: pb.PauseJobRequest, context: Context) -> pb.Job:
         """Ask a job to stop and keep its place."""
-        return self._tell(await self._store.request_pause(request.id, utc_now()))
+        return await self._tell(await self._store.request_pause(request.id, utc_now()))
 
     async def ResumeJob(self, request: pb.ResumeJobRequest, context: Context) -> pb.Job:
         """Queue a paused job again."""
-        return self._tell(await self._store.resume(request.id, utc_now()))
+        return await self._tell(await self._store.resume(request.id, utc_now()))
 
     async def RetryJob(self, request: pb.RetryJobRequest, context: Context) -> pb.Job:
         """Queue a job again that failed or was cancelled."""
-        return self._tell(await self._store.retry(request.id, utc_now()))
+        return await self._tell(await self._store.retry(request.id, utc_now()))
 
     async def DeleteJob(self, request: pb.DeleteJobRequest, context: Context) -> pb.DeleteJobResponse:
         """Remove a job that has ended."""
@@ -124,10 +133,19 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         self._notices.announce(request.id)
         return pb.DeleteJobResponse()
 
-    def _tell(self, job: jobs.Job) -> pb.Job:
+    async def _tell(self, job: jobs.Job) -> pb.Job:
         self._notices.announce(job.id)
         self._scheduler.wake()
-        return convert.job_to_wire(job)
+        return await self._show(job)
+
+    async def _show(self, job: jobs.Job) -> pb.Job:
+        return (await self._show_all([job]))[0]
+
+    async def _show_all(self, found: Sequence[jobs.Job]) -> list[pb.Job]:
+        """As messages, each with its place in the queue."""
+        queued = [job.id for job in found if job.state is State.QUEUED]
+        places = await self._store.queue_positions(queued, utc_now()) if queued else {}
+        return [convert.job_to_wire(job, places.get(job.id, 0)) for job in found]
 
     async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.JobEvent]:
         """Events until the end."""
@@ -136,6 +154,13 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
             raise errors.InvalidArgument(violations=[violation])
         async for event in watching.follow(self._store, self._notices, request.id, request.cursor):
             yield convert.event_to_wire(event)
+
+    async def ListTransitions(
+        self, request: pb.ListTransitionsRequest, context: Context
+    ) -> pb.ListTransitionsResponse:
+        """Each change of a job's state."""
+        found = await self._store.transitions(request.id)
+        return pb.ListTransitionsResponse(transitions=[convert.event_to_wire(event) for event in found])
 
     async def ListMetrics(self, request: pb.ListMetricsRequest, context: Context) -> pb.ListMetricsResponse:
         """A page of metrics."""
@@ -206,5 +231,6 @@ def _scope(value: int) -> Scope:
         raise errors.InvalidArgument(violations=[violation]) from None
 
 
-def _fingerprint(name: str, spec: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps([name, spec], sort_keys=True).encode()).hexdigest()
+def _fingerprint(name: str, spec: dict[str, Any], priority: int) -> str:
+    body = [name, spec, priority] if priority else [name, spec]  # as before there were priorities
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -43,12 +43,15 @@ class Scheduler:
         store: ports.Store,
         notices: Notices,
         lease_timeout_s: float,
+        *,
+        back_off_s: float = policy.BACK_OFF_S,
         clock: Callable[[], Time] = utc_now,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._notices = notices
         self._lease_timeout_s = lease_timeout_s
+        self._back_off_s = back_off_s
         self._leases = leases.LeaseTable(lease_timeout_s)
         self._clock = clock
         self._monotonic_s = monotonic_s
@@ -104,7 +107,8 @@ class Scheduler:
             if is_loss and job.state not in ASKED_TO_STOP and not policy.may_retry(job.losses + 1):
                 await self._store.fail(job_id, number, failure, self._clock())
             else:
-                await self._store.release(job_id, number, failure, is_loss, self._clock())
+                delay_s = policy.back_off_s(job.losses + 1, self._back_off_s) if is_loss else 0.0
+                await self._store.release(job_id, number, failure, is_loss, self._clock(), delay_s=delay_s)
         except (errors.StaleAttempt, errors.NotFound):
             return
         log.warning(
@@ -114,7 +118,7 @@ class Scheduler:
         self._notices.announce(job_id)
 
     async def _launch(self) -> None:
-        queued = await self._store.queued_jobs(QUEUE_WINDOW)
+        queued = await self._store.queued_jobs(QUEUE_WINDOW, self._clock())
         if not queued:
             return
         taken = [attempt.slot for attempt in await self._store.active_attempts()]

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bessemer_server.domain import errors
+from bessemer_server.domain import errors, jobs
 from bessemer_server.domain.jobs import Job
 
 MAX_LOSSES = 3
 """Attempts in a row, without a new checkpoint between them, that may be lost before the job fails."""
+
+
+BACK_OFF_S = 10.0
+"""Wait after the second loss in a row."""
+
+
+def back_off_s(losses: int, first_s: float) -> float:
+    """Wait before the next attempt of a job that lost `losses` in a row, in seconds: a single loss is made up for at once,
+    then `first_s`, and twice as long with each further one, to a bound.
+    """
+    return min(first_s * 2.0 ** (losses - 2), jobs.BACK_OFF_MAX_S) if losses > 1 else 0.0
 
 
 def free_slots(slots: Sequence[str], taken: Iterable[str]) -> list[str]:
@@ -18,7 +29,7 @@ def free_slots(slots: Sequence[str], taken: Iterable[str]) -> list[str]:
 
 
 def choose(queued: Sequence[Job], free: Sequence[str]) -> list[tuple[Job, str]]:
-    """Pairs of job and slot to start now: first come, first served."""
+    """Pairs of job and slot to start now, in the order of the queue."""
     return list(zip(queued, free, strict=False))
 
 

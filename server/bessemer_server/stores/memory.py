@@ -9,11 +9,11 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.datasets import Content, Dataset
-from bessemer_server.domain.events import Event
+from bessemer_server.domain.events import Event, StateChanged
 from bessemer_server.domain.holders import Holder, Sweep
 from bessemer_server.domain.jobs import (
     Attempt,
@@ -94,8 +94,13 @@ class MemoryStore:
             jobs = [job for job in jobs if _age(job) < position]
         return paging.make_page(jobs[: page_size + 1], page_size, listing, paging.job_position)
 
-    async def queued_jobs(self, limit: int) -> Sequence[Job]:
-        return sorted((job for job in self._jobs() if job.state is State.QUEUED), key=_age)[:limit]
+    async def queued_jobs(self, limit: int, now: Time) -> Sequence[Job]:
+        ready = (job for job in self._jobs() if job.state is State.QUEUED and job.is_ready(now))
+        return sorted(ready, key=rules.queue_place)[:limit]
+
+    async def queue_positions(self, job_ids: Iterable[str], now: Time) -> Mapping[str, int]:
+        wanted, queue = set(job_ids), await self.queued_jobs(len(self._records), now)
+        return {job.id: position for position, job in enumerate(queue, start=1) if job.id in wanted}
 
     async def active_attempts(self) -> Sequence[Attempt]:
         records = self._records.values()
@@ -265,9 +270,11 @@ class MemoryStore:
         if not rules.is_repeat(record.job, attempt, State.CANCELLED):
             record.apply(rules.confirm_cancel(record.job, now))
 
-    async def release(self, job_id: str, attempt: int, failure: Failure, is_loss: bool, now: Time) -> Job:
+    async def release(
+        self, job_id: str, attempt: int, failure: Failure, is_loss: bool, now: Time, *, delay_s: float = 0.0
+    ) -> Job:
         record = self._current(job_id, attempt)
-        return record.apply(rules.release(record.job, failure, is_loss, now))
+        return record.apply(rules.release(record.job, failure, is_loss, now, delay_s))
 
     async def request_cancel(self, job_id: str, now: Time) -> Job:
         record = self._record(job_id)
@@ -303,6 +310,9 @@ class MemoryStore:
         rules.check_cursor(record.job, after)
         first = max(after, 0)
         return record.events[first : first + limit]
+
+    async def transitions(self, job_id: str) -> Sequence[Event]:
+        return [event for event in self._record(job_id).events if isinstance(event.kind, StateChanged)]
 
     async def list_metrics(
         self, job_id: str, scopes: Iterable[Scope], page_size: int, page_token: str

@@ -7,6 +7,7 @@ here has an effect, and time is an argument.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -69,6 +70,7 @@ def create(new: NewJob, now: Time) -> Change:
         last_cursor=0,
         dataset_digest=new.dataset_digest,
         validation_digest=new.validation_digest,
+        priority=new.priority,
     )
     return Change(job).plus(now, StateChanged(State.QUEUED, attempt=0))
 
@@ -225,14 +227,18 @@ def confirm_cancel(job: Job, now: Time) -> Change:
     return _move(job, State.CANCELLED, now, "cancelled while it trained")
 
 
-def release(job: Job, failure: Failure, is_loss: bool, now: Time) -> Change:
+def release(job: Job, failure: Failure, is_loss: bool, now: Time, delay_s: float = 0.0) -> Change:
     """An attempt ended without an outcome: → QUEUED, or → CANCELLED or PAUSED when that was asked for."""
     target = RELEASED.get(job.state, State.QUEUED)
     message = failure.message
     if target is State.PAUSED:
         seen = failure.message if is_loss else "its trainer has stopped"
         message = f"paused: {seen}; resumed, it goes on from its last checkpoint"
-    return _move(job, target, now, message, losses=job.losses + is_loss)
+    ready = None
+    if target is State.QUEUED and delay_s:
+        message = f"waits {delay_s:g} s before attempt {job.attempt + 1}: {failure.message}"
+        ready = now + datetime.timedelta(seconds=delay_s)
+    return _move(job, target, now, message, losses=job.losses + is_loss, next_attempt_time=ready)
 
 
 def request_cancel(job: Job, now: Time) -> Change:
@@ -320,6 +326,11 @@ def _advise(job: Job) -> str:
     }.get(job.state, "retry this one")
 
 
+def queue_place(job: Job) -> tuple[int, Time, str]:
+    """Waiting jobs start in this order."""
+    return -job.priority, job.create_time, job.id
+
+
 def architecture(effective_spec: Mapping[str, Any]) -> str:
     """The architecture by which jobs are listed; empty where the specification names none."""
     return str(effective_spec.get("architecture", ""))
@@ -377,6 +388,7 @@ def _move(
 ) -> Change:
     states.check_move(job.state, state)
     attempt = fields.get("attempt", job.attempt)
+    fields.setdefault("next_attempt_time", None)
     return Change(job).plus(
         now,
         StateChanged(state, attempt, message, failure, model),

@@ -1,5 +1,6 @@
 """Which job gets which slot."""
 
+import dataclasses
 import datetime
 
 import pytest
@@ -72,3 +73,26 @@ def test_devices_are_those_that_were_asked_for(wanted, available, chosen):
 def test_a_device_that_is_not_there_is_refused_by_name(wanted):
     with pytest.raises(errors.InvalidArgument, match=r"cuda:\d is not there|cuda:\d.* is not there"):
         policy.choose_devices(wanted, ["cpu"])
+
+
+def test_a_single_loss_is_made_up_for_at_once_and_further_ones_wait_twice_as_long_each_to_a_bound():
+    assert [policy.back_off_s(losses, 10.0) for losses in range(10)] == [
+        0,
+        0,
+        10,
+        20,
+        40,
+        80,
+        160,
+        320,
+        360,
+        360,
+    ]
+
+
+def test_a_clock_that_jumped_back_keeps_no_job_from_starting():
+    now = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
+    at = lambda seconds: now + datetime.timedelta(seconds=seconds)  # noqa: E731
+    job = dataclasses.replace(make_job("j"), next_attempt_time=at(20))
+    assert [job.is_ready(at(s)) for s in (0, 19.9, 20, 86_400, -86_400)] == [False, False, True, True, True]
+    assert make_job("k").is_ready(now)

@@ -68,8 +68,8 @@ async def test_a_page_of_jobs_comes_out_of_an_index_in_order(
 
 
 async def test_the_queue_comes_out_of_an_index_in_order(store: SqlStore) -> None:
-    (detail,) = await plans(store, lambda connection: jobs.queued(connection, 10))
-    assert "ix_jobs_state_create_time_id" in detail
+    (detail,) = await plans(store, lambda connection: jobs.queued(connection, 10, samples.START))
+    assert "ix_jobs_state_rank_create_time_id" in detail
 
 
 async def test_a_page_of_metrics_comes_out_of_the_key_in_order(store: SqlStore) -> None:

@@ -104,11 +104,18 @@ def confirm_cancel(connection: sa.Connection, job_id: str, attempt: int, now: Ti
 
 
 def release(
-    connection: sa.Connection, job_id: str, attempt: int, failure: Failure, is_loss: bool, *, now: Time
+    connection: sa.Connection,
+    job_id: str,
+    attempt: int,
+    failure: Failure,
+    is_loss: bool,
+    *,
+    now: Time,
+    delay_s: float,
 ) -> Job:
     """→ QUEUED, or → CANCELLED when that was asked for."""
     job = lock_current(connection, job_id, attempt)
-    return jobs.save(connection, rules.release(job, failure, is_loss, now))
+    return jobs.save(connection, rules.release(job, failure, is_loss, now, delay_s))
 
 
 def lock_current(connection: sa.Connection, job_id: str, attempt: int) -> Job:

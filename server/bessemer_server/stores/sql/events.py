@@ -16,3 +16,10 @@ def read(connection: sa.Connection, job_id: str, after: int, limit: int) -> list
     rules.check_cursor(jobs.load(connection, job_id), after)
     query = sa.select(events).where(events.c.job_id == job_id, events.c.cursor > after)
     return [rows.read_event(row) for row in connection.execute(query.order_by(events.c.cursor).limit(limit))]
+
+
+def transitions(connection: sa.Connection, job_id: str) -> list[Event]:
+    """The `StateChanged` events, in order."""
+    jobs.load(connection, job_id)
+    query = sa.select(events).where(events.c.job_id == job_id, events.c.kind == "state_changed")
+    return [rows.read_event(row) for row in connection.execute(query.order_by(events.c.cursor))]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import datetime
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from bessemer_server.domain.events import Event
-from bessemer_server.domain.jobs import Job, JobFilter, NewJob, Page, Time
+from bessemer_server.domain.jobs import BACK_OFF_MAX_S, Job, JobFilter, NewJob, Page, Time
 from bessemer_server.domain.states import State
 from bessemer_server.stores import paging, rules
 from bessemer_server.stores.sql import datasets, rows, tables, upserts
 
 jobs = tables.jobs
+QUEUE = (jobs.c.rank, jobs.c.create_time, jobs.c.id)
+"""As `rules.queue_place`."""
 
 
 def create(connection: sa.Connection, new: NewJob, now: Time) -> Job:
@@ -30,6 +33,7 @@ def create(connection: sa.Connection, new: NewJob, now: Time) -> Job:
         "fingerprint": new.fingerprint,
         "dataset_digest": new.dataset_digest or None,
         "validation_digest": new.validation_digest or None,
+        "rank": -new.priority,
         "create_time": now,
         **rows.job_values(change.job),
     }
@@ -128,10 +132,25 @@ def list_page(connection: sa.Connection, filter: JobFilter, page_size: int, page
     return paging.make_page(found[: page_size + 1], page_size, listing, paging.job_position)
 
 
-def queued(connection: sa.Connection, limit: int) -> list[Job]:
-    """QUEUED jobs, oldest first."""
-    query = sa.select(jobs).where(jobs.c.state == State.QUEUED.value).order_by(jobs.c.create_time, jobs.c.id)
+def queued(connection: sa.Connection, limit: int, now: Time) -> list[Job]:
+    """QUEUED jobs that are ready, in the order in which they start."""
+    query = sa.select(jobs).where(*_ready(now)).order_by(*QUEUE)
     return [rows.read_job(row) for row in connection.execute(query.limit(limit))]
+
+
+def positions(connection: sa.Connection, job_ids: Iterable[str], now: Time) -> dict[str, int]:
+    """Place in that order, from 1, of those of the jobs that are in it."""
+    place = sa.func.row_number().over(order_by=QUEUE).label("place")
+    queue = sa.select(jobs.c.id, place).where(*_ready(now)).subquery()
+    found = connection.execute(sa.select(queue).where(queue.c.id.in_(sorted(job_ids))))
+    return {row.id: row.place for row in found}
+
+
+def _ready(now: Time) -> tuple[sa.ColumnElement[bool], ...]:
+    """What `Job.is_ready` says, of QUEUED jobs."""
+    latest = now + datetime.timedelta(seconds=BACK_OFF_MAX_S)
+    time = jobs.c.next_attempt_time
+    return jobs.c.state == State.QUEUED.value, sa.or_(time.is_(None), time <= now, time > latest)
 
 
 def _append(connection: sa.Connection, job_id: str, new: Sequence[Event]) -> None:

@@ -43,6 +43,7 @@ def job_values(job: Job) -> Values:
         "start_time": job.start_time,
         "end_time": job.end_time,
         "last_cursor": job.last_cursor,
+        "next_attempt_time": job.next_attempt_time,
     }
 
 
@@ -67,6 +68,8 @@ def read_job(row: Row) -> Job:
         last_cursor=row.last_cursor,
         dataset_digest=row.dataset_digest or "",
         validation_digest=row.validation_digest or "",
+        priority=-row.rank,
+        next_attempt_time=row.next_attempt_time,
     )
 
 

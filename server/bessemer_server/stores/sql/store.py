@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.datasets import Content, Dataset
@@ -63,8 +63,11 @@ class SqlStore:
     async def list_jobs(self, filter: JobFilter, page_size: int, page_token: str) -> Page[Job]:
         return await self.database.read(lambda c: jobs.list_page(c, filter, page_size, page_token))
 
-    async def queued_jobs(self, limit: int) -> Sequence[Job]:
-        return await self.database.read(lambda c: jobs.queued(c, limit))
+    async def queued_jobs(self, limit: int, now: Time) -> Sequence[Job]:
+        return await self.database.read(lambda c: jobs.queued(c, limit, now))
+
+    async def queue_positions(self, job_ids: Iterable[str], now: Time) -> Mapping[str, int]:
+        return await self.database.read(lambda c: jobs.positions(c, job_ids, now))
 
     async def active_attempts(self) -> Sequence[Attempt]:
         return await self.database.read(attempts.active)
@@ -142,9 +145,11 @@ class SqlStore:
     async def confirm_cancel(self, job_id: str, attempt: int, now: Time) -> None:
         await self.database.write(lambda c: attempts.confirm_cancel(c, job_id, attempt, now))
 
-    async def release(self, job_id: str, attempt: int, failure: Failure, is_loss: bool, now: Time) -> Job:
+    async def release(
+        self, job_id: str, attempt: int, failure: Failure, is_loss: bool, now: Time, *, delay_s: float = 0.0
+    ) -> Job:
         return await self.database.write(
-            lambda c: attempts.release(c, job_id, attempt, failure, is_loss, now=now)
+            lambda c: attempts.release(c, job_id, attempt, failure, is_loss, now=now, delay_s=delay_s)
         )
 
     async def request_cancel(self, job_id: str, now: Time) -> Job:
@@ -164,6 +169,9 @@ class SqlStore:
 
     async def events(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         return await self.database.read(lambda c: events.read(c, job_id, after, limit))
+
+    async def transitions(self, job_id: str) -> Sequence[Event]:
+        return await self.database.read(lambda c: events.transitions(c, job_id))
 
     async def list_metrics(
         self, job_id: str, scopes: Iterable[Scope], page_size: int, page_token: str

@@ -45,9 +45,13 @@ jobs = sa.Table(
     sa.Column("last_cursor", sa.BigInteger, nullable=False),
     # A job that was deleted keeps its row, emptied: neither its id nor its request_id may come back.
     sa.Column("delete_time", columns.Utc),
+    # Minus the priority, so that the queue is an index in ascending order.
+    sa.Column("rank", sa.Integer, nullable=False),
+    sa.Column("next_attempt_time", columns.Utc),
     # One for each way of listing: the rows come out in order, however many there are.
     sa.Index(None, "create_time", "id"),
     sa.Index(None, "state", "create_time", "id"),
+    sa.Index(None, "state", "rank", "create_time", "id"),
     sa.Index(None, "architecture", "create_time", "id"),
     sa.Index(None, "name", "create_time", "id"),
 )
