@@ -93,11 +93,11 @@ def resolve(
     them, `known` are the models that it begins with. Raises `errors.InvalidArgument` with every violation that can be seen.
     """
     found = Findings()
-    spec = _with_defaults(spec)
-    config = found.config(spec)
+    config = found.config(_with_defaults(spec))
     architecture = found.entry(architectures.REGISTRY, config.architecture, "architecture")
     source = uploaded or found.entry(sources.REGISTRY, config.dataset, "dataset")
     config, validation = data.validation(found, config, source, validation)
+    config = data.suit_defaults(config, source, spec) if source else config
     optimizer, optimizer_options = found.choice(
         optimizers.REGISTRY, config.optimizer, "optimizer", DEFAULT_OPTIMIZER
     )

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from bessemer_server.architectures import kinds as architectures
-from bessemer_server.domain import errors
+from bessemer_server.domain import errors, plans
 from bessemer_server.training import memory, planning, resolving
 
 SEQUENTIAL = {"architecture": "sequential", "dataset": "digits"}
@@ -299,3 +299,16 @@ def test_a_model_that_just_fits_is_accepted():
     memory.check(1_000, 1_000 * memory.BYTES_PER_PARAMETER)
     with pytest.raises(errors.InvalidArgument):
         memory.check(1_001, 1_000 * memory.BYTES_PER_PARAMETER)
+
+
+def test_defaults_suit_a_data_set_of_a_few_samples():
+    few = plans.DatasetInfo(
+        name="few", description="", kind="table", shape=(3,), labels=("a", "b"), train_samples=2, test_samples=0,
+        bundled=False,
+    )  # fmt: skip
+    effective = planning.plan({"architecture": "mlp", "dataset": "few"}, few).effective_spec
+    assert (effective["batch_size"], effective["validation_split"], effective["test_split"]) == (2, 0.0, 0.0)
+    with pytest.raises(errors.InvalidArgument, match="batch_size: must be at most 2"):
+        planning.plan({"architecture": "mlp", "dataset": "few", "batch_size": 32}, few)
+    with pytest.raises(errors.InvalidArgument, match=r"validation_split: 0\.1 of the samples"):
+        planning.plan({"architecture": "mlp", "dataset": "few", "validation_split": 0.1}, few)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Container
 from typing import Any
 
 from bessemer_server.architectures import kinds as architectures
@@ -25,6 +26,18 @@ def validation(
     if chosen and source and (fault := validating.find_fault(chosen.info, source.info)):
         found.reject("validation_dataset", fault)
     return config.model_copy(update={"validation_split": 0.0}), chosen
+
+
+def suit_defaults(config: TrainingConfig, source: sources.Source, given: Container[str]) -> TrainingConfig:
+    """Defaults made smaller where the data set has too few samples for them; what was given stays."""
+    for share, part in (("test_split", "test"), ("validation_split", "validation")):
+        sizes = splits.sizes(source.info, config.validation_split, config.test_split)
+        if share not in given and not getattr(sizes, part):
+            config = config.model_copy(update={share: 0.0})
+    train = splits.sizes(source.info, config.validation_split, config.test_split).train
+    if "batch_size" not in given and 0 < train < config.batch_size:
+        config = config.model_copy(update={"batch_size": train})
+    return config
 
 
 def sizes(found: Findings, config: TrainingConfig, source: sources.Source) -> splits.Sizes:
