@@ -31,6 +31,10 @@ run: $(STAMP) ## Start the service on localhost:50051 (ARGS="--data-dir DIR ..."
 test: $(STAMP) ## Run every test (ARGS="tests/unit -k name" for some)
 	@$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: torture
+torture: $(STAMP) ## Run every test, the long ones too
+	@$(BIN)/python -m pytest -m "long or not long" $(ARGS)
+
 .PHONY: lint
 lint: $(STAMP) ## Check style, types, imports, protos, stubs, compose file and rendered docs
 	@$(BIN)/ruff check --quiet .

@@ -141,6 +141,7 @@ def test_a_data_set_survives_the_server_and_so_does_the_job_on_it(make_service):
         job.wait()
 
 
+@pytest.mark.long
 def test_a_data_set_whose_bytes_have_changed_fails_its_job_and_says_so(make_service):
     service = make_service()
     service.start()

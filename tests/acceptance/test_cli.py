@@ -163,6 +163,7 @@ def test_a_job_is_cancelled(cli):
     assert "CANCELLED" in cli("jobs", "watch", job_id, status=1).stderr.upper()
 
 
+@pytest.mark.long
 def test_a_job_is_paused_and_resumed(cli):
     blocker, job_id = (
         cli("train", "mnist_cnn", "-d", "digits", "-n", "1000", "--detach").stdout.strip() for _ in "12"

@@ -5,6 +5,7 @@ import os
 import signal
 
 import numpy as np
+import pytest
 
 import bessemer
 from tests.faults.runs import SPEC, check_equal, wait_until_running, watch_until_epoch
@@ -66,6 +67,7 @@ def test_a_job_survives_the_kill_of_server_and_trainer_together(make_service, un
         assert waiting.state == "SUCCEEDED"
 
 
+@pytest.mark.long
 def test_a_watcher_keeps_watching_through_a_restart_of_the_server(make_service):
     service = make_service()
     service.start()
@@ -100,6 +102,7 @@ def test_a_killed_predictor_or_planner_comes_back(service, unbroken):
         assert client.summary("mnist_cnn", dataset="mnist").parameters == 225_034
 
 
+@pytest.mark.long
 def test_a_trainer_outlives_the_fork_server(make_service, unbroken):
     service = make_service()
     service.start()

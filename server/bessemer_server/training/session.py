@@ -195,6 +195,7 @@ class Session:
 
     def _stop(self, command: jobs.Command) -> Stopped:
         self._read_steps()
+        self._report(time.monotonic())  # what is told of a job that waits is where it will go on
         if command is jobs.Command.PREEMPT and self._step > self._saved_step:
             self._save()
         return Stopped(command)

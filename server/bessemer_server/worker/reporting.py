@@ -7,16 +7,18 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
-import numpy as np
-import numpy.typing as npt
 
 from bessemer.worker.v1 import worker_pb2 as pb
 from bessemer.worker.v1 import worker_pb2_grpc
 from bessemer_server.domain import bases, checkpoints, datasets, jobs, models
 from bessemer_server.worker import wire
+
+if TYPE_CHECKING:  # importing NumPy starts threads, and this is imported before the fork
+    import numpy as np
+    import numpy.typing as npt
 
 T = TypeVar("T")
 
