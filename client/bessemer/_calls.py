@@ -58,7 +58,7 @@ ADDRESS = re.compile(r"(unix|dns|ipv4|ipv6):.+|(\[[\da-fA-F:.]+\]|[^:/\s\[\]]+):
 
 def check_address(address: str) -> None:
     """Raise `InvalidArgument` for what is no address; gRPC would say so late and in riddles."""
-    match = ADDRESS.fullmatch(address)
+    match = ADDRESS.fullmatch(address) if isinstance(address, str) else None
     if not match or not 0 < int(match["port"] or 1) < 2**16:
         description = f"must be HOST:PORT, e.g. localhost:50051, but is {address!r}"
         raise errors.InvalidArgument(violations=(errors.Violation("address", description),))

@@ -24,7 +24,7 @@ class DcganOptions(Options):
     """Random numbers that a picture is made of, from 1 to 65,536."""
     filters: Annotated[int, pydantic.Field(ge=1, le=4_096)] = 64
     """Filters at half the size of the pictures, from 1 to 4,096; twice as many with each halving after that."""
-    dropout: Annotated[float, pydantic.Field(ge=0, lt=1)] = 0.3
+    dropout: Annotated[float, pydantic.Field(ge=0, lt=1)] = 0.0
     """Share of the discriminator's features that is dropped while training, from 0 up to but not 1."""
     label_smoothing: Annotated[float, pydantic.Field(ge=0, lt=1)] = 0.1
     """How much less than certain the discriminator shall be of real pictures (one-sided), from 0 up to but not 1."""
@@ -40,7 +40,8 @@ def layers(options: DcganOptions, info: plans.DatasetInfo) -> kinds.LayerList:
     """A generator of pictures, learnt against a discriminator that tells them from real ones, both convolutional.
 
     Source: Radford, Metz and Chintala, "Unsupervised Representation Learning with Deep Convolutional Generative
-    Adversarial Networks", 2016; in sizes like TensorFlow's tutorial, with transposed convolutions of kernel 4.
+    Adversarial Networks", 2016: batch normalisation everywhere but at the discriminator's input and the generator's
+    output. Sizes are like those of TensorFlow's tutorial, with transposed convolutions of kernel 4.
     """
     height, width, channels = info.shape
     stages = _count_stages(height, width)
@@ -50,10 +51,10 @@ def layers(options: DcganOptions, info: plans.DatasetInfo) -> kinds.LayerList:
     found: kinds.LayerList = [
         {"dense": {"units": start[0] * start[1] * first}},
         {"reshape": {"shape": start}},
-        *_normalised(),
+        *_normalised("relu"),
     ]
     for filters in others:
-        found += [{"conv2d_transpose": {"filters": filters, **upscale}}, *_normalised()]
+        found += [{"conv2d_transpose": {"filters": filters, **upscale}}, *_normalised("relu")]
     last = upscale if stages else {"kernel": 3, "padding": "same"}
     return [*found, {"conv2d_transpose": {"filters": channels, **last, "activation": "tanh"}}]
 
@@ -67,14 +68,15 @@ def discriminator(options: DcganOptions, info: plans.DatasetInfo) -> kinds.Layer
     for filters in reversed(_widths(options, stages)):
         convolution = {"filters": filters, "kernel": KERNEL, "stride": stride, "padding": "same"}
         found += [
-            {"conv2d": {**convolution, "activation": "leaky_relu"}},
+            {"conv2d": convolution},
+            *(_normalised("leaky_relu") if found else [{"activation": {"function": "leaky_relu"}}]),
             {"dropout": {"rate": options.dropout}},
         ]
     return [*found, "flatten", {"dense": {"units": 1}}]
 
 
-def _normalised() -> kinds.LayerList:
-    return ["batch_norm", {"activation": {"function": "relu"}}]
+def _normalised(function: str) -> kinds.LayerList:
+    return ["batch_norm", {"activation": {"function": function}}]
 
 
 def _count_stages(height: int, width: int) -> int:

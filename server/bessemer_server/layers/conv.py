@@ -18,7 +18,10 @@ class Conv2dOptions(Options):
 
     model_config = pydantic.ConfigDict(
         json_schema_extra={
-            "examples": [{"filters": 32, "kernel": 3, "padding": "same", "activation": "relu"}]
+            "examples": [
+                {"filters": 32, "kernel": 3, "padding": "same", "activation": "relu"},
+                {"filters": 8, "kernel": 3, "use_bias": False},
+            ]
         }
     )
 
@@ -32,6 +35,8 @@ class Conv2dOptions(Options):
     """valid: windows stay inside the image; same: zeros around it, so that stride 1 keeps its size."""
     activation: activations.Name = "linear"
     """Activation function."""
+    use_bias: bool = True
+    """Whether a learnt number is added to each channel of the output."""
     initializer: initialisers.Name = "keras"
     """Initial weights, as one of these libraries draws them: keras Glorot uniform with zero bias, torch uniform
     by the number of inputs."""
@@ -44,7 +49,12 @@ class Conv2d(nn.Conv2d):
         left, right, top, bottom = padding
         is_even = (left, top) == (right, bottom)
         super().__init__(
-            channels, options.filters, options.kernel, options.stride, padding=(top, left) if is_even else 0
+            channels,
+            options.filters,
+            options.kernel,
+            options.stride,
+            padding=(top, left) if is_even else 0,
+            bias=options.use_bias,
         )
         # The convolution pads both sides alike for free; only an uneven padding takes a step of its own.
         self.uneven_padding = None if is_even else padding

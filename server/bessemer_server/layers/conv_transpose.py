@@ -33,6 +33,7 @@ class Conv2dTranspose(nn.ConvTranspose2d):
             options.stride,
             padding=(beyond[0] // 2, beyond[1] // 2),
             output_padding=(gaps[0], gaps[1]),
+            bias=options.use_bias,
         )
         self.sides = sides
         self.activation = activations.FUNCTIONS[options.activation]

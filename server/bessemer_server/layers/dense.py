@@ -15,12 +15,18 @@ from bessemer_server.layers.options import Options
 class DenseOptions(Options):
     """Fully connected layer: activation(weights · input + bias)."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra={"examples": [{"units": 10, "activation": "relu"}]})
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={
+            "examples": [{"units": 10, "activation": "relu"}, {"units": 10, "use_bias": False}]
+        }
+    )
 
     units: Annotated[int, pydantic.Field(ge=1, le=65_536)]
     """Number of outputs, from 1 to 65,536."""
     activation: activations.Name = "linear"
     """Activation function."""
+    use_bias: bool = True
+    """Whether a learnt number is added to each output."""
     initializer: initialisers.Name = "keras"
     """Initial weights, as one of these libraries draws them: keras Glorot uniform with zero bias, torch uniform
     by the number of inputs."""
@@ -30,7 +36,7 @@ class Dense(nn.Linear):
     """A linear map and an activation function."""
 
     def __init__(self, inputs: int, options: DenseOptions) -> None:
-        super().__init__(inputs, options.units)
+        super().__init__(inputs, options.units, bias=options.use_bias)
         self.activation = activations.FUNCTIONS[options.activation]
         self.initializer = options.initializer
 

@@ -126,7 +126,7 @@ def test_an_address_has_a_host_and_a_port(address):
 
 
 @pytest.mark.parametrize(
-    "address", ["", "localhost", "localhost:", ":50051", "h:0", "h:65536", "http://h:1", "h 1:2"]
+    "address", ["", "localhost", "localhost:", ":50051", "h:0", "h:65536", "http://h:1", "h 1:2", 3, None]
 )
 def test_what_is_no_address_is_refused_before_anything_is_sent(address):
     with pytest.raises(errors.InvalidArgument, match="address: must be HOST:PORT"):

@@ -31,6 +31,24 @@ def test_global_pooling_keeps_a_number_per_channel():
     assert largest.tolist() == [[3.0, 7.0, 11.0], [15.0, 19.0, 23.0]]
 
 
+def test_global_pooling_of_a_sequence_keeps_a_number_per_feature():
+    inputs = torch.arange(12.0).reshape(2, 3, 2)
+    mean = network("global_average_pool1d", shape=(3, 2))
+    assert mean.output_shapes == ((2,),)
+    assert mean(inputs).tolist() == [[2.0, 3.0], [8.0, 9.0]]
+    assert network("global_max_pool1d", shape=(3, 2))(inputs).tolist() == [[4.0, 5.0], [10.0, 11.0]]
+
+
+def test_a_layer_without_bias_is_the_map_of_its_weights_alone():
+    inputs = torch.rand(2, 3, 4, 4)
+    for kind in ("conv2d", "conv2d_transpose"):
+        built = network({kind: {"filters": 2, "kernel": 3, "use_bias": False}}, shape=(4, 4, 3))
+        assert [name for name, _ in built.named_parameters()] == ["0.weight"]
+        assert not built(torch.zeros_like(inputs)).any()
+    dense = network({"dense": {"units": 2, "use_bias": False}}, shape=(3,))
+    torch.testing.assert_close(dense(inputs[:, :, 0, 0]), inputs[:, :, 0, 0] @ dense[0].weight.T)
+
+
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4, [3, 2]])
 @pytest.mark.parametrize("stride", [1, 2, 3])

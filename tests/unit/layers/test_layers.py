@@ -172,7 +172,7 @@ def test_a_layer_list_survives_the_way_through_json_with_every_default():
     assert entries[0] == {
         "conv2d": {
             "filters": 2, "kernel": [3, 3], "stride": [1, 1], "padding": "valid", "activation": "linear",
-            "initializer": "keras",
+            "use_bias": True, "initializer": "keras",
         }
     }  # fmt: skip
     assert lists.parse(entries, "layers") == layers

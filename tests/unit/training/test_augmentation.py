@@ -173,6 +173,7 @@ def test_only_training_batches_are_changed():
     [
         ({"augmentation": ["flp"]}, "augmentation[0]", "did you mean flip"),
         ({"augmentation": ["flip", {"rotate": {"degrees": -1}}]}, "augmentation[1].rotate.degrees", "at least 0"),
+        ({"augmentation": [{"flip": {"horizontal": False}}]}, "augmentation[0].flip", "in no direction"),
         ({"augmentation": "flip"}, "augmentation", "a list"),
         ({"augmentation": [7]}, "augmentation[0]", "the name of an augmentation"),
         ({"augmentation": [{"crop": {"padding": 8}}]}, "augmentation[0].crop", "less than 8"),

@@ -96,8 +96,8 @@ def test_a_published_definition_says_all_that_a_predictor_needs():
     outcome, _ = recording.train({**IRIS, "epochs": 1})
     definition = outcome.definition
     assert definition["layers"] == [
-        {"dense": {"units": 8, "activation": "relu", "initializer": "keras"}},
-        {"dense": {"units": 3, "activation": "softmax", "initializer": "keras"}},
+        {"dense": {"units": 8, "activation": "relu", "use_bias": True, "initializer": "keras"}},
+        {"dense": {"units": 3, "activation": "softmax", "use_bias": True, "initializer": "keras"}},
     ]
     assert definition["labels"] == ["setosa", "versicolor", "virginica"]
     assert definition["inputs"] == [{"name": "features", "datatype": "FP32", "shape": [-1, 4]}]

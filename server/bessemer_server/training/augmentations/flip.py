@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pydantic
 import torch
 
 from bessemer_server.layers.options import Options
@@ -17,6 +18,12 @@ class FlipOptions(Options):
     """Top to bottom."""
     probability: kinds.Share = 0.5
     """Of each image and direction, from 0 to 1."""
+
+    @pydantic.model_validator(mode="after")
+    def _has_direction(self) -> FlipOptions:
+        if not (self.horizontal or self.vertical):
+            raise ValueError("flips in no direction: set horizontal or vertical, or leave the flip out")
+        return self
 
 
 def apply(options: FlipOptions, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
