@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from bessemer import _calls, evaluation, generation
+from bessemer import _calls, evaluation, exports, generation
 from bessemer.model_record import ModelRecord, Prediction
 from bessemer.transport import Transport
 from bessemer.v1 import models_pb2
@@ -78,6 +78,16 @@ class Model(ModelRecord):
         found = self.evaluate(dataset, split=split)
         title = f"{self.name}@{self.version} on {found.dataset} ({found.split})"
         return confusion.draw(found, title=title, path=path)
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to a file that ends in `.safetensors`: weights by name, as PyTorch shapes them, and as metadata
+        `model` and `definition` (JSON: layers, preprocessing, labels, signature). The file is there when it is whole. Raises
+        `InvalidArgument` for another ending, and for a folder that is not there.
+        """
+        request = exports.build_request(self.name, self.version, path)
+        with exports.replace_when_whole(path) as file:
+            for part in self._transport.stream(self._transport.models.ExportModel, request):
+                file.write(part.data)
 
 
 class Models:

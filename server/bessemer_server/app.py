@@ -166,7 +166,9 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         jobs_pb2_grpc.add_JobServiceServicer_to_server(
             jobs.JobServicer(store, planner, scheduler, notices), server
         )
-        models_pb2_grpc.add_ModelServiceServicer_to_server(models.ModelServicer(store, evaluator), server)
+        models_pb2_grpc.add_ModelServiceServicer_to_server(
+            models.ModelServicer(store, blobs, evaluator), server
+        )
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog.CatalogServicer(store, planner), server)
         ingester = IngesterClient(
             lambda: Helper("ingester", forkserver, entry.run_ingester, patience_s=INGESTER_PATIENCE_S)

@@ -1,9 +1,14 @@
-"""Every architecture of the catalog travels the whole way: from a data set that fits it to predictions."""
+"""Every architecture of the catalog travels the whole way: from a data set that fits it to predictions and a file of it."""
+
+import json
 
 import numpy as np
 import pytest
+import safetensors
+from safetensors.numpy import load_file
 
 import bessemer
+from bessemer_server.training import predictors
 
 TEXTS = (
     ["a great film", "what a lovely plot", "great actors, lovely end"] * 12
@@ -49,15 +54,33 @@ def test_it_trains_is_published_and_predicts(client, architecture, tmp_path):
     assert job.state == "SUCCEEDED"
     assert all(np.isfinite(values).all() for values in job.history.values())
     model = client.models.get(f"every-{architecture}")
+    network = load_exported(model, tmp_path / "model.safetensors")
     if inputs is None:
         assert model.sample(3, seed=1).shape == (3, 8, 8, 1)
+        drawn = network.predict({"count": np.array([3], np.int32), "seed": np.array([1], np.int64)})
+        assert (drawn["images"] == model.sample(3, seed=1)).all()
         return
     (prediction,) = model.predict(inputs)
     assert prediction.label in model.labels
     assert sum(prediction.probabilities) == pytest.approx(1.0, abs=1e-5)
+    if architecture != "lstm_classifier":
+        (spec,) = model.inputs
+        array = np.asarray(inputs, np.uint8 if spec.datatype == "UINT8" else np.float32)
+        np.testing.assert_allclose(
+            network.predict({spec.name: array})["probabilities"], [prediction.probabilities], rtol=1e-5
+        )
     found = model.evaluate(dataset, split="test").metrics
     assert found["loss"] == pytest.approx(job.metrics["test/loss"], rel=1e-5)
     assert found["accuracy"] == job.metrics["test/accuracy"]
+
+
+def load_exported(model, path):
+    """The exported file as a network in this process."""
+    model.export(path)
+    with safetensors.safe_open(path, "numpy") as file:
+        metadata = file.metadata()
+    assert metadata["model"] == f"{model.name}@{model.version}"
+    return predictors.build(json.loads(metadata["definition"]), load_file(path), "cpu")
 
 
 def upload_opinions(client, folder):

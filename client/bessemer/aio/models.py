@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from bessemer import _calls, evaluation, generation
+from bessemer import _calls, evaluation, exports, generation
 from bessemer.aio.transport import Transport
 from bessemer.model_record import ModelRecord, Prediction
 from bessemer.v1 import models_pb2
@@ -79,6 +79,16 @@ class Model(ModelRecord):
         found = await self.evaluate(dataset, split=split)
         title = f"{self.name}@{self.version} on {found.dataset} ({found.split})"
         return await asyncio.to_thread(confusion.draw, found, title=title, path=path)
+
+    async def export(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to a file that ends in `.safetensors`: weights by name, as PyTorch shapes them, and as metadata
+        `model` and `definition` (JSON: layers, preprocessing, labels, signature). The file is there when it is whole. Raises
+        `InvalidArgument` for another ending, and for a folder that is not there.
+        """
+        request = exports.build_request(self.name, self.version, path)
+        with exports.replace_when_whole(path) as file:
+            async for part in self._transport.stream(self._transport.models.ExportModel, request):
+                await asyncio.to_thread(file.write, part.data)
 
 
 class Models:

@@ -69,6 +69,17 @@ def show(session: Session, model: str, as_json: bool) -> None:
 
 @models.command()
 @click.argument("model")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=pathlib.Path))
+@click.pass_obj
+def export(session: Session, model: str, path: pathlib.Path) -> None:
+    """Write a model to PATH, which ends in .safetensors."""
+    found = session.client.models.get(model)
+    found.export(path)
+    click.echo(f"wrote {found.name}@{found.version} to {path} ({path.stat().st_size:,} bytes)")
+
+
+@models.command()
+@click.argument("model")
 @click.option("-d", "--dataset", help="Another data set with the same classes.")
 @click.option(
     "--split",

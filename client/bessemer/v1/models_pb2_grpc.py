@@ -49,6 +49,11 @@ class ModelServiceStub(object):
                 request_serializer=bessemer_dot_v1_dot_models__pb2.EvaluateModelRequest.SerializeToString,
                 response_deserializer=bessemer_dot_v1_dot_models__pb2.Evaluation.FromString,
                 _registered_method=True)
+        self.ExportModel = channel.unary_stream(
+                '/bessemer.v1.ModelService/ExportModel',
+                request_serializer=bessemer_dot_v1_dot_models__pb2.ExportModelRequest.SerializeToString,
+                response_deserializer=bessemer_dot_v1_dot_models__pb2.ExportModelResponse.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer(object):
@@ -78,6 +83,15 @@ class ModelServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExportModel(self, request, context):
+        """Streams one version as a file, in order; what was received is whole when the stream ends with OK. Errors: NOT_FOUND,
+        INVALID_ARGUMENT (version, format), DATA_LOSS (a weight no longer has the digest that it was stored with), UNAVAILABLE.
+        Retry: safe, from the beginning.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +109,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.EvaluateModel,
                     request_deserializer=bessemer_dot_v1_dot_models__pb2.EvaluateModelRequest.FromString,
                     response_serializer=bessemer_dot_v1_dot_models__pb2.Evaluation.SerializeToString,
+            ),
+            'ExportModel': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportModel,
+                    request_deserializer=bessemer_dot_v1_dot_models__pb2.ExportModelRequest.FromString,
+                    response_serializer=bessemer_dot_v1_dot_models__pb2.ExportModelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +197,33 @@ class ModelService(object):
             '/bessemer.v1.ModelService/EvaluateModel',
             bessemer_dot_v1_dot_models__pb2.EvaluateModelRequest.SerializeToString,
             bessemer_dot_v1_dot_models__pb2.Evaluation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/bessemer.v1.ModelService/ExportModel',
+            bessemer_dot_v1_dot_models__pb2.ExportModelRequest.SerializeToString,
+            bessemer_dot_v1_dot_models__pb2.ExportModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

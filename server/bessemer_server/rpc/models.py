@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 
 from bessemer.v1 import models_pb2 as pb
 from bessemer.v1 import models_pb2_grpc
-from bessemer_server.domain import errors, ports
+from bessemer_server.domain import errors, ports, safetensors
 from bessemer_server.domain.datasets import Content
 from bessemer_server.domain.models import Model
 from bessemer_server.rpc import convert
@@ -17,12 +19,15 @@ from bessemer_server.serving import repository
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
+FORMAT = "safetensors"
+
 
 class ModelServicer(models_pb2_grpc.ModelServiceServicer):
-    """Tells of published models."""
+    """Tells of published models, and hands them out."""
 
-    def __init__(self, store: ports.Store, evaluator: ports.Evaluator) -> None:
+    def __init__(self, store: ports.Store, blobs: ports.BlobStore, evaluator: ports.Evaluator) -> None:
         self._store = store
+        self._blobs = blobs
         self._evaluator = evaluator
 
     async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.Model:
@@ -46,6 +51,19 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         uploaded = await self._find_uploaded(request.dataset, model)
         found = await self._evaluator.evaluate(model, dataset, request.split or "test", uploaded)
         return convert.evaluation_to_wire(found)
+
+    async def ExportModel(
+        self, request: pb.ExportModelRequest, context: Context
+    ) -> AsyncIterator[pb.ExportModelResponse]:
+        """The parts of a file, as they lie in the store: a model of any size takes the memory of one part."""
+        if request.format not in ("", FORMAT):
+            problem = errors.Violation("format", f"must be {FORMAT}, but is {request.format!r}")
+            raise errors.InvalidArgument(violations=[problem])
+        model = await self._store.get_model(request.name, repository.parse_version(request.version))
+        metadata = {"model": f"{model.name}@{model.version}", "definition": json.dumps(model.definition)}
+        yield pb.ExportModelResponse(data=safetensors.header(model.weights.tensors, metadata))
+        for digest in model.weights.digests():
+            yield pb.ExportModelResponse(data=await self._blobs.get(digest))
 
     async def _find_uploaded(self, dataset: str, model: Model) -> Content | None:
         """The uploaded data set of that name or, without one, the very content that the model was trained on."""
