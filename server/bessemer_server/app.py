@@ -219,7 +219,8 @@ async def _schedule(
 ) -> None:
     """Learn the devices from the planner, which knows torch, and schedule on them."""
     devices = policy.choose_devices(settings.device, await _find_devices(planner))
-    slots = policy.make_slots(devices, settings.slots or len(devices))
+    name = folder.name_server(settings.data_dir)
+    slots = policy.make_slots(devices, settings.slots or len(devices), name)
     log.info("ready to train", extra={"slots": slots})
     await scheduler.run(executor, slots)
 

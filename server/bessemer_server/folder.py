@@ -7,10 +7,12 @@ import fcntl
 import hashlib
 import os
 import pathlib
+import secrets
 import tempfile
 from collections.abc import Iterator
 
 LOCK_FILE = "server.lock"
+NAME_FILE = "server.name"
 SOCKET_FILE = "worker.sock"
 SOCKET_PATH_MAX = 100
 """Characters that the path of a unix socket may have, with some room below the kernel's 108."""
@@ -39,6 +41,20 @@ def hold(folder: pathlib.Path) -> Iterator[None]:
         yield
     finally:
         os.close(file)
+
+
+def name_server(folder: pathlib.Path) -> str:
+    """The name of the server of this folder, made when it is first asked for: the same after each restart, and another one
+    than that of any server that shares its database.
+    """
+    file = folder / NAME_FILE
+    with contextlib.suppress(FileNotFoundError):
+        if name := file.read_text().strip():
+            return name
+    fresh = file.with_suffix(".new")
+    fresh.write_text(f"{secrets.token_hex(4)}\n")
+    fresh.replace(file)
+    return file.read_text().strip()
 
 
 def socket_path(folder: pathlib.Path) -> pathlib.Path:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -27,16 +27,29 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 REQUEST_ID_MAX = 128
 
 
+def _make_id() -> str:
+    return secrets.token_hex(6)
+
+
 class JobServicer(jobs_pb2_grpc.JobServiceServicer):
     """Accepts jobs into the store and tells of them."""
 
     def __init__(
-        self, store: ports.Store, planner: ports.Planner, scheduler: Scheduler, notices: Notices
+        self,
+        store: ports.Store,
+        planner: ports.Planner,
+        scheduler: Scheduler,
+        notices: Notices,
+        *,
+        clock: Callable[[], jobs.Time] = utc_now,
+        make_id: Callable[[], str] = _make_id,
     ) -> None:
         self._store = store
         self._planner = planner
         self._scheduler = scheduler
         self._notices = notices
+        self._clock = clock
+        self._make_id = make_id
 
     async def CreateJob(self, request: pb.CreateJobRequest, context: Context) -> pb.Job:
         """Check, resolve, store."""
@@ -52,7 +65,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
             )
         job = await self._store.create_job(
             jobs.NewJob(
-                id=secrets.token_hex(6),
+                id=self._make_id(),
                 name=name,
                 spec=spec,
                 effective_spec=effective_spec,
@@ -62,7 +75,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
                 validation_digest=_digest(uploads.get("validation_dataset")),
                 priority=request.job.priority,
             ),
-            utc_now(),
+            self._clock(),
         )
         self._scheduler.wake()
         return await self._show(job)
@@ -113,23 +126,23 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
 
     async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:
         """Ask a job to stop."""
-        return await self._tell(await self._store.request_cancel(request.id, utc_now()))
+        return await self._tell(await self._store.request_cancel(request.id, self._clock()))
 
     async def PauseJob(self, request: pb.PauseJobRequest, context: Context) -> pb.Job:
         """Ask a job to stop and keep its place."""
-        return await self._tell(await self._store.request_pause(request.id, utc_now()))
+        return await self._tell(await self._store.request_pause(request.id, self._clock()))
 
     async def ResumeJob(self, request: pb.ResumeJobRequest, context: Context) -> pb.Job:
         """Queue a paused job again."""
-        return await self._tell(await self._store.resume(request.id, utc_now()))
+        return await self._tell(await self._store.resume(request.id, self._clock()))
 
     async def RetryJob(self, request: pb.RetryJobRequest, context: Context) -> pb.Job:
         """Queue a job again that failed or was cancelled."""
-        return await self._tell(await self._store.retry(request.id, utc_now()))
+        return await self._tell(await self._store.retry(request.id, self._clock()))
 
     async def DeleteJob(self, request: pb.DeleteJobRequest, context: Context) -> pb.DeleteJobResponse:
         """Remove a job that has ended."""
-        await self._store.delete_job(request.id, utc_now())
+        await self._store.delete_job(request.id, self._clock())
         self._notices.announce(request.id)
         return pb.DeleteJobResponse()
 
@@ -144,7 +157,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
     async def _show_all(self, found: Sequence[jobs.Job]) -> list[pb.Job]:
         """As messages, each with its place in the queue."""
         queued = [job.id for job in found if job.state is State.QUEUED]
-        places = await self._store.queue_positions(queued, utc_now()) if queued else {}
+        places = await self._store.queue_positions(queued, self._clock()) if queued else {}
         return [convert.job_to_wire(job, places.get(job.id, 0)) for job in found]
 
     async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.JobEvent]:

@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import pathlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import grpc
@@ -17,7 +17,7 @@ from bessemer.worker.v1 import worker_pb2_grpc
 from bessemer_server.domain import errors, models, ports
 from bessemer_server.domain.checkpoints import Retention
 from bessemer_server.domain.holders import Holder
-from bessemer_server.domain.jobs import Attempt, Command, Failure, Reason
+from bessemer_server.domain.jobs import Attempt, Command, Failure, Reason, Time
 from bessemer_server.domain.pictures import Pictures
 from bessemer_server.rpc import planning
 from bessemer_server.scheduling import losses, policy
@@ -59,6 +59,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         resources: Resources,
         *,
         collector: Collector,
+        clock: Callable[[], Time] = utc_now,
     ) -> None:
         self._store = store
         self._blobs = blobs
@@ -66,6 +67,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         self._notices = notices
         self._resources = resources
         self._collector = collector
+        self._clock = clock
 
     async def GetAssignment(self, request: pb.GetAssignmentRequest, context: Context) -> pb.Assignment:
         """The job, its device, and the checkpoint to go on from."""
@@ -107,7 +109,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
                 attempt.number,
                 [wire.metric_from_wire(point) for point in request.metrics],
                 wire.progress_from_wire(request.progress) if request.HasField("progress") else None,
-                utc_now(),
+                self._clock(),
             )
             self._notices.announce(attempt.job_id)
             if command is Command.CONTINUE and self._scheduler.is_draining:
@@ -120,7 +122,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         """Which blobs to upload; all of them are kept for the attempt from now on."""
         attempt = await self._authenticate(context)
         holder = Holder(attempt.job_id, attempt.number)
-        missing = await self._store.hold_blobs(holder, request.digests, utc_now())
+        missing = await self._store.hold_blobs(holder, request.digests, self._clock())
         return pb.FindMissingBlobsResponse(digests=missing)
 
     async def UploadBlobs(
@@ -151,7 +153,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             yield pb.Blob(digest=digest, data=data)
 
     async def _report_damage(self, digest: str, message: str) -> None:
-        told = await self._store.mark_damaged(digest, utc_now())
+        told = await self._store.mark_damaged(digest, self._clock())
         log.error("a blob is damaged", extra={"digest": digest, "error": message, "jobs": list(told)})
         for job_id in told:
             self._notices.announce(job_id)
@@ -167,7 +169,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             attempt.number,
             wire.manifest_from_wire(request.manifest),
             Retention.of(job.effective_spec, self._resources.keep_checkpoints),
-            utc_now(),
+            self._clock(),
         )
         self._notices.announce(attempt.job_id)
         return pb.CommitCheckpointResponse(checkpoint_id=checkpoint.id)
@@ -183,7 +185,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             )
         count, height, width, channels = request.shape
         drawn = Pictures(request.epoch, (count, height, width, channels), request.data)
-        await self._store.record_pictures(attempt.job_id, attempt.number, drawn, utc_now())
+        await self._store.record_pictures(attempt.job_id, attempt.number, drawn, self._clock())
         return pb.RecordPicturesResponse()
 
     async def FinishAttempt(
@@ -191,7 +193,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
     ) -> pb.FinishAttemptResponse:
         """Settle the attempt."""
         attempt = await self._authenticate(context)
-        job_id, number, now = attempt.job_id, attempt.number, utc_now()
+        job_id, number, now = attempt.job_id, attempt.number, self._clock()
         match request.WhichOneof("outcome"):
             case "succeeded":
                 await self._store.succeed(job_id, number, _publication(request.succeeded), now)

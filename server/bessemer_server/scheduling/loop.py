@@ -153,13 +153,20 @@ class Scheduler:
         """Tell trainers to save and end; after the grace, end them. No job is lost: each is queued again."""
         self.is_draining = True
         deadline_s = self._monotonic_s() + grace_s
-        while (active := await self._ours()) and self._monotonic_s() < deadline_s:
+        while self._monotonic_s() < deadline_s and await self._ours() != []:
             self._woken.clear()
             await wait_up_to(self._woken, 0.1)
-        for attempt in active:
+        for attempt in await self._ours() or []:
             if self._executor is not None:
                 await self._executor.kill(attempt)
-            await self.lose(attempt.job_id, attempt.number, losses.from_shutdown(), is_loss=False)
+            with contextlib.suppress(errors.Unavailable):  # then its lease ends it, at the next server
+                await self.lose(attempt.job_id, attempt.number, losses.from_shutdown(), is_loss=False)
 
-    async def _ours(self) -> list[Attempt]:
-        return [attempt for attempt in await self._store.active_attempts() if attempt.slot in self._slots]
+    async def _ours(self) -> list[Attempt] | None:
+        """The attempts on our slots; None while the store does not say: a stop must not fail for that."""
+        try:
+            active = await self._store.active_attempts()
+        except errors.Unavailable as error:
+            log.warning("attempts cannot be read", extra={"error": error.message})
+            return None
+        return [attempt for attempt in active if attempt.slot in self._slots]

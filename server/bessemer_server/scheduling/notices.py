@@ -12,7 +12,7 @@ class Notices:
     """One event per job that somebody waits for."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._waiting: dict[str, dict[asyncio.Event, None]] = defaultdict(dict)
 
     def announce(self, job_id: str) -> None:
         """Wake all that wait for this job."""
@@ -23,11 +23,11 @@ class Notices:
     def listen(self, job_id: str) -> Iterator[asyncio.Event]:
         """An event that is set at each change of the job within the block."""
         event = asyncio.Event()
-        self._waiting[job_id].add(event)
+        self._waiting[job_id][event] = None
         try:
             yield event
         finally:
-            self._waiting[job_id].discard(event)
+            del self._waiting[job_id][event]
             if not self._waiting[job_id]:
                 del self._waiting[job_id]
 

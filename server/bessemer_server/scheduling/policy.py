@@ -46,15 +46,17 @@ def may_retry(losses: int) -> bool:
 
 
 def device_of(slot: str) -> str:
-    """The device of a slot: `cuda:0` of `cuda:0`, `cpu` of `cpu#3`."""
-    return slot.partition("#")[0]
+    """The device of a slot: `cuda:0` of `cuda:0@3f`, `cpu` of `cpu#3@3f`."""
+    return slot.partition("@")[0].partition("#")[0]
 
 
-def make_slots(devices: Sequence[str], count: int) -> list[str]:
-    """Names of `count` slots, dealt out over the devices in turn."""
+def make_slots(devices: Sequence[str], count: int, server: str) -> list[str]:
+    """Names of `count` slots, dealt out over the devices in turn. They are those of this server alone: another one on the
+    same database has the same devices, and neither may take, or free, what the other holds.
+    """
     if count == len(devices) and devices != ["cpu"]:
-        return list(devices)
-    return [f"{devices[i % len(devices)]}#{i // len(devices)}" for i in range(count)]
+        return [f"{device}@{server}" for device in devices]
+    return [f"{devices[i % len(devices)]}#{i // len(devices)}@{server}" for i in range(count)]
 
 
 def choose_devices(wanted: str, available: Sequence[str]) -> list[str]:

@@ -88,7 +88,8 @@ def start(job: Job, now: Time) -> Change | None:
     """QUEUED → STARTING with the next attempt; None when the job is no longer QUEUED."""
     if job.state is not State.QUEUED:
         return None
-    return _move(job, State.STARTING, now, attempt=job.attempt + 1, start_time=job.start_time or now)
+    started = job.start_time or max(now, job.create_time)
+    return _move(job, State.STARTING, now, attempt=job.attempt + 1, start_time=started)
 
 
 def check_current(job: Job, attempt: int) -> None:
@@ -396,7 +397,8 @@ def _move(
         state_message=message,
         failure=failure,
         model=model,
-        end_time=now if state.is_terminal else None,
+        # A clock may have been set back meanwhile, or another server's may be behind: no time ends before it began.
+        end_time=max(now, job.start_time or job.create_time) if state.is_terminal else None,
         **fields,
     )
 

@@ -49,9 +49,15 @@ def test_a_job_gets_three_further_attempts_before_it_fails():
 
 
 def test_slots_are_dealt_out_over_the_devices():
-    slots = policy.make_slots(["cuda:0", "cuda:1"], 3)
-    assert slots == ["cuda:0#0", "cuda:1#0", "cuda:0#1"]
+    slots = policy.make_slots(["cuda:0", "cuda:1"], 3, "a")
+    assert slots == ["cuda:0#0@a", "cuda:1#0@a", "cuda:0#1@a"]
     assert [policy.device_of(slot) for slot in slots] == ["cuda:0", "cuda:1", "cuda:0"]
+
+
+def test_one_slot_for_each_device_is_named_after_it_and_its_server():
+    slots = policy.make_slots(["cuda:0", "cuda:1"], 2, "a")
+    assert slots == ["cuda:0@a", "cuda:1@a"]
+    assert [policy.device_of(slot) for slot in slots] == ["cuda:0", "cuda:1"]
 
 
 @pytest.mark.parametrize(
