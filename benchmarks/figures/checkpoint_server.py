@@ -15,6 +15,7 @@ import grpc
 from bessemer.worker.v1 import worker_pb2_grpc
 from bessemer_server.blobs.sql import SqlBlobStore
 from bessemer_server.domain.jobs import NewJob
+from bessemer_server.executors.logs import LogCollector
 from bessemer_server.rpc import interceptors, worker
 from bessemer_server.scheduling.collector import Collector
 from bessemer_server.scheduling.loop import Scheduler, digest_token, utc_now
@@ -28,13 +29,15 @@ async def serve(folder: pathlib.Path, spec: dict[str, object]) -> None:
     await store.create_job(NewJob("job", "bench", spec, spec), utc_now())
     await store.start_attempt("job", "cpu#0", digest_token("token"), utc_now())
     notices, collector = Notices(), Collector(store)
+    logs = LogCollector(store, folder / "logs", notices.announce)
     resources = worker.Resources(1, None, folder, 3)
     servicer = worker.WorkerServicer(
         store,
         SqlBlobStore(store.database),
-        Scheduler(store, notices, 10.0),
+        Scheduler(store, notices, 10.0, logs=logs),
         notices,
         resources,
+        logs=logs,
         collector=collector,
     )
     server = grpc.aio.server(

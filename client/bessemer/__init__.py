@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from bessemer.events import CheckpointSaved as CheckpointSaved
     from bessemer.events import Event as Event
     from bessemer.events import Failure as Failure
+    from bessemer.events import LogLine as LogLine
     from bessemer.events import MetricsRecorded as MetricsRecorded
     from bessemer.events import Progress as Progress
     from bessemer.events import Progressed as Progressed
@@ -71,6 +72,7 @@ _HOMES = {
         "CheckpointSaved",
         "Event",
         "Failure",
+        "LogLine",
         "MetricsRecorded",
         "Progress",
         "Progressed",

@@ -94,6 +94,19 @@ def build_get_job(job_id: str) -> jobs_pb2.GetJobRequest:
     return jobs_pb2.GetJobRequest(id=_faults.check_text("id", job_id))
 
 
+def build_logs(job_id: str, follow: bool, after: int, attempt: int | None) -> jobs_pb2.StreamLogsRequest:
+    """The request for what the trainers of a job printed. Raises `InvalidArgument`."""
+    violations = []
+    for field, value, lowest, most in (("after", after, 0, 2**63 - 1), ("attempt", attempt, 1, 2**31 - 1)):
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if value is not None and not (is_number and lowest <= value <= most):
+            description = f"must be a whole number from {lowest}, but is {value!r}"
+            violations.append(errors.Violation(field, description))
+    if violations:
+        raise errors.InvalidArgument(violations=tuple(violations))
+    return jobs_pb2.StreamLogsRequest(id=job_id, cursor=after, attempt=attempt or 0, follow=follow)
+
+
 def parse_reference(reference: str) -> tuple[str, str]:
     """Name and version of `digits-cnn@2` or `digits-cnn`; the version is empty for the newest."""
     name, _, version = reference.partition("@")

@@ -36,6 +36,24 @@ class Failure:
     """One of the closed list: NON_FINITE_LOSS, WORKER_KILLED, OUT_OF_MEMORY_DEVICE, ..."""
     message: str
     next_step: str
+    evidence: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Key figures by name: attempt, epoch, step, signal, peak_memory_bytes, last_finite_loss, ...; `log` has the last lines
+    that the trainer printed.
+    """
+
+
+@dataclasses.dataclass(frozen=True)
+class LogLine:
+    """A line that a trainer printed. `Job.logs(after=line.cursor)` goes on behind it."""
+
+    cursor: int
+    """Number of the line, per job from 1; numbers are missing where old lines are no longer kept."""
+    attempt: int
+    time: datetime.datetime
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,7 +179,12 @@ def parse_progress(message: jobs_pb2.Progress) -> Progress:
 def parse_failure(message: jobs_pb2.Failure) -> Failure:
     """From the wire."""
     reason = name_of(jobs_pb2.Failure.Reason, message.reason)
-    return Failure(reason, message.message, message.next_step)
+    return Failure(reason, message.message, message.next_step, dict(message.evidence))
+
+
+def parse_log_line(message: jobs_pb2.LogLine) -> LogLine:
+    """From the wire."""
+    return LogLine(message.cursor, message.attempt, message.time.ToDatetime(datetime.UTC), message.text)
 
 
 def parse_checkpoint(message: jobs_pb2.Checkpoint) -> Checkpoint:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bessemer import _calls, errors, events, generation, history, reconnecting
-from bessemer.events import Checkpoint, Event, StateChanged
+from bessemer.events import Checkpoint, Event, LogLine, StateChanged
 from bessemer.job_record import JobRecord
 from bessemer.transport import Transport
 from bessemer.v1 import jobs_pb2
@@ -133,6 +133,27 @@ class Job(JobRecord):
         `FailedPrecondition` while it is not over: cancel it first.
         """
         self._transport.call(self._transport.jobs.DeleteJob, jobs_pb2.DeleteJobRequest(id=self.id))
+
+    def logs(self, *, follow: bool = False, after: int = 0, attempt: int | None = None) -> Iterator[LogLine]:
+        """What the trainers printed, line by line behind the cursor `after`: standard output, standard error, warnings and
+        tracebacks. `follow` waits for more until the job is over, through restarts of the server; `attempt` picks one attempt.
+
+        The last MiB of each attempt is kept, also after the end. Raises `InvalidArgument`, and `Unavailable` when the server
+        stays away.
+        """
+        request = _calls.build_logs(self.id, follow, after, attempt)
+        tries = reconnecting.Reconnecting(RECONNECT_PATIENCE_S)
+        while True:
+            try:
+                for message in self._transport.stream(self._transport.jobs.StreamLogs, request):
+                    request.cursor = message.cursor
+                    tries.reset()
+                    yield events.parse_log_line(message)
+                return
+            except errors.Unavailable:
+                if (pause_s := tries.choose_pause(time.monotonic())) is None or not follow:
+                    raise
+                time.sleep(pause_s)
 
     def checkpoints(self) -> list[Checkpoint]:
         """Checkpoints that are kept, oldest first."""

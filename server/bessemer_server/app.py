@@ -35,6 +35,7 @@ from bessemer_server.executors.evaluator import EvaluatorClient
 from bessemer_server.executors.forkserver import ForkServer
 from bessemer_server.executors.helper import Helper
 from bessemer_server.executors.ingester import IngesterClient
+from bessemer_server.executors.logs import LogCollector
 from bessemer_server.executors.planner import PlannerClient
 from bessemer_server.executors.predictor import PredictorClient
 from bessemer_server.executors.process import ProcessExecutor
@@ -158,13 +159,16 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
 
         notices = Notices()
         collector = Collector(store)
-        scheduler = Scheduler(store, notices, settings.lease_seconds, back_off_s=settings.back_off_seconds)
+        log_collector = LogCollector(store, settings.logs_dir, notices.announce)
+        scheduler = Scheduler(
+            store, notices, settings.lease_seconds, logs=log_collector, back_off_s=settings.back_off_seconds
+        )
         health_servicer = health.aio.HealthServicer()
         inference_servicer = inference.InferenceServicer(Repository(store), dispatcher)
 
         server = grpc.aio.server(interceptors=[interceptors.ErrorInterceptor()], options=SERVER_OPTIONS)
         jobs_pb2_grpc.add_JobServiceServicer_to_server(
-            jobs.JobServicer(store, planner, scheduler, notices), server
+            jobs.JobServicer(store, planner, scheduler, notices, log_collector), server
         )
         models_pb2_grpc.add_ModelServiceServicer_to_server(
             models.ModelServicer(store, blobs, evaluator), server
@@ -185,7 +189,10 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
             keep_checkpoints=settings.keep_checkpoints,
         )
         worker_pb2_grpc.add_WorkerServiceServicer_to_server(
-            worker.WorkerServicer(store, blobs, scheduler, notices, resources, collector=collector), server
+            worker.WorkerServicer(
+                store, blobs, scheduler, notices, resources, logs=log_collector, collector=collector
+            ),
+            server,
         )
         health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
         inference.register(server, inference_servicer)
@@ -198,9 +205,10 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         for name in ("", *PUBLIC_SERVICES):
             await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
 
-        executor = ProcessExecutor(forkserver, worker_address, scheduler.wake)
+        executor = ProcessExecutor(forkserver, worker_address, settings.logs_dir, scheduler.wake)
         stack.push_async_callback(executor.close)
         stack.push_async_callback(_cancel, asyncio.create_task(collector.run()))
+        stack.push_async_callback(_cancel, asyncio.create_task(log_collector.run()))
         running = asyncio.create_task(_schedule(scheduler, executor, planner, settings))
         stack.push_async_callback(_cancel, running)
         yield _Service(address, server, health_servicer, inference_servicer, scheduler, running)

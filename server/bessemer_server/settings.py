@@ -94,6 +94,11 @@ class Settings(pydantic.BaseModel):
         return self.database or f"sqlite:///{self.data_dir / 'bessemer.db'}"
 
     @property
+    def logs_dir(self) -> pathlib.Path:
+        """Where trainers print to, until the store has it."""
+        return self.data_dir / "logs"
+
+    @property
     def cache_dir(self) -> pathlib.Path:
         """Where downloads are kept."""
         return self.data_dir / "datasets"

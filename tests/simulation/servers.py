@@ -140,6 +140,19 @@ class Planner:
         return Plan({"options": {}, "checkpoint": {"keep_last": 2}, **spec}, (4,), ())
 
 
+class Silence:
+    """Logs of trainers that print nothing."""
+
+    async def collect(self, job_id: str, attempt: int) -> None:
+        pass
+
+    def is_open(self, job_id: str) -> bool:
+        return False
+
+
+SILENCE = Silence()
+
+
 class Server:
     """One server process, which can be killed, stopped and started again."""
 
@@ -164,16 +177,29 @@ class Server:
         blobs: Any = MemoryBlobStore(world.store.blobs)
         notices = Notices()
         self.scheduler = Scheduler(
-            store, notices, LEASE_TIMEOUT_S, back_off_s=BACK_OFF_S, clock=self.clock, monotonic_s=world.now_s
+            store,
+            notices,
+            LEASE_TIMEOUT_S,
+            logs=SILENCE,
+            back_off_s=BACK_OFF_S,
+            clock=self.clock,
+            monotonic_s=world.now_s,
         )
         collector = Collector(store, self.clock)
         planner: Any = Planner()
         self.jobs = rpc_jobs.JobServicer(
-            store, planner, self.scheduler, notices, clock=self.clock, make_id=self._make_id
+            store, planner, self.scheduler, notices, SILENCE, clock=self.clock, make_id=self._make_id
         )
         resources = rpc_worker.Resources(1, None, world.folder, keep_checkpoints=3)
         self.worker = rpc_worker.WorkerServicer(
-            store, blobs, self.scheduler, notices, resources, collector=collector, clock=self.clock
+            store,
+            blobs,
+            self.scheduler,
+            notices,
+            resources,
+            logs=SILENCE,
+            collector=collector,
+            clock=self.clock,
         )
         self.executor = Executor(world, self)
         self.is_up = True

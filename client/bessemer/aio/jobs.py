@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bessemer import _calls, errors, events, generation, history, reconnecting
 from bessemer import jobs as blocking
 from bessemer.aio.transport import Transport
-from bessemer.events import Checkpoint, Event, StateChanged
+from bessemer.events import Checkpoint, Event, LogLine, StateChanged
 from bessemer.job_record import JobRecord
 from bessemer.v1 import jobs_pb2
 
@@ -134,6 +134,31 @@ class Job(JobRecord):
         """
         request = jobs_pb2.DeleteJobRequest(id=self.id)
         await self._transport.call(self._transport.jobs.DeleteJob, request)
+
+    async def logs(
+        self, *, follow: bool = False, after: int = 0, attempt: int | None = None
+    ) -> AsyncGenerator[LogLine, None]:
+        """What the trainers printed, line by line behind the cursor `after`: standard output, standard error, warnings and
+        tracebacks. `follow` waits for more until the job is over, through restarts of the server; `attempt` picks one attempt.
+
+        The last MiB of each attempt is kept, also after the end. Raises `InvalidArgument`, and `Unavailable` when the server
+        stays away.
+        """
+        request = _calls.build_logs(self.id, follow, after, attempt)
+        tries = reconnecting.Reconnecting(blocking.RECONNECT_PATIENCE_S)
+        while True:
+            try:
+                messages = self._transport.stream(self._transport.jobs.StreamLogs, request)
+                async with contextlib.aclosing(messages):
+                    async for message in messages:
+                        request.cursor = message.cursor
+                        tries.reset()
+                        yield events.parse_log_line(message)
+                return
+            except errors.Unavailable:
+                if (pause_s := tries.choose_pause(time.monotonic())) is None or not follow:
+                    raise
+                await asyncio.sleep(pause_s)
 
     async def checkpoints(self) -> list[Checkpoint]:
         """Checkpoints that are kept, oldest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 
 import click
@@ -15,7 +16,7 @@ from bessemer.jobs import Job
 
 @click.group()
 def jobs() -> None:
-    """List, show, watch, pause, resume, cancel, retry, delete and plot jobs, and list their checkpoints."""
+    """List, show, watch, pause, resume, cancel, retry, delete and plot jobs, list their checkpoints, read what they printed."""
 
 
 @jobs.command("list")
@@ -70,6 +71,8 @@ def show(session: Session, job_id: str, as_json: bool) -> None:
             "state_message": None,
             "failure": f"{failure.reason}: {failure.message}",
             "next_step": failure.next_step,
+            "evidence": [f"{name} {value}" for name, value in failure.evidence.items() if name != "log"],
+            "log": failure.evidence.get("log", "").splitlines(),
         }
     render.print_fields(shown)
 
@@ -103,6 +106,22 @@ def checkpoints(session: Session, job_id: str, as_json: bool) -> None:
 def watch(session: Session, job_id: str) -> None:
     """Show the progress of a job until its end."""
     render.print_end(session.client.jobs.get(job_id).wait())
+
+
+@jobs.command()
+@click.argument("job_id")
+@click.option("-f", "--follow", is_flag=True, help="Wait for more until the job is over.")
+@click.option("--attempt", type=click.IntRange(min=1), help="Only what this attempt printed.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each line.")
+@click.pass_obj
+def logs(session: Session, job_id: str, follow: bool, attempt: int | None, as_json: bool) -> None:
+    """What the trainers of a job printed, each line with its time (UTC) and attempt."""
+    for line in session.client.jobs.get(job_id).logs(follow=follow, attempt=attempt):
+        if as_json:
+            fields = {"cursor": line.cursor, "attempt": line.attempt, "time": line.time.isoformat()}
+            click.echo(json.dumps({**fields, "text": line.text}, ensure_ascii=False))
+        else:
+            click.echo(f"{line.time:%Y-%m-%d %H:%M:%S} #{line.attempt} {line.text}")
 
 
 @jobs.command()

@@ -215,7 +215,7 @@ class Progress(_message.Message):
     def __init__(self, epoch: _Optional[int] = ..., epochs: _Optional[int] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., fraction: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., eta: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Failure(_message.Message):
-    __slots__ = ("reason", "message", "next_step")
+    __slots__ = ("reason", "message", "next_step", "evidence")
     class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         REASON_UNSPECIFIED: _ClassVar[Failure.Reason]
@@ -240,13 +240,22 @@ class Failure(_message.Message):
     DEADLINE: Failure.Reason
     PREEMPTED: Failure.Reason
     INTERNAL: Failure.Reason
+    class EvidenceEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     REASON_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     NEXT_STEP_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     reason: Failure.Reason
     message: str
     next_step: str
-    def __init__(self, reason: _Optional[_Union[Failure.Reason, str]] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ...) -> None: ...
+    evidence: _containers.ScalarMap[str, str]
+    def __init__(self, reason: _Optional[_Union[Failure.Reason, str]] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ..., evidence: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class ModelReference(_message.Message):
     __slots__ = ("name", "version")
@@ -496,6 +505,30 @@ class Pictures(_message.Message):
     shape: _containers.RepeatedScalarFieldContainer[int]
     data: bytes
     def __init__(self, epoch: _Optional[int] = ..., epochs: _Optional[_Iterable[int]] = ..., shape: _Optional[_Iterable[int]] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class StreamLogsRequest(_message.Message):
+    __slots__ = ("id", "cursor", "attempt", "follow")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    cursor: int
+    attempt: int
+    follow: bool
+    def __init__(self, id: _Optional[str] = ..., cursor: _Optional[int] = ..., attempt: _Optional[int] = ..., follow: bool = ...) -> None: ...
+
+class LogLine(_message.Message):
+    __slots__ = ("cursor", "attempt", "time", "text")
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    cursor: int
+    attempt: int
+    time: _timestamp_pb2.Timestamp
+    text: str
+    def __init__(self, cursor: _Optional[int] = ..., attempt: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., text: _Optional[str] = ...) -> None: ...
 
 class ListCheckpointsRequest(_message.Message):
     __slots__ = ("id",)

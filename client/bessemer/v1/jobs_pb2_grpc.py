@@ -89,6 +89,11 @@ class JobServiceStub(object):
                 request_serializer=bessemer_dot_v1_dot_jobs__pb2.ListMetricsRequest.SerializeToString,
                 response_deserializer=bessemer_dot_v1_dot_jobs__pb2.ListMetricsResponse.FromString,
                 _registered_method=True)
+        self.StreamLogs = channel.unary_stream(
+                '/bessemer.v1.JobService/StreamLogs',
+                request_serializer=bessemer_dot_v1_dot_jobs__pb2.StreamLogsRequest.SerializeToString,
+                response_deserializer=bessemer_dot_v1_dot_jobs__pb2.LogLine.FromString,
+                _registered_method=True)
         self.ListCheckpoints = channel.unary_unary(
                 '/bessemer.v1.JobService/ListCheckpoints',
                 request_serializer=bessemer_dot_v1_dot_jobs__pb2.ListCheckpointsRequest.SerializeToString,
@@ -203,6 +208,17 @@ class JobServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamLogs(self, request, context):
+        """Streams what the trainers of a job have printed, line by line behind `cursor`, attempt after attempt, each line once
+        and in order. Of each attempt the last MiB and the last 10000 lines are kept: where older ones are gone, the cursor
+        skips. Ends after the newest line, or with `follow` after the last line of a job that has ended.
+        Errors: NOT_FOUND, INVALID_ARGUMENT (negative cursor or attempt), UNAVAILABLE (server stops).
+        Retry: safe, from the cursor of the last line that was received.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListCheckpoints(self, request, context):
         """Lists the checkpoints of a job, oldest first (at most a few: old ones are removed). Errors: NOT_FOUND.
         Retry: safe.
@@ -277,6 +293,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.ListMetrics,
                     request_deserializer=bessemer_dot_v1_dot_jobs__pb2.ListMetricsRequest.FromString,
                     response_serializer=bessemer_dot_v1_dot_jobs__pb2.ListMetricsResponse.SerializeToString,
+            ),
+            'StreamLogs': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamLogs,
+                    request_deserializer=bessemer_dot_v1_dot_jobs__pb2.StreamLogsRequest.FromString,
+                    response_serializer=bessemer_dot_v1_dot_jobs__pb2.LogLine.SerializeToString,
             ),
             'ListCheckpoints': grpc.unary_unary_rpc_method_handler(
                     servicer.ListCheckpoints,
@@ -586,6 +607,33 @@ class JobService(object):
             '/bessemer.v1.JobService/ListMetrics',
             bessemer_dot_v1_dot_jobs__pb2.ListMetricsRequest.SerializeToString,
             bessemer_dot_v1_dot_jobs__pb2.ListMetricsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamLogs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/bessemer.v1.JobService/StreamLogs',
+            bessemer_dot_v1_dot_jobs__pb2.StreamLogsRequest.SerializeToString,
+            bessemer_dot_v1_dot_jobs__pb2.LogLine.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,8 @@ class Failure:
     reason: Reason
     message: str
     next_step: str = ""
+    evidence: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Key figures by name, see `bessemer.v1.Failure.evidence`; `log` has the last lines that the trainer printed."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -172,6 +174,8 @@ class Exit:
     attempt: int
     status: int
     """Exit status; negative: minus the signal that ended it."""
+    memory_kills: int = 0
+    """Processes of this machine that the kernel ended for want of memory while the trainer ran."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

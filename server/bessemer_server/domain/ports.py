@@ -23,6 +23,7 @@ from bessemer_server.domain.jobs import (
     Progress,
     Time,
 )
+from bessemer_server.domain.logs import LogLine, PrintedLine
 from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Model, Publication
 from bessemer_server.domain.pictures import Pictures
@@ -205,6 +206,24 @@ class Store(Protocol):
         """Ordered by (scope, name, step); no scopes means all."""
         ...
 
+    async def append_log(self, job_id: str, attempt: int, lines: Sequence[PrintedLine], now: Time) -> None:
+        """Keep what a trainer printed; lines up to `log_position` are there already and change nothing. Taken from past
+        attempts too: last words often come late. Of each attempt the newest lines are kept, see `domain.logs`.
+        """
+        ...
+
+    async def log_position(self, job_id: str, attempt: int) -> int:
+        """End of the attempt's last line that was kept, in bytes of what was printed; 0 before the first."""
+        ...
+
+    async def read_log(self, job_id: str, attempt: int, after: int, limit: int) -> Sequence[LogLine]:
+        """Lines with a cursor above `after`, in order, of one attempt, or with 0 of all."""
+        ...
+
+    async def last_log_lines(self, job_id: str, attempt: int, limit: int) -> Sequence[LogLine]:
+        """The newest lines of an attempt, oldest first."""
+        ...
+
     async def get_model(self, name: str, version: int | None) -> Model:
         """The newest version when `version` is None. Raises `NotFound`, with near names."""
         ...
@@ -295,6 +314,18 @@ class Executor(Protocol):
 
     async def close(self) -> None:
         """End the trainers that are still there."""
+        ...
+
+
+class Logs(Protocol):
+    """Brings what trainers print into the store."""
+
+    async def collect(self, job_id: str, attempt: int) -> None:
+        """Bring what the attempt has printed until now. Never raises: a log is no reason to fail."""
+        ...
+
+    def is_open(self, job_id: str) -> bool:
+        """Whether a trainer of the job may still print, or lines of it are not in the store yet."""
         ...
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import pathlib
 import signal
 from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 
 from bessemer_server.domain.jobs import Attempt, Exit
+from bessemer_server.executors import memory
 from bessemer_server.executors.forkserver import ForkServer
-from bessemer_server.worker import entry
+from bessemer_server.worker import entry, output
 
 Key = tuple[str, int]
 UNKNOWN_STATUS = 255
@@ -23,9 +25,14 @@ class ProcessExecutor:
     that comes back finds them at work.
     """
 
-    def __init__(self, forkserver: ForkServer, address: str, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, forkserver: ForkServer, address: str, logs: pathlib.Path, wake: Callable[[], None]
+    ) -> None:
         self._forkserver = forkserver
         self._address = address
+        self._logs = logs
+        self._memory_kills: dict[Key, int] = {}
+        """What the kernel's count stood at when each trainer was started."""
         self._wake = wake
         self._processes: dict[Key, BaseProcess] = {}
         self._orphans: dict[Key, int] = {}
@@ -34,11 +41,13 @@ class ProcessExecutor:
 
     async def start(self, attempt: Attempt, token: str) -> int:
         """See `ports.Executor.start`."""
-        config = entry.TrainerConfig(self._address, token)
+        folder = output.folder_of(self._logs, attempt.job_id, attempt.number)
+        config = entry.TrainerConfig(self._address, token, str(folder))
         name = f"trainer {attempt.job_id}#{attempt.number}"
         process = await self._forkserver.fork(name, entry.run_trainer, config, daemon=False)
         key = (attempt.job_id, attempt.number)
         self._processes[key] = process
+        self._memory_kills[key] = memory.count_kills()
         asyncio.get_running_loop().add_reader(process.sentinel, self._settle, key)
         return process.pid or 0
 
@@ -72,7 +81,8 @@ class ProcessExecutor:
         os.close(descriptor)
 
     def _note_exit(self, key: Key, status: int) -> None:
-        self._exits.append(Exit(*key, status=status))
+        kills = memory.count_kills() - self._memory_kills.pop(key)
+        self._exits.append(Exit(*key, status=status, memory_kills=kills))
         self._wake()
 
     async def kill(self, attempt: Attempt) -> None:

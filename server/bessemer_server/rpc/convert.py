@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 
 from bessemer.v1 import catalog_pb2, datasets_pb2, jobs_pb2, models_pb2
-from bessemer_server.domain import checkpoints, datasets, events, jobs, metrics, models, plans
+from bessemer_server.domain import checkpoints, datasets, events, jobs, logs, metrics, models, plans
 from bessemer_server.domain.evaluations import Evaluation
 from bessemer_server.rpc import specs
 
@@ -64,6 +64,7 @@ def failure_to_wire(failure: jobs.Failure) -> jobs_pb2.Failure:
         reason=failure.reason.value,
         message=failure.message,
         next_step=failure.next_step,
+        evidence=failure.evidence,
     )
 
 
@@ -93,6 +94,14 @@ def checkpoint_to_wire(checkpoint: checkpoints.Checkpoint) -> jobs_pb2.Checkpoin
         damaged=checkpoint.damaged,
     )
     message.create_time.FromDatetime(checkpoint.create_time)
+    return message
+
+
+def log_line_to_wire(line: logs.LogLine) -> jobs_pb2.LogLine:
+    """As a message; text that no message can hold is replaced."""
+    text = line.text.encode(errors="replace").decode()
+    message = jobs_pb2.LogLine(cursor=line.cursor, attempt=line.attempt, text=text)
+    message.time.FromDatetime(line.time)
     return message
 
 

@@ -40,6 +40,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         planner: ports.Planner,
         scheduler: Scheduler,
         notices: Notices,
+        logs: ports.Logs,
         *,
         clock: Callable[[], jobs.Time] = utc_now,
         make_id: Callable[[], str] = _make_id,
@@ -48,6 +49,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         self._planner = planner
         self._scheduler = scheduler
         self._notices = notices
+        self._logs = logs
         self._clock = clock
         self._make_id = make_id
 
@@ -174,6 +176,28 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         """Each change of a job's state."""
         found = await self._store.transitions(request.id)
         return pb.ListTransitionsResponse(transitions=[convert.event_to_wire(event) for event in found])
+
+    async def StreamLogs(self, request: pb.StreamLogsRequest, context: Context) -> AsyncIterator[pb.LogLine]:
+        """What trainers printed."""
+        negative = [name for name in ("cursor", "attempt") if getattr(request, name) < 0]
+        if negative:
+            raise errors.InvalidArgument(
+                violations=[
+                    errors.Violation(name, f"must not be negative, but is {getattr(request, name)}")
+                    for name in negative
+                ]
+            )
+        lines = watching.read_log(
+            self._store,
+            self._notices,
+            self._logs,
+            request.id,
+            attempt=request.attempt,
+            cursor=request.cursor,
+            follow=request.follow,
+        )
+        async for line in lines:
+            yield convert.log_line_to_wire(line)
 
     async def ListMetrics(self, request: pb.ListMetricsRequest, context: Context) -> pb.ListMetricsResponse:
         """A page of metrics."""

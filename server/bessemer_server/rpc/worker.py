@@ -20,7 +20,7 @@ from bessemer_server.domain.holders import Holder
 from bessemer_server.domain.jobs import Attempt, Command, Failure, Reason, Time
 from bessemer_server.domain.pictures import Pictures
 from bessemer_server.rpc import planning
-from bessemer_server.scheduling import losses, policy
+from bessemer_server.scheduling import evidence, losses, policy
 from bessemer_server.scheduling.collector import Collector
 from bessemer_server.scheduling.loop import Scheduler, digest_token, utc_now
 from bessemer_server.scheduling.notices import Notices
@@ -58,6 +58,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         notices: Notices,
         resources: Resources,
         *,
+        logs: ports.Logs,
         collector: Collector,
         clock: Callable[[], Time] = utc_now,
     ) -> None:
@@ -65,6 +66,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         self._blobs = blobs
         self._scheduler = scheduler
         self._notices = notices
+        self._logs = logs
         self._resources = resources
         self._collector = collector
         self._clock = clock
@@ -199,7 +201,8 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
                 await self._store.succeed(job_id, number, _publication(request.succeeded), now)
             case "failed":
                 failed = request.failed
-                failure = Failure(Reason(failed.reason), failed.message, failed.next_step)
+                said = Failure(Reason(failed.reason), failed.message, failed.next_step, dict(failed.evidence))
+                failure = await evidence.complete(self._store, self._logs, job_id, number, said)
                 await self._store.fail(job_id, number, failure, now)
             case "cancelled":
                 await self._store.confirm_cancel(job_id, number, now)

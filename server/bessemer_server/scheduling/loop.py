@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from bessemer_server.domain import errors, ports, states
 from bessemer_server.domain.jobs import Attempt, Failure, Reason, Time
-from bessemer_server.scheduling import leases, losses, policy
+from bessemer_server.scheduling import evidence, leases, losses, policy
 from bessemer_server.scheduling.notices import Notices, wait_up_to
 
 log = logging.getLogger(__name__)
@@ -44,12 +44,14 @@ class Scheduler:
         notices: Notices,
         lease_timeout_s: float,
         *,
+        logs: ports.Logs,
         back_off_s: float = policy.BACK_OFF_S,
         clock: Callable[[], Time] = utc_now,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._notices = notices
+        self._logs = logs
         self._lease_timeout_s = lease_timeout_s
         self._back_off_s = back_off_s
         self._leases = leases.LeaseTable(lease_timeout_s)
@@ -88,7 +90,7 @@ class Scheduler:
     async def _settle_exits(self) -> None:
         assert self._executor is not None
         for end in self._executor.drain_exits():
-            await self.lose(end.job_id, end.attempt, losses.from_exit(end.status))
+            await self.lose(end.job_id, end.attempt, losses.from_exit(end))
 
     async def _expire_leases(self) -> None:
         assert self._executor is not None
@@ -105,7 +107,8 @@ class Scheduler:
             if not job.state.is_active or job.attempt != number:
                 return  # it told its outcome before it ended
             if is_loss and job.state not in ASKED_TO_STOP and not policy.may_retry(job.losses + 1):
-                await self._store.fail(job_id, number, failure, self._clock())
+                told = await evidence.complete(self._store, self._logs, job_id, number, failure)
+                await self._store.fail(job_id, number, told, self._clock())
             else:
                 delay_s = policy.back_off_s(job.losses + 1, self._back_off_s) if is_loss else 0.0
                 await self._store.release(job_id, number, failure, is_loss, self._clock(), delay_s=delay_s)

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import signal
 
-from bessemer_server.domain.jobs import Attempt, Failure, Reason
+from bessemer_server.domain.jobs import Attempt, Exit, Failure, Reason
 
 _OUT_OF_MEMORY_HINT = (
     "Somebody or something ended the process. If nobody did, look for the kernel's out-of-memory killer (dmesg), and "
     "try a smaller batch_size."
 )
 
+_CRASH_HINT = "The process crashed in native code; the log (bessemer jobs logs) has where. Please report it, with the specification."
+_CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL})
 
-def from_exit(status: int) -> Failure:
-    """The failure of a trainer whose process ended with this status."""
+
+def from_exit(end: Exit) -> Failure:
+    """The failure of a trainer whose process ended without an outcome."""
+    status = end.status
+    if status == -signal.SIGKILL and end.memory_kills > 0:
+        return Failure(
+            Reason.OUT_OF_MEMORY_HOST,
+            f"the trainer was ended by {_signal_name(-status)}, while the kernel ended {end.memory_kills} process(es) of "
+            "this machine for want of memory",
+            "use a smaller batch_size or a smaller model, or give the host more memory",
+            {"signal": _signal_name(-status), "memory_kills": str(end.memory_kills)},
+        )
     if status < 0:
         return Failure(
-            Reason.WORKER_KILLED, f"the trainer was ended by {_signal_name(-status)}", _OUT_OF_MEMORY_HINT
+            Reason.WORKER_KILLED,
+            f"the trainer was ended by {_signal_name(-status)}",
+            _CRASH_HINT if -status in _CRASHES else _OUT_OF_MEMORY_HINT,
+            {"signal": _signal_name(-status)},
         )
     return Failure(
         Reason.INTERNAL,
         f"the trainer ended with status {status} and no outcome",
-        "The server's log has the trainer's last lines; please report them.",
+        "Its last lines are in the evidence, the others in `bessemer jobs logs`; please report them.",
+        {"exit_status": str(status)},
     )
 
 
@@ -31,13 +47,20 @@ def from_silence(attempt: Attempt, timeout_s: float) -> Failure:
         Reason.WORKER_LOST,
         f"the trainer of attempt {attempt.number} has not reported for {timeout_s:.0f} s",
         "Its machine or process may be stopped or overloaded.",
+        {
+            "silent_seconds": f"{timeout_s:g}",
+            "last_heard": attempt.lease_time.isoformat(),
+            "pid": str(attempt.pid),
+        },
     )
 
 
 def from_shutdown() -> Failure:
     """The failure of an attempt that the server's stop ended; not a loss."""
     return Failure(
-        Reason.PREEMPTED, "the trainer was told to stop; training goes on from its last checkpoint"
+        Reason.PREEMPTED,
+        "the trainer was told to stop; training goes on from its last checkpoint",
+        "Nothing: it goes on by itself when a server runs again.",
     )
 
 

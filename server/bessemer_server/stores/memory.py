@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
+from bessemer_server.domain import logs
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.datasets import Content, Dataset
 from bessemer_server.domain.events import Event, StateChanged
@@ -26,6 +27,7 @@ from bessemer_server.domain.jobs import (
     Progress,
     Time,
 )
+from bessemer_server.domain.logs import LogLine, PrintedLine
 from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Model, Publication
 from bessemer_server.domain.pictures import Pictures
@@ -46,6 +48,8 @@ class _Record:
     pictures: dict[int, Pictures] = dataclasses.field(default_factory=dict)
     held: dict[int, set[str]] = dataclasses.field(default_factory=dict)
     delete_time: Time | None = None
+    lines: list[tuple[LogLine, int]] = dataclasses.field(default_factory=list)
+    """With the position where each ends."""
 
     def apply(self, change: rules.Change) -> Job:
         self.job = change.job
@@ -327,6 +331,24 @@ class MemoryStore:
             points = [point for point in points if rules.key(point) > tuple(after)]
         return paging.make_page(points[: page_size + 1], page_size, listing, paging.metric_position)
 
+    async def append_log(self, job_id: str, attempt: int, lines: Sequence[PrintedLine], now: Time) -> None:
+        record, known = self._record(job_id), await self.log_position(job_id, attempt)
+        for line in lines:
+            if line.position > known:
+                cursor = record.lines[-1][0].cursor + 1 if record.lines else 1
+                record.lines.append((LogLine(cursor, attempt, now, line.text), line.position))
+        record.lines = [pair for pair in record.lines if not _is_old(*pair, record.lines)]
+
+    async def log_position(self, job_id: str, attempt: int) -> int:
+        return max((end for line, end in self._record(job_id).lines if line.attempt == attempt), default=0)
+
+    async def read_log(self, job_id: str, attempt: int, after: int, limit: int) -> Sequence[LogLine]:
+        lines = [line for line, _ in self._record(job_id).lines if attempt in (0, line.attempt)]
+        return [line for line in lines if line.cursor > after][:limit]
+
+    async def last_log_lines(self, job_id: str, attempt: int, limit: int) -> Sequence[LogLine]:
+        return (await self.read_log(job_id, attempt, 0, 1 << 62))[-limit:]
+
     async def get_model(self, name: str, version: int | None) -> Model:
         versions = self._models.get(name, [])
         number = len(versions) if version is None else version
@@ -409,6 +431,13 @@ class MemoryStore:
 
 def _age(job: Job) -> tuple[Time, str]:
     return job.create_time, job.id
+
+
+def _is_old(line: LogLine, end: int, among: list[tuple[LogLine, int]]) -> bool:
+    newest, newest_end = next(pair for pair in reversed(among) if pair[0].attempt == line.attempt)
+    if line is newest:
+        return False
+    return line.cursor <= newest.cursor - logs.KEPT_LINES or end <= newest_end - logs.KEPT_BYTES
 
 
 def _fits(job: Job, filter: JobFilter) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator
 
 import torch
 
 from bessemer_server.data import sources
 from bessemer_server.domain import jobs
+from bessemer_server.training import evidence
 
 
 class TrainingFailed(Exception):
@@ -31,6 +33,15 @@ def translated() -> Iterator[None]:
             jobs.Reason.OUT_OF_MEMORY_DEVICE,
             _first_line(error),
             "use a smaller batch_size or a smaller model, or a device with more free memory",
+        ) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise _failed(
+            jobs.Reason.DISK_FULL,
+            f"no room was left to write {error.filename or 'a file'}",
+            "free some of the disk that holds the service's data folder, then submit the job again",
+            path=str(error.filename or ""),
         ) from error
     except MemoryError as error:
         raise _out_of_host_memory(str(error) or "the host is out of memory") from error
@@ -55,6 +66,10 @@ def non_finite(
         f"{what} became infinite or not a number at step {step} (epoch {epoch}); {seen}",
         f"lower optimizer.learning_rate, now {learning_rate:g}, for example to a tenth, "
         "and look for extreme values in the data",
+        step=str(step),
+        epoch=str(epoch),
+        last_finite_loss="" if last_loss is None else repr(last_loss),
+        learning_rate=repr(learning_rate),
     )
 
 
@@ -63,8 +78,9 @@ def _out_of_host_memory(message: str) -> TrainingFailed:
     return _failed(jobs.Reason.OUT_OF_MEMORY_HOST, message, next_step)
 
 
-def _failed(reason: jobs.Reason, message: str, next_step: str) -> TrainingFailed:
-    return TrainingFailed(jobs.Failure(reason, message, next_step))
+def _failed(reason: jobs.Reason, message: str, next_step: str, **seen: str) -> TrainingFailed:
+    figures = {name: value for name, value in seen.items() if value}
+    return TrainingFailed(jobs.Failure(reason, message, next_step, {**figures, **evidence.measure()}))
 
 
 def _first_line(error: Exception) -> str:

@@ -14,6 +14,8 @@ class TrainerConfig:
     """gRPC target of the server, e.g. `unix:/var/lib/bessemer/worker.sock`."""
     token: str
     """Good for one attempt of one job."""
+    log_folder: str
+    """Where what it prints goes."""
 
 
 def run_trainer(config: TrainerConfig) -> None:

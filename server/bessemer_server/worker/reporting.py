@@ -158,7 +158,12 @@ class Client:
 
     def finish_failed(self, failure: jobs.Failure) -> None:
         """The attempt is over, and so is the job."""
-        failed = pb.Failed(reason=failure.reason.value, message=failure.message, next_step=failure.next_step)
+        failed = pb.Failed(
+            reason=failure.reason.value,
+            message=failure.message,
+            next_step=failure.next_step,
+            evidence=failure.evidence,
+        )
         self._finish(pb.FinishAttemptRequest(failed=failed))
 
     def finish_cancelled(self) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import pathlib
 import signal
-import sys
 import traceback
 
 import torch
 
 from bessemer_server.domain.jobs import Command, Failure, Reason
 from bessemer_server.domain.models import Publication
-from bessemer_server.training import failures, loop
-from bessemer_server.worker import arrays, entry, fetching, observer, reporting, snapshots
+from bessemer_server.training import evidence, failures, loop
+from bessemer_server.worker import arrays, entry, fetching, observer, output, reporting, snapshots
 
 STALE_STATUS = 4
 UNREACHABLE_STATUS = 5
@@ -24,21 +23,23 @@ LOST_MODEL = "train the model that it begins with again, or restore the database
 
 def main(config: entry.TrainerConfig) -> None:
     """Train, report, and end; the exit status says nothing that the server was not told."""
+    output.redirect(pathlib.Path(config.log_folder))
     os.setsid()  # a signal to the server's terminal is not meant for its trainers
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with reporting.connect(config.address, config.token) as client:
             _train(client)
     except reporting.Stale:
-        print("this attempt is no longer current; ending", file=sys.stderr)
+        output.say("this attempt is no longer current; ending")
         os._exit(STALE_STATUS)  # at once: whatever it still holds belongs to another attempt now
     except reporting.Unreachable as error:
-        print(f"the server did not come back: {error}", file=sys.stderr)
+        output.say(f"the server did not come back: {error}")
         os._exit(UNREACHABLE_STATUS)
 
 
 def _train(client: reporting.Client) -> None:
     assignment, resume = _begin(client)
+    output.say(_describe_start(assignment))
     torch.set_num_threads(assignment.threads)
     environment = loop.Environment(
         device=assignment.device,
@@ -57,16 +58,18 @@ def _train(client: reporting.Client) -> None:
         try:
             outcome = loop.run(assignment.spec, environment, remote, resume)
         except failures.TrainingFailed as error:
+            output.say(str(error))
             remote.flush()
             client.finish_failed(error.failure)
             return
         except (reporting.Stale, reporting.Unreachable):
             raise
         except Exception as error:
-            traceback.print_exc()
+            output.say(traceback.format_exc().rstrip())
             remote.flush()
             client.finish_failed(_describe(error))
             return
+        output.say(_describe_end(outcome))
         remote.flush()
         match outcome:
             case loop.Trained():
@@ -97,10 +100,26 @@ def _begin(client: reporting.Client) -> tuple[reporting.Assignment, loop.Snapsho
         try:
             return assignment, snapshots.download(client, assignment.resume_from)
         except reporting.Lost as error:
-            print(
-                f"the checkpoint of step {assignment.resume_from.step} is damaged: {error}", file=sys.stderr
-            )
+            output.say(f"the checkpoint of step {assignment.resume_from.step} is damaged: {error}")
     raise reporting.Lost(f"{MAX_DAMAGED} checkpoints in a row are damaged")
+
+
+def _describe_start(assignment: reporting.Assignment) -> str:
+    resume = assignment.resume_from
+    return (
+        f"attempt {assignment.attempt} of job {assignment.job_id} trains {assignment.spec['architecture']} on "
+        f"{assignment.spec['dataset']} with {assignment.device} ({assignment.threads} threads, process {os.getpid()}) "
+        f"{f'from step {resume.step} on' if resume else 'from the beginning'}"
+    )
+
+
+def _describe_end(outcome: loop.Outcome) -> str:
+    figures = ", ".join(f"{name} {value}" for name, value in evidence.measure().items())
+    match outcome:
+        case loop.Trained():
+            return f"trained {outcome.parameters:,} parameters ({figures})"
+        case loop.Stopped():
+            return f"told to stop: {outcome.command.name} ({figures})"
 
 
 def _describe(error: Exception) -> Failure:
@@ -108,5 +127,6 @@ def _describe(error: Exception) -> Failure:
     return Failure(
         Reason.INTERNAL,
         f"{type(error).__name__}: {error} ({pathlib.Path(where.filename).name}:{where.lineno})",
-        "This is a fault of Bessemer; please report it with the server's log.",
+        "This is a fault of Bessemer; please report it with the job's log (bessemer jobs logs).",
+        {"error": type(error).__name__, **evidence.measure()},
     )

@@ -24,6 +24,7 @@ NAMES = [
     "InvalidArgument",
     "Job",
     "JobFailed",
+    "LogLine",
     "MetricsRecorded",
     "Model",
     "NotFound",

@@ -206,14 +206,23 @@ class Succeeded(_message.Message):
     def __init__(self, weights: _Optional[_Union[Manifest, _Mapping]] = ..., definition_json: _Optional[str] = ..., parameters: _Optional[int] = ...) -> None: ...
 
 class Failed(_message.Message):
-    __slots__ = ("reason", "message", "next_step")
+    __slots__ = ("reason", "message", "next_step", "evidence")
+    class EvidenceEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     REASON_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     NEXT_STEP_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     reason: str
     message: str
     next_step: str
-    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ...) -> None: ...
+    evidence: _containers.ScalarMap[str, str]
+    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ..., evidence: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Cancelled(_message.Message):
     __slots__ = ()

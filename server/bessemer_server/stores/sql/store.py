@@ -20,6 +20,7 @@ from bessemer_server.domain.jobs import (
     Progress,
     Time,
 )
+from bessemer_server.domain.logs import LogLine, PrintedLine
 from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Model, Publication
 from bessemer_server.domain.pictures import Pictures
@@ -32,6 +33,7 @@ from bessemer_server.stores.sql import (
     datasets,
     events,
     jobs,
+    logs,
     metrics,
     models,
 )
@@ -177,6 +179,18 @@ class SqlStore:
         self, job_id: str, scopes: Iterable[Scope], page_size: int, page_token: str
     ) -> Page[Metric]:
         return await self.database.read(lambda c: metrics.list_page(c, job_id, scopes, page_size, page_token))
+
+    async def append_log(self, job_id: str, attempt: int, lines: Sequence[PrintedLine], now: Time) -> None:
+        await self.database.write(lambda c: logs.append(c, job_id, attempt, lines, now))
+
+    async def log_position(self, job_id: str, attempt: int) -> int:
+        return await self.database.read(lambda c: logs.position(c, job_id, attempt))
+
+    async def read_log(self, job_id: str, attempt: int, after: int, limit: int) -> Sequence[LogLine]:
+        return await self.database.read(lambda c: logs.read(c, job_id, attempt, after, limit))
+
+    async def last_log_lines(self, job_id: str, attempt: int, limit: int) -> Sequence[LogLine]:
+        return await self.database.read(lambda c: logs.read_last(c, job_id, attempt, limit))
 
     async def get_model(self, name: str, version: int | None) -> Model:
         return await self.database.read(lambda c: models.get(c, name, version))

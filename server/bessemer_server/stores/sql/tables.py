@@ -90,6 +90,19 @@ events = sa.Table(
     sa.Column("body", columns.Json, nullable=False),
 )
 
+log_lines = sa.Table(
+    "log_lines",
+    metadata,
+    sa.Column("job_id", sa.ForeignKey(jobs.c.id), primary_key=True),
+    sa.Column("cursor", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    # Where the line ends in all that the attempt printed: the newest says from where on to read.
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("time", columns.Utc, nullable=False),
+    sa.Column("text", columns.Json, nullable=False),
+    sa.Index(None, "job_id", "attempt", "cursor"),
+)
+
 blobs = sa.Table(
     "blobs",
     metadata,
