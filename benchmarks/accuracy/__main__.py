@@ -73,7 +73,7 @@ def _measure(
 
 def _to_markdown(results: dict[str, Any]) -> str:
     rows = [
-        f"| `{name}` | {found['aim']} | {statistics.median(found['accuracies'])} | "
+        f"| `{name}` | {found['aim']} | {statistics.median(found['accuracies']):.4g} | "
         f"{', '.join(map(str, found['accuracies']))} | {'yes' if min(found['accuracies']) >= found['aim'] else '**no**'} "
         f"| {statistics.median(found['seconds']):g} | `{json.dumps(found['settings'])}` |"
         for name, found in results.items()

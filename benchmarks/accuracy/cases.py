@@ -67,5 +67,16 @@ CASES = (
         },
         folder="hymenoptera_256",
     ),
-    Case("dcgan", "mnist", 0.6, {"epochs": 10, "batch_size": 32}, judging.measure),
+    Case(
+        "dcgan",
+        "mnist",
+        0.6,
+        {
+            "epochs": 3,
+            "batch_size": 32,
+            "options": {"filters": 32, "dense": 512},
+            "optimizer": {"kind": "adam", "learning_rate": 4e-4, "beta1": 0.5},
+        },
+        judging.measure,
+    ),
 )

@@ -24,6 +24,8 @@ class DcganOptions(Options):
     """Random numbers that a picture is made of, from 1 to 65,536."""
     filters: Annotated[int, pydantic.Field(ge=1, le=4_096)] = 64
     """Filters at half the size of the pictures, from 1 to 4,096; twice as many with each halving after that."""
+    dense: Annotated[int, pydantic.Field(ge=0, le=65_536)] = 1024
+    """Units of a layer that sees the whole picture: after the noise, and before the verdict; from 0 for none to 65,536."""
     dropout: Annotated[float, pydantic.Field(ge=0, lt=1)] = 0.0
     """Share of the discriminator's features that is dropped while training, from 0 up to but not 1."""
     label_smoothing: Annotated[float, pydantic.Field(ge=0, lt=1)] = 0.1
@@ -41,7 +43,8 @@ def layers(options: DcganOptions, info: plans.DatasetInfo) -> kinds.LayerList:
 
     Source: Radford, Metz and Chintala, "Unsupervised Representation Learning with Deep Convolutional Generative
     Adversarial Networks", 2016: batch normalisation everywhere but at the discriminator's input and the generator's
-    output. Sizes are like those of TensorFlow's tutorial, with transposed convolutions of kernel 4.
+    output. Sizes are those for MNIST of Chen et al., "InfoGAN: Interpretable Representation Learning by Information
+    Maximizing Generative Adversarial Nets", 2016, appendix C.1.
     """
     height, width, channels = info.shape
     stages = _count_stages(height, width)
@@ -49,6 +52,7 @@ def layers(options: DcganOptions, info: plans.DatasetInfo) -> kinds.LayerList:
     start = [height >> stages, width >> stages, first]
     upscale: dict[str, Any] = {"kernel": KERNEL, "stride": 2, "padding": "same"}
     found: kinds.LayerList = [
+        *_dense(options, "relu"),
         {"dense": {"units": start[0] * start[1] * first}},
         {"reshape": {"shape": start}},
         *_normalised("relu"),
@@ -72,7 +76,11 @@ def discriminator(options: DcganOptions, info: plans.DatasetInfo) -> kinds.Layer
             *(_normalised("leaky_relu") if found else [{"activation": {"function": "leaky_relu"}}]),
             {"dropout": {"rate": options.dropout}},
         ]
-    return [*found, "flatten", {"dense": {"units": 1}}]
+    return [*found, "flatten", *_dense(options, "leaky_relu"), {"dense": {"units": 1}}]
+
+
+def _dense(options: DcganOptions, function: str) -> kinds.LayerList:
+    return [{"dense": {"units": options.dense}}, *_normalised(function)] if options.dense else []
 
 
 def _normalised(function: str) -> kinds.LayerList:
