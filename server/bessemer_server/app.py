@@ -54,6 +54,7 @@ from bessemer_server.scheduling import policy
 from bessemer_server.scheduling.collector import Collector
 from bessemer_server.scheduling.loop import Scheduler
 from bessemer_server.scheduling.notices import Notices
+from bessemer_server.scheduling.poller import Poller
 from bessemer_server.serving.dispatcher import Dispatcher
 from bessemer_server.serving.repository import Repository
 from bessemer_server.settings import Settings
@@ -209,6 +210,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         stack.push_async_callback(executor.close)
         stack.push_async_callback(_cancel, asyncio.create_task(collector.run()))
         stack.push_async_callback(_cancel, asyncio.create_task(log_collector.run()))
+        stack.push_async_callback(_cancel, asyncio.create_task(Poller(store, notices).run()))
         running = asyncio.create_task(_schedule(scheduler, executor, planner, settings))
         stack.push_async_callback(_cancel, running)
         yield _Service(address, server, health_servicer, inference_servicer, scheduler, running)

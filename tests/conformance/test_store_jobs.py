@@ -256,3 +256,14 @@ async def test_unknown_jobs_are_not_found_by_any_method(store: Store) -> None:
     ]:
         with pytest.raises(errors.NotFound, match="'x'"):
             await attempt
+
+
+async def test_last_cursors_are_those_of_the_jobs_that_are_there(store: Store) -> None:
+    await samples.create(store, "job-1")
+    await samples.create(store, "job-2")
+    await store.request_cancel("job-2", samples.START)
+    await samples.create(store, "job-3")
+    await store.request_cancel("job-3", samples.START)
+    await store.delete_job("job-3", samples.START)
+    assert await store.last_cursors(["job-1", "job-2", "job-3", "job-4"]) == {"job-1": 1, "job-2": 2}
+    assert await store.last_cursors([]) == {}

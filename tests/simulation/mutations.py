@@ -11,8 +11,8 @@ from unittest import mock
 from bessemer_server.domain import errors
 from bessemer_server.domain.jobs import Job
 from bessemer_server.domain.states import State
-from bessemer_server.rpc import watching
-from bessemer_server.scheduling import leases, loop, policy
+from bessemer_server.rpc import feeds
+from bessemer_server.scheduling import leases, loop, policy, poller
 from bessemer_server.stores import memory, rules
 from tests.simulation import trainers
 
@@ -113,13 +113,21 @@ def _skip_an_event() -> Any:
 
 
 def _leave_early() -> Any:
-    """A watcher is sent away at the first end, though events follow."""
+    """A watcher is sent away when nothing is new."""
 
-    async def follow(store: Any, notices: Any, job_id: str, cursor: int) -> Any:
-        for event in await store.events(job_id, cursor, 3):
-            yield event
+    async def is_end(self: Any, job_id: str, cursor: int) -> bool:
+        return True
 
-    return _change(watching, "follow", follow)
+    return _change(feeds.Feeds, "_is_end", is_end)
+
+
+def _forget_to_poll() -> Any:
+    """Nobody looks for what other servers write."""
+
+    async def look(self: Any) -> None:
+        return None
+
+    return _change(poller.Poller, "look", look)
 
 
 def _commit_before_the_metrics() -> Any:
@@ -171,6 +179,7 @@ MUTATIONS: dict[str, Callable[[], Any]] = {
     "a stop ends the trainers of other servers": _stop_everybody,
     "a watcher that reconnects misses an event": _skip_an_event,
     "a watcher is sent away too early": _leave_early,
+    "what other servers write is not looked for": _forget_to_poll,
     "checkpoints do not wait for metrics": _commit_before_the_metrics,
     "an outcome that is told again counts again": _take_back_finished_jobs,
     "blobs are collected that are needed": _collect_what_is_held,

@@ -17,6 +17,7 @@ from bessemer_server.scheduling import policy
 from bessemer_server.scheduling.collector import Collector
 from bessemer_server.scheduling.loop import Scheduler
 from bessemer_server.scheduling.notices import Notices
+from bessemer_server.scheduling.poller import Poller
 from tests.simulation import contract, trainers
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ BACK_OFF_S = 0.5
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 READS = frozenset({
     "get_job", "list_jobs", "queued_jobs", "queue_positions", "active_attempts", "authenticate", "latest_checkpoint",
-    "list_checkpoints", "events", "transitions", "list_metrics", "get_model", "find_dataset", "list_datasets",
+    "list_checkpoints", "events", "last_cursors", "transitions", "list_metrics", "get_model", "find_dataset", "list_datasets",
     "picture_epochs", "get_pictures", "list_models",
 })  # fmt: skip
 UNWATCHED = frozenset({"hold_blobs", "release_blobs", "collect_blobs", "mark_damaged"})
@@ -205,6 +206,7 @@ class Server:
         self.is_up = True
         self.spawn(self.scheduler.run(self.executor, self.slots))
         self.spawn(collector.run())
+        self.spawn(Poller(store, notices).run())
 
     def _make_id(self) -> str:
         return f"job-{self._ids.randrange(16**6):06x}"

@@ -196,6 +196,10 @@ class Store(Protocol):
         """Events with a cursor above `after`, in order. Raises `InvalidArgument` when `after` is beyond the last."""
         ...
 
+    async def last_cursors(self, job_ids: Iterable[str]) -> Mapping[str, int]:
+        """`Job.last_cursor` of each of these jobs, without those that are not there."""
+        ...
+
     async def transitions(self, job_id: str) -> Sequence[Event]:
         """Its `StateChanged` events, in order."""
         ...

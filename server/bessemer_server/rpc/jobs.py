@@ -17,7 +17,8 @@ from bessemer_server.domain import errors, jobs, ports
 from bessemer_server.domain.datasets import Dataset
 from bessemer_server.domain.metrics import Scope
 from bessemer_server.domain.states import State
-from bessemer_server.rpc import convert, planning, specs, watching
+from bessemer_server.rpc import convert, feeds, planning, specs, watching
+from bessemer_server.scheduling import policy
 from bessemer_server.scheduling.loop import Scheduler, utc_now
 from bessemer_server.scheduling.notices import Notices
 
@@ -49,6 +50,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         self._planner = planner
         self._scheduler = scheduler
         self._notices = notices
+        self._feeds = feeds.Feeds(store, notices)
         self._logs = logs
         self._clock = clock
         self._make_id = make_id
@@ -160,15 +162,15 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         """As messages, each with its place in the queue."""
         queued = [job.id for job in found if job.state is State.QUEUED]
         places = await self._store.queue_positions(queued, self._clock()) if queued else {}
-        return [convert.job_to_wire(job, places.get(job.id, 0)) for job in found]
+        return [_tell_wait(job, places.get(job.id, 0)) for job in found]
 
     async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.JobEvent]:
         """Events until the end."""
         if request.cursor < 0:
             violation = errors.Violation("cursor", f"must not be negative, but is {request.cursor}")
             raise errors.InvalidArgument(violations=[violation])
-        async for event in watching.follow(self._store, self._notices, request.id, request.cursor):
-            yield convert.event_to_wire(event)
+        async for event in self._feeds.follow(request.id, request.cursor):
+            yield event
 
     async def ListTransitions(
         self, request: pb.ListTransitionsRequest, context: Context
@@ -227,6 +229,15 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
             raise errors.FailedPrecondition(_explain_no_pictures(job))
         drawn = await self._store.get_pictures(request.id, request.epoch or epochs[-1])
         return pb.Pictures(epoch=drawn.epoch, epochs=epochs, shape=drawn.shape, data=drawn.data)
+
+
+def _tell_wait(job: jobs.Job, place: int) -> pb.Job:
+    """As a message. Why a job waits is said when somebody asks: places in the queue change too often to be written down."""
+    message = convert.job_to_wire(job, place)
+    if place:
+        past = "" if job.next_attempt_time else job.state_message  # it is ready: its back-off is over
+        message.state_message = "; ".join(filter(None, (past, policy.describe_wait(place - 1))))
+    return message
 
 
 def page_size(asked: int, *, default: int, maximum: int) -> int:

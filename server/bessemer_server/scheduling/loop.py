@@ -19,8 +19,6 @@ from bessemer_server.scheduling.notices import Notices, wait_up_to
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
-QUEUE_WINDOW = 100
-"""Queued jobs that are looked at in one tick; those behind them cannot start before."""
 ASKED_TO_STOP = (states.State.CANCELLING, states.State.PAUSING)
 """However its trainer ends, such a job is what it was asked to be."""
 
@@ -121,17 +119,13 @@ class Scheduler:
         self._notices.announce(job_id)
 
     async def _launch(self) -> None:
-        queued = await self._store.queued_jobs(QUEUE_WINDOW, self._clock())
-        if not queued:
-            return
         taken = [attempt.slot for attempt in await self._store.active_attempts()]
-        chosen = policy.choose(queued, policy.free_slots(self._slots, taken))
-        for job, slot in chosen:
+        free = policy.free_slots(self._slots, taken)
+        if not free:
+            return  # however many wait: the queue is not even looked at
+        queued = await self._store.queued_jobs(len(free), self._clock())
+        for job, slot in policy.choose(queued, free):
             await self._start(job.id, slot)
-        for position, job in enumerate(queued[len(chosen) :]):
-            message = policy.describe_wait(position)
-            if job.state_message != message:
-                await self._store.set_waiting_message(job.id, message)
 
     async def _start(self, job_id: str, slot: str) -> None:
         assert self._executor is not None

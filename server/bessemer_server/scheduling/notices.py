@@ -19,6 +19,10 @@ class Notices:
         for event in self._waiting.get(job_id, ()):
             event.set()
 
+    def listened(self) -> list[str]:
+        """Jobs that somebody waits for."""
+        return list(self._waiting)
+
     @contextlib.contextmanager
     def listen(self, job_id: str) -> Iterator[asyncio.Event]:
         """An event that is set at each change of the job within the block."""

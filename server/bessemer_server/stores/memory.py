@@ -315,6 +315,10 @@ class MemoryStore:
         first = max(after, 0)
         return record.events[first : first + limit]
 
+    async def last_cursors(self, job_ids: Iterable[str]) -> Mapping[str, int]:
+        wanted = set(job_ids)
+        return {job.id: job.last_cursor for job in self._jobs() if job.id in wanted}
+
     async def transitions(self, job_id: str) -> Sequence[Event]:
         return [event for event in self._record(job_id).events if isinstance(event.kind, StateChanged)]
 

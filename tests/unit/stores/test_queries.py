@@ -72,6 +72,15 @@ async def test_the_queue_comes_out_of_an_index_in_order(store: SqlStore) -> None
     assert "ix_jobs_state_rank_create_time_id" in detail
 
 
+async def test_places_in_the_queue_are_counted_in_the_index_alone(store: SqlStore) -> None:
+    for wanted in (["a"], [f"job-{n}" for n in range(jobs.COUNTED_ALONE + 1)]):
+        await samples.create(store, wanted[0])
+        details = await plans(store, lambda c, ids=wanted: jobs.positions(c, ids, samples.START))
+        queue = [detail for detail in details if "ix_jobs_state_rank" in detail]
+        assert queue
+        assert all("USING COVERING INDEX" in detail for detail in queue)
+
+
 async def test_a_page_of_metrics_comes_out_of_the_key_in_order(store: SqlStore) -> None:
     await samples.begin(store)
     points = [samples.step_metric(n) for n in range(1, 9)]

@@ -17,6 +17,8 @@ from bessemer_server.stores.sql import datasets, rows, tables, upserts
 jobs = tables.jobs
 QUEUE = (jobs.c.rank, jobs.c.create_time, jobs.c.id)
 """As `rules.queue_place`."""
+COUNTED_ALONE = 3
+"""So few places are counted one by one; for more, the whole queue is numbered."""
 
 
 def create(connection: sa.Connection, new: NewJob, now: Time) -> Job:
@@ -140,10 +142,30 @@ def queued(connection: sa.Connection, limit: int, now: Time) -> list[Job]:
 
 def positions(connection: sa.Connection, job_ids: Iterable[str], now: Time) -> dict[str, int]:
     """Place in that order, from 1, of those of the jobs that are in it."""
+    wanted = sorted(job_ids)
+    if len(wanted) <= COUNTED_ALONE:
+        found = {job_id: _count_to(connection, job_id, now) for job_id in wanted}
+        return {job_id: place for job_id, place in found.items() if place}
     place = sa.func.row_number().over(order_by=QUEUE).label("place")
     queue = sa.select(jobs.c.id, place).where(*_ready(now)).subquery()
-    found = connection.execute(sa.select(queue).where(queue.c.id.in_(sorted(job_ids))))
-    return {row.id: row.place for row in found}
+    rows_found = connection.execute(sa.select(queue).where(queue.c.id.in_(wanted)))
+    return {row.id: row.place for row in rows_found}
+
+
+def _count_to(connection: sa.Connection, job_id: str, now: Time) -> int:
+    """Jobs of the queue up to this one, and with it; 0 when it is not in the queue."""
+    mine = connection.execute(sa.select(*QUEUE).where(jobs.c.id == job_id, *_ready(now))).one_or_none()
+    if mine is None:
+        return 0
+    bound = sa.tuple_(*(sa.literal(value, column.type) for column, value in zip(QUEUE, mine, strict=True)))
+    count = sa.select(sa.func.count()).where(*_ready(now), sa.tuple_(*QUEUE) <= bound)
+    return connection.execute(count).scalar_one()
+
+
+def last_cursors(connection: sa.Connection, job_ids: Iterable[str]) -> dict[str, int]:
+    """Numbers of the last events, in one query."""
+    query = sa.select(jobs.c.id, jobs.c.last_cursor).where(jobs.c.id.in_(sorted(job_ids)))
+    return {row.id: row.last_cursor for row in connection.execute(query.where(jobs.c.delete_time.is_(None)))}
 
 
 def _ready(now: Time) -> tuple[sa.ColumnElement[bool], ...]:

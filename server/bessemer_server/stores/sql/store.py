@@ -172,6 +172,9 @@ class SqlStore:
     async def events(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         return await self.database.read(lambda c: events.read(c, job_id, after, limit))
 
+    async def last_cursors(self, job_ids: Iterable[str]) -> Mapping[str, int]:
+        return await self.database.read(lambda c: jobs.last_cursors(c, job_ids))
+
     async def transitions(self, job_id: str) -> Sequence[Event]:
         return await self.database.read(lambda c: events.transitions(c, job_id))
 

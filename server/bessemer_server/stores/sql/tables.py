@@ -51,7 +51,7 @@ jobs = sa.Table(
     # One for each way of listing: the rows come out in order, however many there are.
     sa.Index(None, "create_time", "id"),
     sa.Index(None, "state", "create_time", "id"),
-    sa.Index(None, "state", "rank", "create_time", "id"),
+    sa.Index(None, "state", "rank", "create_time", "id", "next_attempt_time"),  # all that a place depends on
     sa.Index(None, "architecture", "create_time", "id"),
     sa.Index(None, "name", "create_time", "id"),
 )
