@@ -1,6 +1,45 @@
 """The data folder of a server."""
 
+import contextlib
+import subprocess
+import sys
+
+import pytest
+
 from bessemer_server import folder
+
+HOLD = """
+import pathlib, sys
+from bessemer_server import folder
+with folder.hold(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def holder(path):
+    """A process that holds the folder."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with process:
+        assert process.stdout
+        assert process.stdout.readline() == b"held\n"
+        yield process
+        process.kill()
+
+
+def test_a_folder_is_refused_with_the_pid_of_who_holds_it_and_free_again_after_its_kill(tmp_path):
+    for _ in range(2):
+        with (
+            holder(tmp_path) as process,
+            pytest.raises(folder.FolderInUse, match=f"process id {process.pid};"),
+            folder.hold(tmp_path),
+        ):
+            pass
+        with folder.hold(tmp_path):
+            pass
 
 
 def test_the_server_of_a_folder_keeps_its_name_and_shares_it_with_no_other(tmp_path):
