@@ -30,7 +30,7 @@ from bessemer.worker.v1 import worker_pb2_grpc
 from bessemer_server import folder, logs
 from bessemer_server import settings as settings_module
 from bessemer_server.blobs.sql import SqlBlobStore
-from bessemer_server.domain import errors
+from bessemer_server.domain import errors, failpoints
 from bessemer_server.executors.evaluator import EvaluatorClient
 from bessemer_server.executors.forkserver import ForkServer
 from bessemer_server.executors.helper import Helper
@@ -103,6 +103,7 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     when clients can call.
     """
     logs.configure(settings.log_level)
+    failpoints.enable(os.environ)
     stop = _catch_stop(settings)
     try:
         with folder.hold(settings.data_dir):
@@ -141,6 +142,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
     async with contextlib.AsyncExitStack() as stack:
         store = await SqlStore.open(settings.database_url)
         stack.push_async_callback(store.close)
+        failpoints.hit("start.opened")
         blobs = SqlBlobStore(store.database)
 
         forkserver = ForkServer()
@@ -205,6 +207,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         stack.push_async_callback(server.stop, None)
         for name in ("", *PUBLIC_SERVICES):
             await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+        failpoints.hit("start.serving")
 
         executor = ProcessExecutor(forkserver, worker_address, settings.logs_dir, scheduler.wake)
         stack.push_async_callback(executor.close)
@@ -246,9 +249,11 @@ async def _find_devices(planner: PlannerClient) -> tuple[str, ...]:
 
 async def _drain(service: _Service, settings: Settings) -> None:
     """Say that we go, let trainers save, let calls end."""
+    failpoints.hit("drain.begun")
     await service.health.enter_graceful_shutdown()
     service.inference.is_ready = False
     await service.scheduler.drain(settings.grace_seconds)
+    failpoints.hit("drain.ended")
     await service.server.stop(min(settings.grace_seconds, 5.0))
 
 

@@ -75,6 +75,6 @@ async def corrupt(stores: Stores, name: str) -> None:
     """Change a byte behind the blob store's back."""
     if isinstance(stores.store, SqlStore):
         statement = sa.update(tables.blobs).where(tables.blobs.c.digest == name).values(data=b"sounD")
-        await stores.store.database.write(lambda connection: connection.execute(statement))
+        await stores.store.database.write("test", lambda connection: connection.execute(statement))
     else:
         stores.store.blobs[name] = b"sounD"  # type: ignore[attr-defined]

@@ -36,7 +36,7 @@ class SqlBlobStore:
         return await asyncio.to_thread(checks.check_stored, digest, data)
 
     async def _put(self, batch: Mapping[str, bytes]) -> None:
-        await self._database.write(lambda connection: statements.put(connection, batch))
+        await self._database.write("put_blobs", lambda connection: statements.put(connection, batch))
 
 
 def _batches(blobs: Mapping[str, bytes]) -> Iterator[dict[str, bytes]]:

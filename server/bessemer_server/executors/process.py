@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 
+from bessemer_server.domain import failpoints
 from bessemer_server.domain.jobs import Attempt, Exit
 from bessemer_server.executors import memory
 from bessemer_server.executors.forkserver import ForkServer
@@ -44,7 +45,9 @@ class ProcessExecutor:
         folder = output.folder_of(self._logs, attempt.job_id, attempt.number)
         config = entry.TrainerConfig(self._address, token, str(folder))
         name = f"trainer {attempt.job_id}#{attempt.number}"
+        failpoints.hit("spawn.before")
         process = await self._forkserver.fork(name, entry.run_trainer, config, daemon=False)
+        failpoints.hit("spawn.after")
         key = (attempt.job_id, attempt.number)
         self._processes[key] = process
         self._memory_kills[key] = memory.count_kills()

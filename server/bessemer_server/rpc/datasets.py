@@ -12,7 +12,7 @@ import grpc
 
 from bessemer.v1 import datasets_pb2 as pb
 from bessemer.v1 import datasets_pb2_grpc
-from bessemer_server.domain import errors, ports
+from bessemer_server.domain import errors, failpoints, ports
 from bessemer_server.domain.datasets import Content, Dataset
 from bessemer_server.domain.holders import Holder
 from bessemer_server.rpc import convert, spooling, upload_headers
@@ -82,7 +82,9 @@ class DatasetServicer(datasets_pb2_grpc.DatasetServiceServicer):
                 upload = await spool.finish(
                     header.name, pb.UploadHeader.Format.Name(header.format), upload_headers.options_of(header)
                 )
+                failpoints.hit("upload.spooled")
                 content = await self._ingester.ingest(upload)
+                failpoints.hit("upload.checked")
                 return convert.uploaded_to_wire(await self._keep(content, spool))
 
     @contextlib.contextmanager

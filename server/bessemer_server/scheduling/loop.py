@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 
-from bessemer_server.domain import errors, ports, states
+from bessemer_server.domain import errors, failpoints, ports, states
 from bessemer_server.domain.jobs import Attempt, Failure, Reason, Time
 from bessemer_server.scheduling import evidence, leases, losses, policy
 from bessemer_server.scheduling.notices import Notices, wait_up_to
@@ -88,6 +88,7 @@ class Scheduler:
     async def _settle_exits(self) -> None:
         assert self._executor is not None
         for end in self._executor.drain_exits():
+            failpoints.hit("exit.noticed")
             await self.lose(end.job_id, end.attempt, losses.from_exit(end))
 
     async def _expire_leases(self) -> None:

@@ -11,7 +11,7 @@ from typing import Self
 import grpc
 
 from bessemer.worker.v1 import worker_pb2 as pb
-from bessemer_server.domain import checkpoints
+from bessemer_server.domain import checkpoints, failpoints
 from bessemer_server.domain.jobs import Command, Progress
 from bessemer_server.domain.metrics import Metric
 from bessemer_server.training import loop
@@ -133,7 +133,9 @@ class RemoteObserver:
         digester = arrays.Digester()
         while (result := self._results.get()) is not None:
             if isinstance(result, loop.Drawn):
+                failpoints.hit("trainer.before_pictures")
                 self._client.record_pictures(result.epoch, result.pictures)
+                failpoints.hit("trainer.after_pictures")
             else:
                 snapshots.deliver(self._client, result, self._commit, digester)
             del result  # its bytes, while nothing is to be saved
@@ -142,7 +144,9 @@ class RemoteObserver:
     def _commit(self, manifest: checkpoints.Manifest) -> None:
         # Metrics up to a checkpoint must be in the store before it is: nobody will compute them again.
         self._flush_reports()
+        failpoints.hit("trainer.before_checkpoint")
         self._client.commit_checkpoint(manifest)
+        failpoints.hit("trainer.after_checkpoint")
 
     def _report(self) -> None:
         sequence = 0
@@ -166,7 +170,9 @@ class RemoteObserver:
                 metrics=[wire.metric_to_wire(point) for point in points],
                 progress=wire.progress_to_wire(progress) if progress else None,
             )
+            failpoints.hit("trainer.before_report")
             response = stream.exchange(request)
+            failpoints.hit("trainer.after_report")
             with self._changed:
                 if self._command is Command.CONTINUE:
                     self._command = Command(response.command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from bessemer_server.domain import checkpoints
+from bessemer_server.domain import checkpoints, failpoints
 from bessemer_server.training import loop
 from bessemer_server.worker import arrays, reporting
 
@@ -23,7 +23,9 @@ def deliver(
     entries, blobs = digester.digest(snapshot.tensors)
     manifest = checkpoints.Manifest(snapshot.epoch, snapshot.step, entries, json.dumps(snapshot.state))
     for tries_left in reversed(range(UPLOAD_TRIES)):
+        failpoints.hit("trainer.before_upload")
         client.upload_missing(blobs)
+        failpoints.hit("trainer.after_upload")
         try:
             commit(manifest)
             return

@@ -9,6 +9,7 @@ import traceback
 
 import torch
 
+from bessemer_server.domain import checkpoints, failpoints
 from bessemer_server.domain.jobs import Command, Failure, Reason
 from bessemer_server.domain.models import Publication
 from bessemer_server.training import evidence, failures, loop
@@ -23,6 +24,7 @@ LOST_MODEL = "train the model that it begins with again, or restore the database
 
 def main(config: entry.TrainerConfig) -> None:
     """Train, report, and end; the exit status says nothing that the server was not told."""
+    failpoints.enable(os.environ)
     output.redirect(pathlib.Path(config.log_folder))
     os.setsid()  # a signal to the server's terminal is not meant for its trainers
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -38,8 +40,10 @@ def main(config: entry.TrainerConfig) -> None:
 
 
 def _train(client: reporting.Client) -> None:
+    failpoints.hit("trainer.begun")
     assignment, resume = _begin(client)
     output.say(_describe_start(assignment))
+    failpoints.hit("trainer.assigned")
     torch.set_num_threads(assignment.threads)
     environment = loop.Environment(
         device=assignment.device,
@@ -81,10 +85,15 @@ def _train(client: reporting.Client) -> None:
 
 
 def _publish(client: reporting.Client, trained: loop.Trained) -> None:
+    def finish(weights: checkpoints.Manifest) -> None:
+        failpoints.hit("trainer.before_finish")
+        client.finish_succeeded(Publication(weights, trained.definition, trained.parameters))
+        failpoints.hit("trainer.after_finish")
+
     snapshots.deliver(
         client,
         loop.Snapshot(epoch=0, step=0, tensors=trained.weights, state={}),
-        lambda weights: client.finish_succeeded(Publication(weights, trained.definition, trained.parameters)),
+        finish,
         arrays.Digester(),
     )
 

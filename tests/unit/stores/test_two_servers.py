@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections.abc import AsyncIterator
 
@@ -75,7 +76,7 @@ async def test_a_connection_that_postgresql_ends_fails_one_request_and_the_next_
 ) -> None:
     store = servers[0]
     end = sa.text("SELECT pg_terminate_backend(pg_backend_pid())")
-    for run in (store.database.write, store.database.read):
+    for run in (functools.partial(store.database.write, "test"), store.database.read):
         with pytest.raises(errors.Unavailable):
             await run(lambda connection: connection.execute(end))
     await samples.create(store)

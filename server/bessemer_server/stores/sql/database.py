@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from bessemer_server.domain import errors
+from bessemer_server.domain import errors, failpoints
 from bessemer_server.stores.sql import engines, migrations, writer
 
 T = TypeVar("T")
@@ -50,9 +50,17 @@ class Database:
         """What `work` returns from one consistent view of the database."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
-    async def write(self, work: Callable[[sa.Connection], T]) -> T:
-        """What `work` returns, once its changes are durable. See `writer.Writer.submit`."""
-        return await self._writer.submit(work)
+    async def write(self, name: str, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` returns, once its changes are durable. See `writer.Writer.submit`; `failpoints.WRITES` has the name."""
+
+        def run(connection: sa.Connection) -> T:
+            result = work(connection)
+            failpoints.hit(f"{name}.before_commit")
+            return result
+
+        result = await self._writer.submit(run)
+        failpoints.hit(f"{name}.after_commit")
+        return result
 
     async def close(self) -> None:
         """Finish what waits, and close every connection."""

@@ -57,7 +57,7 @@ class SqlStore:
         return cls(await Database.open(url))
 
     async def create_job(self, job: NewJob, now: Time) -> Job:
-        return await self.database.write(lambda c: jobs.create(c, job, now))
+        return await self.database.write("create_job", lambda c: jobs.create(c, job, now))
 
     async def get_job(self, job_id: str) -> Job:
         return await self.database.read(lambda c: jobs.load(c, job_id))
@@ -75,13 +75,17 @@ class SqlStore:
         return await self.database.read(attempts.active)
 
     async def set_waiting_message(self, job_id: str, message: str) -> None:
-        await self.database.write(lambda c: jobs.set_waiting_message(c, job_id, message))
+        await self.database.write(
+            "set_waiting_message", lambda c: jobs.set_waiting_message(c, job_id, message)
+        )
 
     async def start_attempt(self, job_id: str, slot: str, token_digest: str, now: Time) -> Attempt | None:
-        return await self.database.write(lambda c: attempts.start(c, job_id, slot, token_digest, now))
+        return await self.database.write(
+            "start_attempt", lambda c: attempts.start(c, job_id, slot, token_digest, now)
+        )
 
     async def set_pid(self, job_id: str, attempt: int, pid: int) -> None:
-        await self.database.write(lambda c: attempts.set_pid(c, job_id, attempt, pid))
+        await self.database.write("set_pid", lambda c: attempts.set_pid(c, job_id, attempt, pid))
 
     async def authenticate(self, token_digest: str) -> Attempt:
         return await self.database.read(lambda c: attempts.authenticate(c, token_digest))
@@ -90,14 +94,14 @@ class SqlStore:
         self, job_id: str, attempt: int, metrics: Sequence[Metric], progress: Progress | None, now: Time
     ) -> Command:
         return await self.database.write(
-            lambda c: attempts.report(c, job_id, attempt, metrics, progress, now=now)
+            "report", lambda c: attempts.report(c, job_id, attempt, metrics, progress, now=now)
         )
 
     async def commit_checkpoint(
         self, job_id: str, attempt: int, manifest: Manifest, keep: Retention, now: Time
     ) -> Checkpoint:
         return await self.database.write(
-            lambda c: checkpoints.commit(c, job_id, attempt, manifest, keep, now=now)
+            "commit_checkpoint", lambda c: checkpoints.commit(c, job_id, attempt, manifest, keep, now=now)
         )
 
     async def latest_checkpoint(self, job_id: str) -> Checkpoint | None:
@@ -107,7 +111,9 @@ class SqlStore:
         return await self.database.read(lambda c: checkpoints.list_all(c, job_id))
 
     async def record_pictures(self, job_id: str, attempt: int, pictures: Pictures, now: Time) -> None:
-        await self.database.write(lambda c: sql_pictures.record(c, job_id, attempt, pictures, now))
+        await self.database.write(
+            "record_pictures", lambda c: sql_pictures.record(c, job_id, attempt, pictures, now)
+        )
 
     async def picture_epochs(self, job_id: str) -> Sequence[int]:
         return await self.database.read(lambda c: sql_pictures.epochs(c, job_id))
@@ -117,14 +123,14 @@ class SqlStore:
 
     async def hold_blobs(self, holder: Holder, digests: Iterable[str], now: Time) -> Sequence[str]:
         wanted = list(digests)
-        return await self.database.write(lambda c: collecting.hold(c, holder, wanted))
+        return await self.database.write("hold_blobs", lambda c: collecting.hold(c, holder, wanted))
 
     async def release_blobs(self, holder: Holder) -> None:
-        await self.database.write(lambda c: collecting.release(c, holder.id, holder.attempt))
+        await self.database.write("release_blobs", lambda c: collecting.release(c, holder.id, holder.attempt))
 
     async def collect_blobs(self, after: str, look: int, take: int, now: Time) -> Sweep:
         if not after:
-            await self.database.write(lambda c: collecting.drop_dead_holds(c, now))
+            await self.database.write("drop_holds", lambda c: collecting.drop_dead_holds(c, now))
         position, unneeded = await self.database.read(lambda c: collecting.look(c, after, look, now))
         if len(unneeded) > take:
             unneeded = unneeded[:take]
@@ -132,42 +138,52 @@ class SqlStore:
         if not unneeded:
             return Sweep(position, ())
         return Sweep(
-            position, tuple(await self.database.write(lambda c: collecting.remove(c, unneeded, now)))
+            position,
+            tuple(await self.database.write("collect_blobs", lambda c: collecting.remove(c, unneeded, now))),
         )
 
     async def mark_damaged(self, digest: str, now: Time) -> Sequence[str]:
-        return await self.database.write(lambda c: damage.mark(c, digest, now))
+        return await self.database.write("mark_damaged", lambda c: damage.mark(c, digest, now))
 
     async def succeed(self, job_id: str, attempt: int, publication: Publication, now: Time) -> Model:
-        return await self.database.write(lambda c: attempts.succeed(c, job_id, attempt, publication, now))
+        return await self.database.write(
+            "succeed", lambda c: attempts.succeed(c, job_id, attempt, publication, now)
+        )
 
     async def fail(self, job_id: str, attempt: int, failure: Failure, now: Time) -> None:
-        await self.database.write(lambda c: attempts.fail(c, job_id, attempt, failure, now))
+        await self.database.write("fail", lambda c: attempts.fail(c, job_id, attempt, failure, now))
 
     async def confirm_cancel(self, job_id: str, attempt: int, now: Time) -> None:
-        await self.database.write(lambda c: attempts.confirm_cancel(c, job_id, attempt, now))
+        await self.database.write(
+            "confirm_cancel", lambda c: attempts.confirm_cancel(c, job_id, attempt, now)
+        )
 
     async def release(
         self, job_id: str, attempt: int, failure: Failure, is_loss: bool, now: Time, *, delay_s: float = 0.0
     ) -> Job:
         return await self.database.write(
-            lambda c: attempts.release(c, job_id, attempt, failure, is_loss, now=now, delay_s=delay_s)
+            "release",
+            lambda c: attempts.release(c, job_id, attempt, failure, is_loss, now=now, delay_s=delay_s),
         )
 
     async def request_cancel(self, job_id: str, now: Time) -> Job:
-        return await self.database.write(lambda c: jobs.change(c, job_id, rules.request_cancel, now))
+        return await self.database.write(
+            "request_cancel", lambda c: jobs.change(c, job_id, rules.request_cancel, now)
+        )
 
     async def request_pause(self, job_id: str, now: Time) -> Job:
-        return await self.database.write(lambda c: jobs.change(c, job_id, rules.request_pause, now))
+        return await self.database.write(
+            "request_pause", lambda c: jobs.change(c, job_id, rules.request_pause, now)
+        )
 
     async def resume(self, job_id: str, now: Time) -> Job:
-        return await self.database.write(lambda c: jobs.change(c, job_id, rules.resume, now))
+        return await self.database.write("resume", lambda c: jobs.change(c, job_id, rules.resume, now))
 
     async def retry(self, job_id: str, now: Time) -> Job:
-        return await self.database.write(lambda c: jobs.retry(c, job_id, now))
+        return await self.database.write("retry", lambda c: jobs.retry(c, job_id, now))
 
     async def delete_job(self, job_id: str, now: Time) -> None:
-        await self.database.write(lambda c: jobs.delete(c, job_id, now))
+        await self.database.write("delete_job", lambda c: jobs.delete(c, job_id, now))
 
     async def events(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         return await self.database.read(lambda c: events.read(c, job_id, after, limit))
@@ -202,7 +218,7 @@ class SqlStore:
         return await self.database.read(lambda c: models.list_page(c, name, page_size, page_token))
 
     async def create_dataset(self, content: Content, now: Time) -> Dataset:
-        return await self.database.write(lambda c: datasets.create(c, content, now))
+        return await self.database.write("create_dataset", lambda c: datasets.create(c, content, now))
 
     async def find_dataset(self, *, name: str = "", digest: str = "") -> Dataset | None:
         return await self.database.read(lambda c: datasets.find(c, name=name, digest=digest))
@@ -211,7 +227,7 @@ class SqlStore:
         return await self.database.read(datasets.list_all)
 
     async def delete_dataset(self, name: str) -> None:
-        await self.database.write(lambda c: datasets.delete(c, name))
+        await self.database.write("delete_dataset", lambda c: datasets.delete(c, name))
 
     async def close(self) -> None:
         """Finish the writes that wait, and close every connection."""

@@ -1,0 +1,229 @@
+"""A server that failpoints kill, what it is asked meanwhile, and what must hold afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+import sqlite3
+import threading
+import time
+from typing import Any
+
+import numpy as np
+
+import bessemer
+from bessemer_server.domain import failpoints
+from tests.fix_service import Service
+
+PATIENCE_S = 60.0
+SPEC: dict[str, Any] = {
+    "dataset": "digits", "epochs": 5, "seed": 3, "batch_size": 32, "options": {"filters": [4, 8], "units": 16},
+    "checkpoint": {"every_steps": 10, "keep_last": 2},
+}  # fmt: skip
+"""Epochs of 41 steps: some twenty checkpoints, of which most are removed again while it trains."""
+CLOCK: dict[str, Any] = {"dataset": "iris", "epochs": 1_000_000, "checkpoint": {"every_epochs": 0}}
+"""Trains until somebody stops it."""
+
+
+class PhoenixService(Service):
+    """A server with failpoints, started again on the same address by a thread whenever it ends."""
+
+    def __init__(self, data_dir: pathlib.Path, *flags: str) -> None:
+        super().__init__(data_dir, *flags)
+        self.deaths = 0
+        self._folder = data_dir.with_name(f"{data_dir.name}.failpoints")
+        self._folder.mkdir()
+        self._is_closed = False
+        self._nurse = threading.Thread(target=self._revive)
+
+    def command(self, listen: str = "127.0.0.1:0") -> list[str]:
+        return ["env", f"{failpoints.VARIABLE}={self._folder}", *super().command(listen)]
+
+    def arm(self, point: str, passes: int) -> None:
+        """Have whoever comes to the point for the `passes`-th time killed."""
+        draft = self._folder / "draft"
+        draft.write_text(str(passes))
+        draft.rename(self._folder / point)
+
+    def wait_until_reached(self, point: str) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while (self._folder / point).exists():
+            assert time.monotonic() < deadline, f"{point} was never reached\n{self.log()}"
+            threading.Event().wait(0.02)
+
+    def begin(self) -> None:
+        self.start()
+        self._nurse.start()
+
+    def restart(self) -> None:
+        """SIGTERM, and wait for the next one."""
+        deaths = self.deaths
+        assert self._process is not None
+        self._process.terminate()
+        while self.deaths == deaths:
+            threading.Event().wait(0.02)
+
+    def _revive(self) -> None:
+        while True:
+            assert self._process is not None
+            self._process.wait()
+            if self._is_closed:
+                return
+            self._close_pipes()
+            self.deaths += 1
+            with contextlib.suppress(AssertionError):  # killed while it starts: once more
+                self.start(self.address)
+
+    def close(self) -> None:
+        self._is_closed = True
+        super().close()
+        if self._nurse.is_alive():
+            self._nurse.join()
+
+
+class Persistent:
+    """A client that asks again while the server is away: every call here may be repeated."""
+
+    def __init__(self, client: bessemer.Client) -> None:
+        self.client = client
+
+    def ask(self, call: Any) -> Any:
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return call()
+            except bessemer.Unavailable:
+                if time.monotonic() > deadline:
+                    raise
+                threading.Event().wait(0.05)
+
+    def train(self, key: str, architecture: str, **spec: Any) -> Any:
+        return self.ask(lambda: self.client.train(architecture, idempotency_key=key, **spec))
+
+    def watch_until(self, job: Any, *states: str) -> str:
+        """Until the job is in one of the states; returns which."""
+        while self.ask(job.refresh).state not in states:
+            threading.Event().wait(0.02)
+        return str(job.state)
+
+
+def train(persistent: Persistent, service: PhoenixService) -> Any:
+    """One job after the other in one slot, to the end."""
+    job = persistent.train("a", "mnist_cnn", **SPEC)
+    other = persistent.train("b", "mlp", dataset="iris", epochs=1)
+    again = persistent.train("a", "mnist_cnn", **SPEC)
+    assert again.id == job.id
+    job.wait(progress=False)
+    other.wait(progress=False)
+    return job
+
+
+def pause(persistent: Persistent, service: PhoenixService) -> Any:
+    """Paused and resumed while it trains."""
+    job = persistent.train("a", "mnist_cnn", **SPEC)
+    for event in job.watch():
+        if isinstance(event, bessemer.CheckpointSaved):
+            break
+    persistent.ask(job.pause)
+    persistent.watch_until(job, "PAUSED", "SUCCEEDED")
+    persistent.ask(job.resume)
+    return job.wait(progress=False)
+
+
+def stop(persistent: Persistent, service: PhoenixService) -> None:
+    """Cancelled, retried, cancelled again, deleted."""
+    job = persistent.train("a", "mlp", **CLOCK)
+    persistent.watch_until(job, "RUNNING")
+    persistent.ask(job.cancel)
+    persistent.watch_until(job, "CANCELLED")
+    persistent.ask(job.retry)
+    persistent.watch_until(job, "RUNNING")
+    persistent.ask(job.cancel)
+    persistent.watch_until(job, "CANCELLED")
+    persistent.ask(job.delete)
+    with contextlib.suppress(bessemer.NotFound):
+        persistent.ask(job.refresh)
+        raise AssertionError("the job is still there")
+
+
+def fail(persistent: Persistent, service: PhoenixService) -> None:
+    """A job that cannot succeed."""
+    optimizer = {"kind": "sgd", "learning_rate": 1e30}
+    job = persistent.train("a", "mlp", dataset="iris", epochs=3, optimizer=optimizer)
+    with contextlib.suppress(bessemer.JobFailed):
+        job.wait(progress=False)
+    assert job.refresh().failure.reason == "NON_FINITE_LOSS"
+
+
+def upload(persistent: Persistent, service: PhoenixService) -> None:
+    """A data set comes, is trained on, and goes again."""
+    draw = np.random.default_rng(0)
+    features, labels = draw.normal(size=(60, 4)).astype(np.float32), np.arange(60) % 3
+    persistent.ask(lambda: persistent.client.datasets.upload("mine", (features, labels)))
+    persistent.train("a", "mlp", dataset="mine", epochs=2).wait(progress=False)
+    with contextlib.suppress(bessemer.NotFound):
+        persistent.ask(lambda: persistent.client.datasets.delete("mine"))
+
+
+def generate(persistent: Persistent, service: PhoenixService) -> None:
+    """A generator draws at the end of each epoch."""
+    options = {"latent": 8, "filters": 8}
+    job = persistent.train("a", "dcgan", dataset="digits", epochs=2, options=options).wait(progress=False)
+    assert persistent.ask(job.sample_epochs)[-1] == 2
+
+
+def drain(persistent: Persistent, service: PhoenixService) -> Any:
+    """The server is stopped while a job trains."""
+    job = persistent.train("a", "mnist_cnn", **SPEC)
+    for event in job.watch():
+        if isinstance(event, bessemer.CheckpointSaved):
+            break
+    service.restart()
+    return job.wait(progress=False)
+
+
+def damage(persistent: Persistent, service: PhoenixService) -> Any:
+    """A bit of the newest checkpoint of a job that is paused is flipped."""
+    job = persistent.train("a", "mnist_cnn", **SPEC)
+    for event in job.watch():
+        if isinstance(event, bessemer.CheckpointSaved) and event.checkpoint.step >= 60:
+            break
+    persistent.ask(job.pause)
+    persistent.watch_until(job, "PAUSED")
+    with (
+        contextlib.closing(sqlite3.connect(service.data_dir / "bessemer.db", timeout=30)) as database,
+        database,
+    ):
+        rows = database.execute("SELECT manifest FROM checkpoints ORDER BY step").fetchall()
+        *older, newest = [{d for t in json.loads(m)["tensors"] for d in t["digests"]} for (m,) in rows]
+        digest = min(newest.difference(*older))
+        database.execute("UPDATE blobs SET data = zeroblob(length(data)) WHERE digest = ?", (digest,))
+    persistent.ask(job.resume)
+    return job.wait(progress=False)
+
+
+def read_results(data_dir: pathlib.Path, job_id: str) -> tuple[Any, ...]:
+    """All that a job leaves: every metric of every step, and the digests of the model's weights."""
+    with contextlib.closing(_read_only(data_dir)) as database:
+        metrics = database.execute(
+            "SELECT scope, name, step, epoch, value FROM metrics WHERE job_id = ? ORDER BY scope, name, step",
+            (job_id,),
+        ).fetchall()
+        (weights,) = database.execute("SELECT weights FROM models WHERE job_id = ?", (job_id,)).fetchone()
+    return metrics, json.loads(weights)["tensors"]
+
+
+def check_whole(data_dir: pathlib.Path) -> None:
+    """What holds of the database at any time."""
+    with contextlib.closing(_read_only(data_dir)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+        gaps = """SELECT jobs.id FROM jobs LEFT JOIN events ON events.job_id = jobs.id WHERE delete_time IS NULL
+            GROUP BY jobs.id HAVING count(cursor) <> last_cursor OR max(cursor) <> last_cursor"""
+        assert database.execute(gaps).fetchall() == []
+        assert database.execute("SELECT request_id FROM jobs GROUP BY 1 HAVING count(*) > 1").fetchall() == []
+
+
+def _read_only(data_dir: pathlib.Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{data_dir}/bessemer.db?mode=ro", uri=True)
