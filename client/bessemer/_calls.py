@@ -27,6 +27,11 @@ CHANNEL_OPTIONS = [
             {
                 "methodConfig": [
                     {
+                        # Watching reconnects by itself, behind the last event; and a stream that gRPC retried was seen to wait
+                        # for ever when the server was killed at its beginning.
+                        "name": [{"service": "bessemer.v1.JobService", "method": "WatchJob"}],
+                    },
+                    {
                         # Every call here can be repeated: reads, predictions, cancel, and CreateJob with its key.
                         "name": [
                             {"service": "bessemer.v1.JobService"},
@@ -42,7 +47,7 @@ CHANNEL_OPTIONS = [
                             "backoffMultiplier": 3,
                             "retryableStatusCodes": ["UNAVAILABLE"],
                         },
-                    }
+                    },
                 ]
             }
         ),

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pathlib
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -53,8 +57,12 @@ class PhoenixService(Service):
             threading.Event().wait(0.02)
 
     def begin(self) -> None:
-        self.start()
+        self._start()
         self._nurse.start()
+        deadline = time.monotonic() + PATIENCE_S
+        while not self.address:
+            assert time.monotonic() < deadline, self.log()
+            threading.Event().wait(0.02)
 
     def restart(self) -> None:
         """SIGTERM, and wait for the next one."""
@@ -64,6 +72,13 @@ class PhoenixService(Service):
         while self.deaths == deaths:
             threading.Event().wait(0.02)
 
+    def repeat(self, *command: str) -> None:
+        """Run a command of the service's program until a failpoint no longer kills it."""
+        environment = {**os.environ, failpoints.VARIABLE: str(self._folder)}
+        line = [sys.executable, "-m", "bessemer_server", *command]
+        while status := subprocess.run(line, env=environment, check=False).returncode:
+            assert status == -signal.SIGKILL
+
     def _revive(self) -> None:
         while True:
             assert self._process is not None
@@ -72,8 +87,11 @@ class PhoenixService(Service):
                 return
             self._close_pipes()
             self.deaths += 1
-            with contextlib.suppress(AssertionError):  # killed while it starts: once more
-                self.start(self.address)
+            self._start()
+
+    def _start(self) -> None:
+        with contextlib.suppress(AssertionError):  # killed while it starts: `_revive` sees to it
+            self.start(self.address or "127.0.0.1:0")
 
     def close(self) -> None:
         self._is_closed = True
@@ -201,6 +219,18 @@ def damage(persistent: Persistent, service: PhoenixService) -> Any:
         database.execute("UPDATE blobs SET data = zeroblob(length(data)) WHERE digest = ?", (digest,))
     persistent.ask(job.resume)
     return job.wait(progress=False)
+
+
+def back_up(persistent: Persistent, service: PhoenixService) -> Any:
+    """All is saved and restored, by commands that are repeated until they have ended well; what came is what was there."""
+    job = persistent.train("a", "mnist_cnn", **SPEC).wait(progress=False)
+    file, elsewhere = service.data_dir.with_name("saved.db"), service.data_dir.with_name("elsewhere")
+    for command, data_dir in (("backup", service.data_dir), ("restore", elsewhere)):
+        service.repeat(command, str(file), "--data-dir", str(data_dir))
+        assert not list(service.data_dir.parent.glob("**/*.partial*"))
+    assert read_results(elsewhere, job.id) == read_results(service.data_dir, job.id)
+    check_whole(elsewhere)
+    return job
 
 
 def read_results(data_dir: pathlib.Path, job_id: str) -> tuple[Any, ...]:

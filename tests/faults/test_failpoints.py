@@ -18,8 +18,8 @@ QUICK = (
 WAYS = {
     failing.train: {
         "create_job": 2, "set_waiting_message": 1, "start_attempt": 2, "set_pid": 2, "report": 6, "hold_blobs": 20,
-        "put_blobs": 20, "commit_checkpoint": 20, "succeed": 2, "drop_holds": 2, "collect_blobs": 1,
-        "start.opened": 1, "start.serving": 1, "spawn.before": 2, "spawn.after": 2, "exit.noticed": 2,
+        "put_blobs": 20, "commit_checkpoint": 20, "succeed": 2, "drop_holds": 2, "collect_blobs": 1, "append_log": 2,
+        "migration.statement": 30, "migration.before_commit": 1, "migration.after_commit": 1, "start.opened": 1, "start.serving": 1, "spawn.before": 2, "spawn.after": 2, "exit.noticed": 2,
         "trainer.begun": 2, "trainer.assigned": 2, "trainer.before_report": 6, "trainer.after_report": 6,
         "trainer.before_upload": 20, "trainer.after_upload": 20, "trainer.before_checkpoint": 20,
         "trainer.after_checkpoint": 20, "trainer.before_finish": 2, "trainer.after_finish": 2,
@@ -33,6 +33,7 @@ WAYS = {
     failing.generate: {"record_pictures": 2, "trainer.before_pictures": 2, "trainer.after_pictures": 2},
     failing.drain: {"drain.begun": 1, "drain.ended": 1},
     failing.damage: {"mark_damaged": 1},
+    failing.back_up: {"backup.copied": 1, "backup.checked": 1, "restore.copied": 1, "restore.checked": 1},
 }  # fmt: skip
 """By what is done: the points that are then reached, or the writes, and how often at least."""
 

@@ -21,10 +21,13 @@ WRITES = (
     "create_job", "set_waiting_message", "start_attempt", "set_pid", "report", "hold_blobs", "put_blobs",
     "commit_checkpoint", "record_pictures", "succeed", "fail", "release", "request_cancel", "confirm_cancel",
     "request_pause", "resume", "retry", "delete_job", "mark_damaged", "create_dataset", "release_blobs",
-    "delete_dataset", "drop_holds", "collect_blobs",
+    "delete_dataset", "drop_holds", "collect_blobs", "append_log",
 )  # fmt: skip
 """Each write of the SQL store: killed in its transaction, and when it is durable but nobody knows."""
 SERVER = {
+    "migration.statement": "a statement of a migration is about to run",
+    "migration.before_commit": "the schema is the new one, in a transaction",
+    "migration.after_commit": "the schema is the new one",
     "start.opened": "the server has opened the database and is about to build the service",
     "start.serving": "clients can call, trainers too; nothing has been scheduled",
     "spawn.before": "an attempt is in the store and its trainer not yet forked",
@@ -49,11 +52,18 @@ TRAINER = {
     "trainer.before_finish": "the last weights are in the store, the model is not published",
     "trainer.after_finish": "the model is published, the trainer still there",
 }
+BACKUP = {
+    "backup.copied": "a backup is copied, and not yet looked into",
+    "backup.checked": "a backup is whole on the disk, and does not have its name",
+    "restore.copied": "a backup lies beside the database to be, and is not yet looked into",
+    "restore.checked": "it was found whole, and is not yet the database",
+}
 POINTS: Mapping[str, str] = {
     **{f"{name}.before_commit": f"in the transaction of `{name}`, with its changes made" for name in WRITES},
     **{f"{name}.after_commit": f"`{name}` is durable, and nobody was told" for name in WRITES},
     **SERVER,
     **TRAINER,
+    **BACKUP,
 }
 """Every point, and what is the case when a process is there."""
 

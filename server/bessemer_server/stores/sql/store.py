@@ -200,7 +200,7 @@ class SqlStore:
         return await self.database.read(lambda c: metrics.list_page(c, job_id, scopes, page_size, page_token))
 
     async def append_log(self, job_id: str, attempt: int, lines: Sequence[PrintedLine], now: Time) -> None:
-        await self.database.write(lambda c: logs.append(c, job_id, attempt, lines, now))
+        await self.database.write("append_log", lambda c: logs.append(c, job_id, attempt, lines, now))
 
     async def log_position(self, job_id: str, attempt: int) -> int:
         return await self.database.read(lambda c: logs.position(c, job_id, attempt))

@@ -1,0 +1,55 @@
+"""A backup is taken while a job trains, and restored elsewhere, for real: there the job goes on, to the same bytes."""
+
+import random
+import subprocess
+import sys
+
+import pytest
+
+import bessemer
+from tests.faults import failing
+
+TIMES = 50
+"""Backups in the long form, each at another moment."""
+
+
+def run(command, *arguments):
+    outcome = subprocess.run(
+        [sys.executable, "-m", "bessemer_server", command, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    return outcome.stdout
+
+
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, TIMES))]
+)
+def test_a_backup_of_a_job_at_work_goes_on_elsewhere_to_the_same_bytes(make_service, tmp_path, seed):
+    service = make_service()
+    service.start()
+    with bessemer.connect(service.address) as client:
+        job = client.train("mnist_cnn", **failing.SPEC)
+        step = random.Random(seed).randrange(10, 180)
+        for event in job.watch():
+            if isinstance(event, bessemer.CheckpointSaved) and event.checkpoint.step >= step:
+                break
+        told = run("backup", tmp_path, "--data-dir", service.data_dir)
+        job.wait(progress=False)
+    service.stop()
+    (file,) = tmp_path.glob("bessemer-*.db")
+    assert str(file) in told
+    elsewhere = make_service("--lease-seconds", "2", name="elsewhere")
+    run("restore", file, "--data-dir", elsewhere.data_dir)
+    elsewhere.start()
+    with bessemer.connect(elsewhere.address) as client:
+        again = client.jobs.get(job.id)
+        assert again.attempt == 1
+        again.wait(progress=False)
+        assert again.attempt == 2
+    expected = failing.read_results(service.data_dir, job.id)
+    assert failing.read_results(elsewhere.data_dir, job.id) == expected
+    failing.check_whole(elsewhere.data_dir)
