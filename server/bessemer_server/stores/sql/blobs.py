@@ -24,7 +24,8 @@ def missing(connection: sa.Connection, digests: Iterable[str], *, lock: bool = F
         part = wanted[start : start + PART]
         query = sa.select(blobs.c.digest).where(blobs.c.digest.in_(part)).order_by(blobs.c.digest)
         there.update(connection.scalars(query.with_for_update(read=True, key_share=True) if lock else query))
-    return [digest for digest in wanted if digest not in there - _damaged(connection, wanted)]
+    sound = there - _damaged(connection, wanted)
+    return [digest for digest in wanted if digest not in sound]
 
 
 def put(connection: sa.Connection, contents: Mapping[str, bytes]) -> None:
