@@ -106,13 +106,14 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         """Record what comes, and answer each message with what the trainer should do."""
         attempt = await self._authenticate(context)
         async for request in request_iterator:
-            command = await self._store.report(
-                attempt.job_id,
-                attempt.number,
-                [wire.metric_from_wire(point) for point in request.metrics],
-                wire.progress_from_wire(request.progress) if request.HasField("progress") else None,
-                self._clock(),
-            )
+            with self._scheduler.hearing(attempt):
+                command = await self._store.report(
+                    attempt.job_id,
+                    attempt.number,
+                    [wire.metric_from_wire(point) for point in request.metrics],
+                    wire.progress_from_wire(request.progress) if request.HasField("progress") else None,
+                    self._clock(),
+                )
             self._notices.announce(attempt.job_id)
             if command is Command.CONTINUE and self._scheduler.is_draining:
                 command = Command.PREEMPT

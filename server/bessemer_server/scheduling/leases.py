@@ -1,13 +1,16 @@
 """Leases of attempts: who was heard of lately. Pure, and on the monotonic clock: a jump of the wall clock ends nothing.
 
 The store's `lease_time` is only compared with itself: it changed, so the trainer lives. That also works for an attempt
-that another server process started.
+that another server process started. It can only change while the store takes writes: so a trainer lives, too, while this process
+is busy writing down what it said, and no silence counts that the store itself kept.
 """
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bessemer_server.domain.jobs import Attempt, Time
 
@@ -26,6 +29,7 @@ class LeaseTable:
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._sightings: dict[Key, _Sighting] = {}
+        self._speaking: collections.Counter[Key] = collections.Counter()
 
     def expired(self, attempts: Sequence[Attempt], now_s: float) -> list[Attempt]:
         """Those of the active `attempts` whose lease has not changed for the timeout. `now_s` is monotonic. An attempt
@@ -38,6 +42,25 @@ class LeaseTable:
             seen = self._sightings.get(key)
             if seen is None or seen.lease_time != attempt.lease_time:
                 self._sightings[key] = _Sighting(attempt.lease_time, now_s)
+            elif self._speaking[key]:
+                seen.at_s = now_s
             elif now_s - seen.at_s >= self._timeout_s:
                 late.append(attempt)
         return late
+
+    @contextlib.contextmanager
+    def hearing(self, key: Key, clock_s: Callable[[], float]) -> Iterator[None]:
+        """The attempt is heard of as long as the block lasts, and once more at its end."""
+        self._speaking[key] += 1
+        try:
+            yield
+        finally:
+            self._speaking[key] -= 1
+            self._speaking += collections.Counter()  # forgets those at zero
+            if seen := self._sightings.get(key):
+                seen.at_s = clock_s()
+
+    def forgive(self, now_s: float) -> None:
+        """Nobody could be heard of until now: every timeout begins again."""
+        for seen in self._sightings.values():
+            seen.at_s = now_s

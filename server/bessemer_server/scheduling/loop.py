@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import datetime
 import hashlib
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from bessemer_server.domain import errors, failpoints, ports, states
-from bessemer_server.domain.jobs import Attempt, Failure, Reason, Time
+from bessemer_server.domain.jobs import Attempt, Exit, Failure, Reason, Time
 from bessemer_server.scheduling import evidence, leases, losses, policy
 from bessemer_server.scheduling.notices import Notices, wait_up_to
 
@@ -56,6 +57,7 @@ class Scheduler:
         self._clock = clock
         self._monotonic_s = monotonic_s
         self._woken = asyncio.Event()
+        self._ended: collections.deque[Exit] = collections.deque()
         self._executor: ports.Executor | None = None
         self._slots: Sequence[str] = ()
         self.is_draining = False
@@ -73,6 +75,7 @@ class Scheduler:
             try:
                 await self.tick()
             except errors.DomainError as error:
+                self._leases.forgive(self._monotonic_s())
                 log.warning("scheduling tick failed", extra={"error": error.message})
             except Exception:
                 log.exception("scheduling tick failed")
@@ -87,9 +90,16 @@ class Scheduler:
 
     async def _settle_exits(self) -> None:
         assert self._executor is not None
-        for end in self._executor.drain_exits():
+        self._ended.extend(self._executor.drain_exits())
+        while self._ended:
             failpoints.hit("exit.noticed")
+            end = self._ended[0]
             await self.lose(end.job_id, end.attempt, losses.from_exit(end))
+            self._ended.popleft()  # not before: it is settled again when the store could not
+
+    def hearing(self, attempt: Attempt) -> contextlib.AbstractContextManager[None]:
+        """The attempt's trainer has something to say; it is no silence that the store takes long to write it down, or cannot."""
+        return self._leases.hearing((attempt.job_id, attempt.number), self._monotonic_s)
 
     async def _expire_leases(self) -> None:
         assert self._executor is not None

@@ -41,3 +41,20 @@ def test_another_attempt_of_the_job_has_a_lease_of_its_own():
     leases = LeaseTable(timeout_s=10)
     leases.expired([attempt(number=1)], now_s=0)
     assert leases.expired([attempt(number=2)], now_s=50) == []
+
+
+def test_a_trainer_lives_while_the_store_takes_long_to_write_down_what_it_said():
+    leases = LeaseTable(timeout_s=10)
+    leases.expired([attempt()], now_s=0)
+    with leases.hearing(("job", 1), lambda: 35):
+        assert leases.expired([attempt()], now_s=30) == []
+    assert leases.expired([attempt()], now_s=44) == []
+    assert leases.expired([attempt()], now_s=45) == [attempt()]
+
+
+def test_silence_while_the_store_was_away_does_not_count():
+    leases = LeaseTable(timeout_s=10)
+    leases.expired([attempt()], now_s=0)
+    leases.forgive(now_s=30)
+    assert leases.expired([attempt()], now_s=39) == []
+    assert leases.expired([attempt()], now_s=40) == [attempt()]

@@ -1,0 +1,91 @@
+"""The server's clock jumps by a day, forwards and backwards, while a job trains: nobody is taken for dead, nothing takes less
+than no time, and who waits does not wait for a day."""
+
+import contextlib
+import os
+import random
+import signal
+import sqlite3
+import sys
+
+import pytest
+
+import bessemer
+from tests.faults import failing
+from tests.faults.runs import wait_until_running
+from tests.fix_service import Service
+
+DAY_S = 86_400.0
+
+
+class JumpingService(Service):
+    """A server whose clock is set by `jump`."""
+
+    def command(self, listen="127.0.0.1:0"):
+        self.clock = self.data_dir.with_name("clock")
+        self.jump(0)
+        _, _, _, *flags = super().command(listen)
+        return [
+            "env",
+            f"BESSEMER_TEST_CLOCK={self.clock}",
+            sys.executable,
+            "-m",
+            "tests.faults.jumping_server",
+            *flags,
+        ]
+
+    def jump(self, offset_s):
+        draft = self.clock.with_suffix(".draft")
+        draft.write_text(str(offset_s))
+        draft.rename(self.clock)
+
+
+@pytest.mark.parametrize(
+    ("jumps", "seed"), [(2, 0), *(pytest.param(20, seed, marks=pytest.mark.long) for seed in range(1, 4))]
+)
+def test_jumps_of_the_clock_end_no_attempt_and_no_duration_is_negative(service, tmp_path, jumps, seed):
+    draw = random.Random(seed)
+    spec = failing.SPEC | {"epochs": 2 * jumps + 4}
+    jumping = JumpingService(tmp_path / "data", "--lease-seconds", "3")
+    jumping.start()
+    try:
+        with bessemer.connect(jumping.address) as client:
+            job = client.train("mnist_cnn", **spec)
+            other = client.train("mlp", dataset="iris", epochs=2)
+            saved = 0
+            for event in job.watch():
+                saved += isinstance(event, bessemer.CheckpointSaved)
+                if saved % 5 == 4:
+                    jumping.jump(draw.choice([-DAY_S, 0, DAY_S]))
+            other.wait(progress=False)
+            assert [one.refresh().attempt for one in (job, other)] == [1, 1]
+            results = failing.read_results(jumping.data_dir, job.id)
+    finally:
+        jumping.close()
+    with bessemer.connect(service.address) as client:
+        unbroken = client.train("mnist_cnn", **spec).wait(progress=False)
+    assert results == failing.read_results(service.data_dir, unbroken.id)
+    failing.check_whole(jumping.data_dir)
+    with contextlib.closing(sqlite3.connect(jumping.data_dir / "bessemer.db")) as database:
+        negative = "SELECT id FROM jobs WHERE start_time < create_time OR end_time < start_time"
+        assert database.execute(negative).fetchall() == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("offset_s", [-DAY_S, DAY_S])
+def test_a_job_that_waits_before_its_next_attempt_does_not_wait_for_a_day(tmp_path, offset_s):
+    jumping = JumpingService(tmp_path / "data", "--back-off-seconds", "2")
+    jumping.start()
+    try:
+        with bessemer.connect(jumping.address) as client:
+            job = client.train("mlp", **failing.CLOCK)
+            for attempt in (1, 2):
+                wait_until_running(job, attempt)
+                trainer = max(jumping.trainers(), key=lambda process: process.create_time())
+                os.kill(trainer.pid, signal.SIGKILL)
+                trainer.wait(timeout=10)
+            jumping.jump(offset_s)
+            wait_until_running(job, 3)
+            job.cancel()
+    finally:
+        jumping.close()
