@@ -28,9 +28,7 @@ def run(command, *arguments):
 @pytest.mark.parametrize(
     "seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, TIMES))]
 )
-def test_a_backup_of_a_job_at_work_goes_on_elsewhere_to_the_same_bytes(make_service, tmp_path, seed):
-    service = make_service()
-    service.start()
+def test_a_backup_of_a_job_at_work_goes_on_elsewhere_to_the_same_bytes(make_service, service, tmp_path, seed):
     with bessemer.connect(service.address) as client:
         job = client.train("mnist_cnn", **failing.SPEC)
         step = random.Random(seed).randrange(10, 180)
@@ -39,7 +37,6 @@ def test_a_backup_of_a_job_at_work_goes_on_elsewhere_to_the_same_bytes(make_serv
                 break
         told = run("backup", tmp_path, "--data-dir", service.data_dir)
         job.wait(progress=False)
-    service.stop()
     (file,) = tmp_path.glob("bessemer-*.db")
     assert str(file) in told
     elsewhere = make_service("--lease-seconds", "2", name="elsewhere")

@@ -40,7 +40,8 @@ def hold_lock(data_dir: pathlib.Path, seconds: float) -> None:
         threading.Event().wait(seconds)
 
 
-@pytest.mark.parametrize("locks", [1, pytest.param(LOCKS, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("locks", [1, LOCKS])
 def test_a_locked_database_ends_no_attempt_and_loses_nothing(make_service, locks):
     """The first lock is twice as long as the lease: were silence that the store keeps taken for death, this would fail."""
     draw = random.Random(7)

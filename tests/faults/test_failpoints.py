@@ -11,10 +11,7 @@ from tests.faults import failing
 
 TIMES = 10
 """How often each point is armed in the long form, each time for another pass."""
-QUICK = (
-    "trainer.after_upload",
-    "commit_checkpoint.before_commit",
-)
+QUICK = ("commit_checkpoint.before_commit",)
 WAYS = {
     failing.train: {
         "create_job": 2, "set_waiting_message": 1, "start_attempt": 2, "set_pid": 2, "report": 6, "hold_blobs": 20,
