@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 
 from benchmarks import machine, report
-from benchmarks.figures import checkpoint, imports, memory, start, submit, tax
+from benchmarks.figures import checkpoint, imports, memory, queue, start, submit, tax
 from benchmarks.measurements import Figure, Measure
 
 FIGURES: dict[str, Measure] = {
@@ -16,6 +16,7 @@ FIGURES: dict[str, Measure] = {
     "start": start.measure,
     "memory": memory.measure,
     "submit": submit.measure,
+    "queue": queue.measure,
     "tax": tax.measure,
     "checkpoint": checkpoint.measure,
 }

@@ -30,6 +30,8 @@ class Service:
     spawned: float
     """`time.perf_counter()` just before its process was started."""
     channel: grpc.Channel
+    address: str
+    """Where it listens, for clients of their own."""
 
     def list_jobs(self) -> None:
         """A call that goes through to the database."""
@@ -84,8 +86,9 @@ def start_on(folder: str, *flags: str) -> Iterator[Service]:
     assert process.stdin
     assert process.stdout
     try:
-        with grpc.insecure_channel(_read_address(process.stdout)) as channel:
-            yield Service(process.pid, spawned, channel)
+        address = _read_address(process.stdout)
+        with grpc.insecure_channel(address) as channel:
+            yield Service(process.pid, spawned, channel, address)
     finally:
         process.stdin.close()
         try:

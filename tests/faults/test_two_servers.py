@@ -9,13 +9,13 @@ from collections import Counter
 import pytest
 
 import bessemer
-from bessemer_server.domain.jobs import Attempt, Progress
 from bessemer_server.executors.logs import LogCollector
 from bessemer_server.scheduling import policy
 from bessemer_server.scheduling.loop import Scheduler, utc_now
 from bessemer_server.scheduling.notices import Notices
 from bessemer_server.stores.sql.store import SqlStore
 from tests.conformance import samples
+from tests.faults.workshop import Workshop
 
 SLOTS = 4
 STARTS = 20
@@ -43,38 +43,6 @@ def test_a_second_server_on_a_folder_is_refused_with_the_pid_of_the_first_also_a
         assert service.pid != first
         assert f"process id {service.pid};" in refuse(service)
         service.kill()
-
-
-class Workshop:
-    """An executor whose trainers report, and succeed, at once; it notes what it was given."""
-
-    def __init__(self, store, scheduler, notes):
-        self._store, self._scheduler, self._notes = store, scheduler, notes
-        self._working = set()
-
-    async def start(self, attempt: Attempt, token: str) -> int:
-        self._notes.append((attempt.job_id, attempt.number))
-        task = asyncio.create_task(self._work(attempt))
-        self._working.add(task)
-        task.add_done_callback(self._working.discard)
-        return 0
-
-    async def _work(self, attempt):
-        progress = Progress(1, 1, 10, 10)
-        await self._store.report(
-            attempt.job_id, attempt.number, [samples.step_metric(10)], progress, utc_now()
-        )
-        await self._store.succeed(attempt.job_id, attempt.number, samples.empty_publication(), utc_now())
-        self._scheduler.wake()
-
-    async def kill(self, attempt):
-        raise AssertionError(f"nobody was to be killed: {attempt}")
-
-    def drain_exits(self):
-        return ()
-
-    async def close(self):
-        pass
 
 
 async def serve(url, name, notes, folder):
@@ -119,7 +87,9 @@ def test_two_servers_on_one_postgresql_train_each_job_once_and_each_stops_its_ow
     ]
     for server in servers:
         server.start()
-    with bessemer.connect(servers[0].address) as one, bessemer.connect(servers[1].address) as two:
+    addresses = [server.address for server in servers]
+    one, two = (bessemer.connect(address, timeout=300) for address in addresses)  # both import torch first
+    with one, two:
         jobs = [
             client.train("mlp", dataset="iris", epochs=3, seed=n) for n in range(4) for client in (one, two)
         ]
