@@ -3,6 +3,7 @@ the run that was never interrupted."""
 
 import os
 import signal
+import threading
 
 import numpy as np
 import pytest
@@ -117,3 +118,18 @@ def test_a_trainer_outlives_the_fork_server(make_service, unbroken):
         again = client.train("mlp", dataset="iris", epochs=1)
         again.wait()
         assert again.state == "SUCCEEDED"
+
+
+@pytest.mark.long
+def test_a_server_that_stood_still_takes_no_job_from_its_trainer(make_service, unbroken):
+    service = make_service("--lease-seconds", "2")
+    service.start()
+    with bessemer.connect(service.address) as client:
+        job = client.train("mnist_cnn", **SPEC)
+        watch_until_epoch(job, 3)
+        os.kill(service.pid, signal.SIGSTOP)
+        threading.Event().wait(5)  # longer than the lease
+        os.kill(service.pid, signal.SIGCONT)
+        job.wait(progress=False)
+        assert job.attempt == 1
+        check_equal(job, unbroken)

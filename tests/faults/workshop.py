@@ -35,6 +35,9 @@ class Workshop:
     async def kill(self, attempt):
         raise AssertionError(f"nobody was to be killed: {attempt}")
 
+    def is_busy(self, attempt: Attempt) -> bool:
+        return False
+
     def drain_exits(self):
         return ()
 

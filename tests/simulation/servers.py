@@ -115,6 +115,9 @@ class Executor:
         if trainer := self._mine.get((attempt.job_id, attempt.number)):
             trainer.end(-9)
 
+    def is_busy(self, attempt: Attempt) -> bool:
+        return False
+
     def drain_exits(self) -> Sequence[Exit]:
         exits, self._exits = self._exits, []
         return exits

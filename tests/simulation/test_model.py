@@ -72,6 +72,9 @@ class Trainers:
     async def kill(self, attempt: Attempt) -> None:
         pass
 
+    def is_busy(self, attempt: Attempt) -> bool:
+        return False
+
     def drain_exits(self) -> list[Exit]:
         exits, self.exits = self.exits, []
         return exits

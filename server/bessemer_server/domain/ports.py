@@ -312,6 +312,10 @@ class Executor(Protocol):
         """End the trainer at once, if it is still there."""
         ...
 
+    def is_busy(self, attempt: Attempt) -> bool:
+        """Whether a silent trainer is seen at work all the same; False where that cannot be seen."""
+        ...
+
     def drain_exits(self) -> Sequence[Exit]:
         """Trainers that ended since the last call."""
         ...

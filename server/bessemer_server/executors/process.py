@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 
 from bessemer_server.domain import failpoints
 from bessemer_server.domain.jobs import Attempt, Exit
-from bessemer_server.executors import memory
+from bessemer_server.executors import memory, processor
 from bessemer_server.executors.forkserver import ForkServer
 from bessemer_server.worker import entry, output
 
@@ -39,6 +39,7 @@ class ProcessExecutor:
         self._orphans: dict[Key, int] = {}
         """File descriptors (`pidfd_open`) of trainers that outlived the fork server."""
         self._exits: list[Exit] = []
+        self._watch = processor.Watch()
 
     async def start(self, attempt: Attempt, token: str) -> int:
         """See `ports.Executor.start`."""
@@ -95,6 +96,10 @@ class ProcessExecutor:
             process.kill()
         elif descriptor := self._orphans.get(key):
             _kill(descriptor)
+
+    def is_busy(self, attempt: Attempt) -> bool:
+        """See `ports.Executor.is_busy`; also of a trainer that an earlier server of this slot has started."""
+        return attempt.pid > 0 and self._watch.is_busy(attempt.pid)
 
     def drain_exits(self) -> Sequence[Exit]:
         """See `ports.Executor.drain_exits`."""

@@ -103,7 +103,11 @@ class Scheduler:
 
     async def _expire_leases(self) -> None:
         assert self._executor is not None
-        for attempt in self._leases.expired(await self._store.active_attempts(), self._monotonic_s()):
+        now_s = self._monotonic_s()
+        for attempt in self._leases.expired(await self._store.active_attempts(), now_s):
+            is_ours = attempt.slot in self._slots
+            if is_ours and self._executor.is_busy(attempt) and self._leases.excuse(attempt, now_s):
+                continue  # this machine has too much to do; another attempt would only add to it
             await self.lose(
                 attempt.job_id, attempt.number, losses.from_silence(attempt, self._lease_timeout_s)
             )

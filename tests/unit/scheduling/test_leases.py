@@ -3,7 +3,7 @@
 import datetime
 
 from bessemer_server.domain.jobs import Attempt
-from bessemer_server.scheduling.leases import LeaseTable
+from bessemer_server.scheduling.leases import PATIENCE, LeaseTable
 
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
@@ -15,6 +15,7 @@ def attempt(heard_s: float = 0.0, number: int = 1) -> Attempt:
 def test_silence_for_the_whole_timeout_expires_a_lease():
     leases = LeaseTable(timeout_s=10)
     assert leases.expired([attempt()], now_s=100) == []
+    assert leases.expired([attempt()], now_s=105) == []
     assert leases.expired([attempt()], now_s=109.9) == []
     assert leases.expired([attempt()], now_s=110) == [attempt()]
 
@@ -22,8 +23,9 @@ def test_silence_for_the_whole_timeout_expires_a_lease():
 def test_a_report_renews_the_lease():
     leases = LeaseTable(timeout_s=10)
     leases.expired([attempt(heard_s=0)], now_s=100)
-    assert leases.expired([attempt(heard_s=9)], now_s=109) == []
-    assert leases.expired([attempt(heard_s=9)], now_s=118) == []
+    assert leases.expired([attempt(heard_s=7)], now_s=107) == []
+    assert leases.expired([attempt(heard_s=7)], now_s=114) == []
+    assert leases.expired([attempt(heard_s=7)], now_s=116) == []
 
 
 def test_a_jump_of_the_wall_clock_expires_nothing():
@@ -48,6 +50,8 @@ def test_a_trainer_lives_while_the_store_takes_long_to_write_down_what_it_said()
     leases.expired([attempt()], now_s=0)
     with leases.hearing(("job", 1), lambda: 35):
         assert leases.expired([attempt()], now_s=30) == []
+    assert leases.expired([attempt()], now_s=36) == []
+    assert leases.expired([attempt()], now_s=42) == []
     assert leases.expired([attempt()], now_s=44) == []
     assert leases.expired([attempt()], now_s=45) == [attempt()]
 
@@ -55,6 +59,35 @@ def test_a_trainer_lives_while_the_store_takes_long_to_write_down_what_it_said()
 def test_silence_while_the_store_was_away_does_not_count():
     leases = LeaseTable(timeout_s=10)
     leases.expired([attempt()], now_s=0)
-    leases.forgive(now_s=30)
-    assert leases.expired([attempt()], now_s=39) == []
-    assert leases.expired([attempt()], now_s=40) == [attempt()]
+    for now_s in (7, 9):
+        leases.expired([attempt()], now_s)
+    leases.forgive(now_s=9)
+    assert leases.expired([attempt()], now_s=12) == []
+    assert leases.expired([attempt()], now_s=18) == []
+    assert leases.expired([attempt()], now_s=19) == [attempt()]
+
+
+def test_a_server_that_stood_still_gives_everyone_a_whole_timeout():
+    leases = LeaseTable(timeout_s=10)
+    leases.expired([attempt()], now_s=100)
+    assert leases.expired([attempt()], now_s=130) == []
+    assert leases.expired([attempt()], now_s=134) == []
+    assert leases.expired([attempt()], now_s=138) == []
+    assert leases.expired([attempt()], now_s=140) == [attempt()]
+
+
+def test_a_trainer_at_work_is_excused_for_so_long():
+    leases = LeaseTable(timeout_s=10)
+    now_s, excused = 100.0, 0
+    leases.expired([attempt()], now_s)
+    while True:
+        now_s += 4
+        if not leases.expired([attempt()], now_s):
+            continue
+        if not leases.excuse(attempt(), now_s):
+            break
+        excused += 1
+        assert leases.expired([attempt()], now_s) == []
+    assert 20 <= excused <= PATIENCE
+    assert leases.expired([attempt(heard_s=1)], now_s + 1) == []
+    assert leases.excuse(attempt(), now_s + 1), "it was heard of: the patience begins again"
