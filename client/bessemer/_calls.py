@@ -27,8 +27,8 @@ CHANNEL_OPTIONS = [
             {
                 "methodConfig": [
                     {
-                        # Watching reconnects by itself, behind the last event; and a stream that gRPC retried was seen to wait
-                        # for ever when the server was killed at its beginning.
+                        # Watching reconnects by itself, behind the last event; and a stream that gRPC retried has waited for
+                        # ever when the server was killed at its beginning (as in grpc/grpc#41036).
                         "name": [{"service": "bessemer.v1.JobService", "method": "WatchJob"}],
                     },
                     {
