@@ -83,6 +83,12 @@ class Unavailable(DomainError):
     default_reason = "UNAVAILABLE"
 
 
+class DiskFull(Unavailable):
+    """The disk below the service takes no more; nothing was written. The same request succeeds once there is room."""
+
+    default_reason = "DISK_FULL"
+
+
 class DeadlineExceeded(DomainError):
     """The caller's time ran out before the work began."""
 

@@ -228,6 +228,10 @@ class Store(Protocol):
         """The newest lines of an attempt, oldest first."""
         ...
 
+    def obstacle(self) -> str:
+        """Why nothing can be written now: a word for programs, a colon and a sentence. Empty while all is well."""
+        ...
+
     async def get_model(self, name: str, version: int | None) -> Model:
         """The newest version when `version` is None. Raises `NotFound`, with near names."""
         ...

@@ -162,7 +162,8 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         """As messages, each with its place in the queue."""
         queued = [job.id for job in found if job.state is State.QUEUED]
         places = await self._store.queue_positions(queued, self._clock()) if queued else {}
-        return [_tell_wait(job, places.get(job.id, 0)) for job in found]
+        obstacle = self._store.obstacle()
+        return [_tell_wait(job, places.get(job.id, 0), obstacle) for job in found]
 
     async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.JobEvent]:
         """Events until the end."""
@@ -231,12 +232,14 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         return pb.Pictures(epoch=drawn.epoch, epochs=epochs, shape=drawn.shape, data=drawn.data)
 
 
-def _tell_wait(job: jobs.Job, place: int) -> pb.Job:
+def _tell_wait(job: jobs.Job, place: int, obstacle: str) -> pb.Job:
     """As a message. Why a job waits is said when somebody asks: places in the queue change too often to be written down."""
     message = convert.job_to_wire(job, place)
     if place:
         past = "" if job.next_attempt_time else job.state_message  # it is ready: its back-off is over
         message.state_message = "; ".join(filter(None, (past, policy.describe_wait(place - 1))))
+    if obstacle and (job.state.is_active or job.state is State.QUEUED):
+        message.state_message = obstacle  # it cannot be written down where there is no room
     return message
 
 

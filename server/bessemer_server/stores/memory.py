@@ -406,6 +406,10 @@ class MemoryStore:
         )
         del self._datasets[name]
 
+    def obstacle(self) -> str:
+        """See `ports.Store.obstacle`."""
+        return ""
+
     async def close(self) -> None:
         """Nothing to close."""
 

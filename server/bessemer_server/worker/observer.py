@@ -193,14 +193,15 @@ class _Lockstep:
 
     def exchange(self, request: pb.ReportRequest) -> pb.ReportResponse:
         """Send until it is answered. The server applies a message that it had already without a second effect."""
-        for pause_s in reporting.retry_pauses():
+        patience = reporting.Patience()
+        for pause_s in patience.pauses():
             self._requests.put(request)
             try:
                 return next(self._responses)
             except StopIteration:
                 pass
             except grpc.RpcError as error:
-                reporting.check_retryable(error)
+                patience.check(error)
             self._requests.put(None)
             threading.Event().wait(pause_s)
             self._open()

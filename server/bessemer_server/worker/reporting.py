@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 
 from bessemer.worker.v1 import worker_pb2 as pb
 from bessemer.worker.v1 import worker_pb2_grpc
-from bessemer_server.domain import bases, checkpoints, datasets, jobs, models
+from bessemer_server.domain import bases, checkpoints, datasets, errors, jobs, models
 from bessemer_server.worker import wire
 
 if TYPE_CHECKING:  # importing NumPy starts threads, and this is imported before the fork
@@ -178,30 +180,50 @@ class Client:
         self._call(self._stub.FinishAttempt, request)
 
     def _call(self, method: Callable[..., T], request: Any) -> T:
-        for pause_s in retry_pauses():
+        patience = Patience()
+        for pause_s in patience.pauses():
             try:
                 return method(request, metadata=self._metadata)
             except grpc.RpcError as error:
-                check_retryable(error)
+                patience.check(error)
                 time.sleep(pause_s)
         raise Unreachable(f"no answer for {PATIENCE_S:.0f} s")
 
 
-def retry_pauses() -> Iterator[float]:
-    """Seconds to wait before each further try, doubling up to a second, until the patience is used up."""
-    start_s, pause_s = time.monotonic(), RETRY_MIN_S
-    while time.monotonic() - start_s < PATIENCE_S:
-        yield pause_s
-        pause_s = min(2 * pause_s, RETRY_MAX_S)
+class Patience:
+    """How long one call is repeated: while the server is away for `PATIENCE_S` at most, while its disk is full for ever."""
+
+    def __init__(self, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic_s = monotonic_s
+        self._heard_s = monotonic_s()
+
+    def pauses(self) -> Iterator[float]:
+        """Seconds to wait before each further try, doubling up to a second, until the patience is used up."""
+        pause_s = RETRY_MIN_S
+        while self._monotonic_s() - self._heard_s < PATIENCE_S:
+            yield pause_s
+            pause_s = min(2 * pause_s, RETRY_MAX_S)
+
+    def check(self, error: grpc.RpcError) -> None:
+        """Return if the same call may succeed later, raise `Stale` if the attempt is over, else raise the error itself."""
+        code = error.code()
+        if code in (grpc.StatusCode.ABORTED, grpc.StatusCode.UNAUTHENTICATED):
+            raise Stale(error.details()) from None
+        if _is_disk_full(error):
+            self._heard_s = self._monotonic_s()  # a server that answers has not left its trainers
+        elif code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
+            raise error
 
 
-def check_retryable(error: grpc.RpcError) -> None:
-    """Return if the server is away, raise `Stale` if the attempt is over, else raise the error itself."""
-    code = error.code()
-    if code in (grpc.StatusCode.ABORTED, grpc.StatusCode.UNAUTHENTICATED):
-        raise Stale(error.details()) from None
-    if code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
-        raise error
+def _is_disk_full(error: grpc.RpcError) -> bool:
+    """gRPC itself uses the same code for messages that are too large: the reason tells them apart."""
+    if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return False
+    status = rpc_status.from_call(error)
+    info = error_details_pb2.ErrorInfo()
+    return status is not None and any(
+        detail.Unpack(info) and info.reason == errors.DiskFull.default_reason for detail in status.details
+    )
 
 
 @contextlib.contextmanager

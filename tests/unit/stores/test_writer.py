@@ -235,3 +235,23 @@ def test_a_refused_url_does_not_repeat_its_password() -> None:
     with pytest.raises(errors.InvalidArgument) as caught:
         engines.make("mysql://user:secret@host/database")
     assert "secret" not in caught.value.message
+
+
+async def test_a_write_that_fills_the_disk_is_told_so_alone_and_succeeds_once_there_is_room(
+    opened: engines.Engines, writing: writer.Writer
+) -> None:
+    def limit(pages: int) -> Work:
+        return lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={pages}").scalar_one()
+
+    def fill(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("CREATE TABLE large AS SELECT zeroblob(1000000) AS value")
+
+    await writing.submit(limit(1))  # becomes as many as there are
+    one, full, two = await run_as_group(writing, insert(1), fill, insert(2))
+    assert isinstance(full, errors.DiskFull)
+    assert full.reason == "DISK_FULL"
+    assert not isinstance(one, Exception)
+    assert not isinstance(two, Exception)
+    assert values(opened) == [1, 2]
+    await writing.submit(limit(1_000_000))
+    await writing.submit(fill)

@@ -22,6 +22,8 @@ class Database:
         self._engines = opened
         self._readers = futures.ThreadPoolExecutor(engines.READERS, thread_name_prefix="bessemer-reader")
         self._writer = writer.Writer(opened.writing, threads=opened.writers, group=opened.group)
+        self.obstacle = ""
+        """Why the last write found no room; empty while writes succeed."""
 
     @classmethod
     async def open(cls, url: str) -> Database:
@@ -58,7 +60,12 @@ class Database:
             failpoints.hit(f"{name}.before_commit")
             return result
 
-        result = await self._writer.submit(run)
+        try:
+            result = await self._writer.submit(run)
+        except errors.DiskFull as error:
+            self.obstacle = f"{error.reason}: {error.message}"
+            raise
+        self.obstacle = ""
         failpoints.hit(f"{name}.after_commit")
         return result
 

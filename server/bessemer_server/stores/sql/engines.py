@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from bessemer_server.domain import errors
+from bessemer_server.stores.sql import fullness
 
 READERS = 4
 """Connections, and threads, that read at once."""
@@ -114,10 +115,12 @@ def _unusable(why: str) -> errors.InvalidArgument:
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """What the database could not do now becomes `Unavailable`; any other error stays as it is."""
+    """What the database could not do now becomes `Unavailable`, or `DiskFull`; any other error stays as it is."""
     try:
         yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+        if fullness.is_full(error):
+            raise fullness.describe() from error
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         raise errors.Unavailable(
             f"the database cannot do this now: {cause}; try again", reason="DATABASE_FAILED"

@@ -229,6 +229,10 @@ class SqlStore:
     async def delete_dataset(self, name: str) -> None:
         await self.database.write("delete_dataset", lambda c: datasets.delete(c, name))
 
+    def obstacle(self) -> str:
+        """See `ports.Store.obstacle`."""
+        return self.database.obstacle
+
     async def close(self) -> None:
         """Finish the writes that wait, and close every connection."""
         await self.database.close()

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from bessemer_server.domain import errors
-from bessemer_server.stores.sql import engines
+from bessemer_server.stores.sql import engines, fullness
 
 T = TypeVar("T")
 CAPACITY = 1024
@@ -49,7 +49,7 @@ class Writer:
     async def submit(self, work: Callable[[sa.Connection], T]) -> T:
         """What `work` returns, once it is committed; raises what it raised, and then it changed nothing.
 
-        Raises `Unavailable` when the queue is full, the writer closed, or the commit failed. A caller that is
+        Raises `Unavailable` when the queue is full, the writer closed, or the commit failed; `DiskFull`. A caller that is
         cancelled no longer hears of its write, which is done nevertheless.
         """
         write = _Write(work, futures.Future())
@@ -134,6 +134,8 @@ def _run_alone(
 
 
 def _lost(error: Exception) -> errors.Unavailable:
+    if fullness.is_full(error):
+        return fullness.describe()
     return errors.Unavailable(
         f"the database did not confirm the write: {error}. Read what is there, or send the same request again",
         reason="COMMIT_FAILED",
