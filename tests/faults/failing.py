@@ -167,8 +167,8 @@ def stop(persistent: Persistent, service: PhoenixService) -> None:
 
 def fail(persistent: Persistent, service: PhoenixService) -> None:
     """A job that cannot succeed."""
-    optimizer = {"kind": "sgd", "learning_rate": 1e30}
-    job = persistent.train("a", "mlp", dataset="iris", epochs=3, optimizer=optimizer)
+    optimizer = {"kind": "sgd", "learning_rate": 1e6, "momentum": 0.99}
+    job = persistent.train("a", "mlp", dataset="iris", epochs=50, optimizer=optimizer)
     with contextlib.suppress(bessemer.JobFailed):
         job.wait(progress=False)
     assert job.refresh().failure.reason == "NON_FINITE_LOSS"
