@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 
 import pytest
 import sqlalchemy as sa
@@ -73,8 +74,25 @@ async def test_get_refuses_bytes_that_no_longer_match_their_digest(stores: Store
 
 async def corrupt(stores: Stores, name: str) -> None:
     """Change a byte behind the blob store's back."""
+    await overwrite(stores, name, b"sounD")
+
+
+async def overwrite(stores: Stores, name: str, data: bytes) -> None:
+    """Put other bytes in the place of a blob's."""
     if isinstance(stores.store, SqlStore):
-        statement = sa.update(tables.blobs).where(tables.blobs.c.digest == name).values(data=b"sounD")
+        statement = sa.update(tables.blobs).where(tables.blobs.c.digest == name).values(data=data)
         await stores.store.database.write("test", lambda connection: connection.execute(statement))
     else:
-        stores.store.blobs[name] = b"sounD"  # type: ignore[attr-defined]
+        stores.store.blobs[name] = data  # type: ignore[attr-defined]
+
+
+async def test_one_flipped_bit_anywhere_is_noticed_every_time(stores: Stores) -> None:
+    draw = random.Random(7)
+    for _ in range(200):
+        data = bytearray(draw.randbytes(draw.choice([1, 7, 1000, 100_000])))
+        name = digest(bytes(data))
+        await samples.put(stores.blobs, bytes(data))
+        data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+        await overwrite(stores, name, bytes(data))
+        with pytest.raises(errors.DataLoss, match=name):
+            await stores.blobs.get(name)

@@ -3,6 +3,7 @@
 import pytest
 
 import bessemer
+from tests.faults import tally
 from tests.faults.runs import SPEC
 
 
@@ -13,3 +14,11 @@ def unbroken(service):
         job = client.train("mnist_cnn", **SPEC)
         job.wait()
         yield job
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What the long form has done."""
+    if tally.ROWS:
+        terminalreporter.section("faults")
+        for line in tally.lines():
+            terminalreporter.write_line(line)

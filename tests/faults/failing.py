@@ -18,6 +18,7 @@ import numpy as np
 
 import bessemer
 from bessemer_server.domain import failpoints
+from tests.faults import results
 from tests.fix_service import Service
 
 PATIENCE_S = 60.0
@@ -228,32 +229,6 @@ def back_up(persistent: Persistent, service: PhoenixService) -> Any:
     for command, data_dir in (("backup", service.data_dir), ("restore", elsewhere)):
         service.repeat(command, str(file), "--data-dir", str(data_dir))
         assert not list(service.data_dir.parent.glob("**/*.partial*"))
-    assert read_results(elsewhere, job.id) == read_results(service.data_dir, job.id)
-    check_whole(elsewhere)
+    assert results.read(elsewhere, job.id) == results.read(service.data_dir, job.id)
+    results.check_whole(elsewhere)
     return job
-
-
-def read_results(data_dir: pathlib.Path, job_id: str) -> tuple[Any, ...]:
-    """All that a job leaves: every metric of every step, and the digests of the model's weights."""
-    with contextlib.closing(_read_only(data_dir)) as database:
-        metrics = database.execute(
-            "SELECT scope, name, step, epoch, value FROM metrics WHERE job_id = ? ORDER BY scope, name, step",
-            (job_id,),
-        ).fetchall()
-        (weights,) = database.execute("SELECT weights FROM models WHERE job_id = ?", (job_id,)).fetchone()
-    return metrics, json.loads(weights)["tensors"]
-
-
-def check_whole(data_dir: pathlib.Path) -> None:
-    """What holds of the database at any time."""
-    with contextlib.closing(_read_only(data_dir)) as database:
-        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
-        gaps = """SELECT jobs.id FROM jobs LEFT JOIN events ON events.job_id = jobs.id WHERE delete_time IS NULL
-            GROUP BY jobs.id HAVING count(cursor) <> last_cursor OR max(cursor) <> last_cursor"""
-        assert database.execute(gaps).fetchall() == []
-        assert database.execute("SELECT request_id FROM jobs GROUP BY 1 HAVING count(*) > 1").fetchall() == []
-
-
-def _read_only(data_dir: pathlib.Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{data_dir}/bessemer.db?mode=ro", uri=True)

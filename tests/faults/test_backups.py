@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import bessemer
-from tests.faults import failing
+from tests.faults import failing, results
 
 TIMES = 50
 """Backups in the long form, each at another moment."""
@@ -47,6 +47,6 @@ def test_a_backup_of_a_job_at_work_goes_on_elsewhere_to_the_same_bytes(make_serv
         assert again.attempt == 1
         again.wait(progress=False)
         assert again.attempt == 2
-    expected = failing.read_results(service.data_dir, job.id)
-    assert failing.read_results(elsewhere.data_dir, job.id) == expected
-    failing.check_whole(elsewhere.data_dir)
+    expected = results.read(service.data_dir, job.id)
+    assert results.read(elsewhere.data_dir, job.id) == expected
+    results.check_whole(elsewhere.data_dir)

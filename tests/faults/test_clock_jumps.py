@@ -11,7 +11,7 @@ import sys
 import pytest
 
 import bessemer
-from tests.faults import failing
+from tests.faults import failing, results
 from tests.faults.runs import wait_until_running
 from tests.fix_service import Service
 
@@ -58,13 +58,13 @@ def test_jumps_of_the_clock_end_no_attempt_and_no_duration_is_negative(service, 
                     jumping.jump(draw.choice([-DAY_S, 0, DAY_S]))
             other.wait(progress=False)
             assert [one.refresh().attempt for one in (job, other)] == [1, 1]
-            results = failing.read_results(jumping.data_dir, job.id)
+            left = results.read(jumping.data_dir, job.id)
     finally:
         jumping.close()
     with bessemer.connect(service.address) as client:
         unbroken = client.train("mnist_cnn", **spec).wait(progress=False)
-    assert results == failing.read_results(service.data_dir, unbroken.id)
-    failing.check_whole(jumping.data_dir)
+    assert left == results.read(service.data_dir, unbroken.id)
+    results.check_whole(jumping.data_dir)
     with contextlib.closing(sqlite3.connect(jumping.data_dir / "bessemer.db")) as database:
         negative = "SELECT id FROM jobs WHERE start_time < create_time OR end_time < start_time"
         assert database.execute(negative).fetchall() == []

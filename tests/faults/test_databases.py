@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 import bessemer
-from tests.faults import failing
+from tests.faults import failing, results
 
 LOCKS = 50
 """Locks in the long form, of 1 to 30 s."""
@@ -67,10 +67,10 @@ def test_a_locked_database_ends_no_attempt_and_loses_nothing(make_service, locks
             assert (job.attempt, persistent.ask(clock.refresh).attempt, clock.state) == (1, 1, "RUNNING")
             persistent.ask(clock.cancel)
             accepted[-1].wait(progress=False)
-            expected = failing.read_results(busy.data_dir, unbroken.id)
-            assert failing.read_results(busy.data_dir, job.id) == expected
+            expected = results.read(busy.data_dir, unbroken.id)
+            assert results.read(busy.data_dir, job.id) == expected
     busy.stop()
-    failing.check_whole(busy.data_dir)
+    results.check_whole(busy.data_dir)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import pytest
 
 import bessemer
 from bessemer_server.domain import failpoints
-from tests.faults import failing
+from tests.faults import failing, results
 
 TIMES = 10
 """How often each point is armed in the long form, each time for another pass."""
@@ -63,7 +63,7 @@ def expected(service):
     """What the job leaves when nothing happens to it."""
     with bessemer.connect(service.address) as client:
         job = client.train("mnist_cnn", **failing.SPEC).wait(progress=False)
-    return failing.read_results(service.data_dir, job.id)
+    return results.read(service.data_dir, job.id)
 
 
 @pytest.mark.parametrize(("way", "point", "passes"), list(cases()))
@@ -81,7 +81,7 @@ def test_who_is_killed_at_a_point_leaves_nothing_lost_doubled_or_different(
             service.wait_until_reached(point)
             if job is not None:
                 assert job.state == "SUCCEEDED"
-                assert failing.read_results(service.data_dir, job.id) == expected
+                assert results.read(service.data_dir, job.id) == expected
     finally:
         service.close()
-    failing.check_whole(service.data_dir)
+    results.check_whole(service.data_dir)

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 import bessemer
-from tests.faults import failing
+from tests.faults import failing, results
 
 FILLINGS = 50
 """Of the long form."""
@@ -51,7 +51,7 @@ def test_a_full_disk_refuses_new_jobs_fails_none_and_loses_nothing(make_service,
     with bessemer.connect(service.address) as client:
         persistent = failing.Persistent(client)
         unbroken = client.train("mnist_cnn", **failing.SPEC).wait(progress=False)
-        expected = failing.read_results(service.data_dir, unbroken.id)
+        expected = results.read(service.data_dir, unbroken.id)
         for fill in range(fillings):
             job = client.train("mnist_cnn", **failing.SPEC)
             persistent.watch_until(job, "RUNNING")
@@ -66,7 +66,7 @@ def test_a_full_disk_refuses_new_jobs_fails_none_and_loses_nothing(make_service,
                     assert waiting.state_message.startswith("DISK_FULL: ")
             job.wait(progress=False)
             assert job.attempt == 1
-            assert failing.read_results(service.data_dir, job.id) == expected
+            assert results.read(service.data_dir, job.id) == expected
             for key, job_id in accepted.items():
                 again = client.train("mlp", dataset="iris", epochs=1, idempotency_key=key)
                 assert again.id == job_id
@@ -76,4 +76,4 @@ def test_a_full_disk_refuses_new_jobs_fails_none_and_loses_nothing(make_service,
         counted = [j.id for j in client.jobs.list()]
         assert len(counted) == len(set(counted))
     service.stop()
-    failing.check_whole(service.data_dir)
+    results.check_whole(service.data_dir)

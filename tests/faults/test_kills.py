@@ -128,7 +128,7 @@ def test_a_server_that_stood_still_takes_no_job_from_its_trainer(make_service, u
         job = client.train("mnist_cnn", **SPEC)
         watch_until_epoch(job, 3)
         os.kill(service.pid, signal.SIGSTOP)
-        threading.Event().wait(5)  # longer than the lease
+        threading.Event().wait(7)  # longer than the lease
         os.kill(service.pid, signal.SIGCONT)
         job.wait(progress=False)
         assert job.attempt == 1

@@ -17,8 +17,9 @@ from bessemer_server.domain.jobs import Attempt, Time
 Key = tuple[str, int]
 
 
-STOOD_STILL = 0.75
-"""Share of the timeout without a look at the leases from which nobody can tell who was silent."""
+STOOD_STILL, STOOD_STILL_S = 0.75, 5.0
+"""Share of the timeout, and at least so long, without a look at the leases: then nobody can tell who was silent. A server
+that is merely slow to look is not meant."""
 PATIENCE = 30
 """Timeouts for which a silent trainer is excused that is at work all the same."""
 
@@ -39,13 +40,14 @@ class LeaseTable:
         self._sightings: dict[Key, _Sighting] = {}
         self._speaking: collections.Counter[Key] = collections.Counter()
         self._looked_s: float | None = None
+        self._still_s = max(STOOD_STILL * timeout_s, STOOD_STILL_S)
 
     def expired(self, attempts: Sequence[Attempt], now_s: float) -> list[Attempt]:
         """Those of the active `attempts` whose lease has not changed for the timeout. `now_s` is monotonic. An attempt
         that is seen for the first time, after a restart say, gets a whole timeout; so do all when this server itself has
         not looked for long: it was stopped or starved, and their reports may still wait at its door.
         """
-        if self._looked_s is not None and now_s - self._looked_s >= STOOD_STILL * self._timeout_s:
+        if self._looked_s is not None and now_s - self._looked_s >= self._still_s:
             self.forgive(now_s)
         self._looked_s = now_s
         active = {(a.job_id, a.number): a for a in attempts}

@@ -29,7 +29,7 @@ class Environment:
     device: str
     """As torch names it: `cpu`, `cuda:0`."""
     threads: int
-    """Threads for operations on the CPU."""
+    """Threads for operations on the CPU; a run that goes on keeps those that it began with."""
     dataset_dir: Path | None
     """Where data sets lie that need no download."""
     cache_dir: Path

@@ -33,7 +33,9 @@ def run(
         resolved = resolving.resolve(
             spec, environment.uploaded, environment.bases, environment.uploaded_validation
         )
-        device = devices.prepare(environment.device, environment.threads)
+        # As many as the run began with, whatever a trainer has now: with others, sums are of another order.
+        threads = resume.state.get("threads", environment.threads) if resume else environment.threads
+        device = devices.prepare(environment.device, threads)
         parts = _load(resolved, environment)
         resolved = resolved.weigh(parts.train.labels)
         preprocessed = preprocessing.learn(resolved.source, parts.train, resolved.info)

@@ -207,6 +207,7 @@ class Session:
             "samples": self._meter.samples,
             "last_loss": self._last_loss,
             "early_stopping": self._stopping.to_json(),
+            "threads": torch.get_num_threads(),
         }
         tensors = self._copier.copy(self._learner) | best
         self._saved_step = self._step

@@ -104,6 +104,18 @@ def test_a_run_in_pieces_ends_with_the_bytes_and_metrics_of_the_whole_run(name, 
     assert recorder_of_pieces.points == recorder.points
 
 
+def test_a_run_keeps_its_number_of_threads_where_a_trainer_now_has_another():
+    spec = SPECS["convolutions, dropout, adam"]
+    snapshot = carried(recording.stop(spec, recording.Recorder(stop_after=3)))
+    weights = []
+    for threads, resume in ((1, None), (2, snapshot), (2, None)):
+        run = loop.run(spec, recording.environment(threads), recording.Recorder(), resume)
+        assert isinstance(run, loop.Trained)
+        weights.append({name: array.tobytes() for name, array in run.weights.items()})
+    assert weights[0] == weights[1]
+    assert weights[0] != weights[2], "the number of threads makes no difference here, so nothing was shown"
+
+
 def test_a_snapshot_of_each_epoch_leads_to_the_same_end():
     whole, recorder = recording.train(SPECS["early stopping"])
     for snapshot in recorder.snapshots:
