@@ -68,7 +68,7 @@ class Crowd:
 
     def _live(self, number: int, left: Any) -> None:
         dice = random.Random(f"{self._seed}/{number}")
-        with bessemer.connect(self._address) as client:
+        with bessemer.connect(self._address, timeout=300) as client:
             while True:
                 with self._lock:
                     if next(left, None) is None:

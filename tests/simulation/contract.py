@@ -68,6 +68,8 @@ class Contract:
         self._writes = 0
         self._looks: dict[str, tuple[int, Time]] = {}
         self._heard_s: dict[tuple[str, int], float] = {}
+        self._leases: dict[str, tuple[float, dict[tuple[str, int], float]]] = {}
+        """When each server looked at the leases last, and who had been heard of when, by then."""
         self._slots: dict[tuple[str, int], str] = {}
 
     def accepted(self, key: str, job: Any) -> None:
@@ -92,6 +94,10 @@ class Contract:
         """A scheduler saw the queue: what is queued later cannot be held against it."""
         self._looks[server] = (self._writes, now)
 
+    def leases_were_read(self, server: str, at_s: float) -> None:
+        """A scheduler saw the leases: it judges by these, whoever is heard of in the moment before its verdict."""
+        self._leases[server] = at_s, dict(self._heard_s)
+
     def written(
         self,
         server: str,
@@ -113,7 +119,7 @@ class Contract:
         if method in FENCED:
             self._check_fence(method, job_id, args[1], before, after)
         if method == "release" and args[2].reason is Reason.WORKER_LOST and args[3]:
-            self._check_expiry(job_id, args[1], args[2].message, at_s)
+            self._check_expiry(server, job_id, args[1], args[2].message)
         if method == "release" and args[2].reason is Reason.PREEMPTED:
             owner = self._slots.get((job_id, args[1]), f"{server} ")
             check(owner.startswith(f"{server} "), f"slots: {server} stops {job_id}, which trains at {owner}")
@@ -172,9 +178,10 @@ class Contract:
         )
         check(is_current or before == after, f"3: {method} of {job_id} again had an effect")
 
-    def _check_expiry(self, job_id: str, attempt: int, message: str, at_s: float) -> None:
+    def _check_expiry(self, server: str, job_id: str, attempt: int, message: str) -> None:
         if "has not reported" in message:
-            silent_s = at_s - self._heard_s.get((job_id, attempt), -math.inf)
+            looked_s, heard_s = self._leases[server]
+            silent_s = looked_s - heard_s.get((job_id, attempt), -math.inf)
             check(
                 silent_s >= self._lease_timeout_s,
                 f"3: {job_id} lost its lease after {silent_s:.1f} s of silence",

@@ -54,6 +54,8 @@ class Store:
             result = await (
                 method(*args, **named) if name in READS else self._write(name, method, args, named)
             )
+            if name == "active_attempts":
+                self._world.contract.leases_were_read(self._server, self._world.now_s())
             if name == "queued_jobs":
                 self._world.contract.queue_was_read(self._server, args[1])
             await self._delay()
