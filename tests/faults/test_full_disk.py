@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import random
 import resource
+import threading
 
 import psutil
 import pytest
@@ -42,6 +43,12 @@ def submit_until_refused(client, fill: int):
     raise AssertionError
 
 
+def wait_until_told(client, job_id: str) -> None:
+    while not client.jobs.get(job_id).state_message.startswith("DISK_FULL: "):
+        threading.Event().wait(0.02)
+
+
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("fillings", [1, pytest.param(FILLINGS, marks=pytest.mark.long)])
 def test_a_full_disk_refuses_new_jobs_fails_none_and_loses_nothing(make_service, fillings):
     draw = random.Random(7)
@@ -57,6 +64,8 @@ def test_a_full_disk_refuses_new_jobs_fails_none_and_loses_nothing(make_service,
             persistent.watch_until(job, "RUNNING")
             room_bytes = draw.randrange(ROOM_MAX_BYTES) if fill else 0
             with full_disk(pid, room_bytes):
+                if room_bytes == 0:  # its trainer is refused first, before anybody submits
+                    wait_until_told(client, job.id)
                 accepted, refused, text = submit_until_refused(client, fill)
                 assert "the disk that holds the service's database is full" in text
                 waiting = client.jobs.get(job.id)
