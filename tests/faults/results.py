@@ -25,6 +25,12 @@ def read(data_dir: pathlib.Path, job_id: str) -> dict[str, Any]:
     return {"metrics": metrics, "weights": json.loads(weights)["tensors"], "pictures": drawn}
 
 
+def read_state(data_dir: pathlib.Path, job_id: str) -> str:
+    """The state of a job as the database has it."""
+    with contextlib.closing(_open(data_dir)) as database:
+        return str(database.execute("SELECT state FROM jobs WHERE id = ?", (job_id,)).fetchone()[0])
+
+
 def late_writes(data_dir: pathlib.Path, job_id: str) -> list[int]:
     """Cursors of what an attempt left after the next one had begun."""
     with contextlib.closing(_open(data_dir)) as database:

@@ -11,6 +11,8 @@ from tests.faults import failing, results
 
 TIMES = 50
 """Backups in the long form, each at another moment."""
+SPEC = failing.SPEC | {"epochs": 20}
+"""Trains for longer than the command takes to start."""
 
 
 def run(command, *arguments):
@@ -30,7 +32,7 @@ def run(command, *arguments):
 )
 def test_a_backup_of_a_job_at_work_goes_on_elsewhere_to_the_same_bytes(make_service, service, tmp_path, seed):
     with bessemer.connect(service.address) as client:
-        job = client.train("mnist_cnn", **failing.SPEC)
+        job = client.train("mnist_cnn", **SPEC)
         step = random.Random(seed).randrange(10, 180)
         for event in job.watch():
             if isinstance(event, bessemer.CheckpointSaved) and event.checkpoint.step >= step:
@@ -41,12 +43,13 @@ def test_a_backup_of_a_job_at_work_goes_on_elsewhere_to_the_same_bytes(make_serv
     assert str(file) in told
     elsewhere = make_service("--lease-seconds", "2", name="elsewhere")
     run("restore", file, "--data-dir", elsewhere.data_dir)
+    state = results.read_state(elsewhere.data_dir, job.id)
     elsewhere.start()
     with bessemer.connect(elsewhere.address) as client:
         again = client.jobs.get(job.id)
-        assert again.attempt == 1
         again.wait(progress=False)
-        assert again.attempt == 2
+        # On a slow machine the job may have ended before the command began to copy.
+        assert (state, again.attempt) in (("RUNNING", 2), ("SUCCEEDED", 1))
     expected = results.read(service.data_dir, job.id)
     assert results.read(elsewhere.data_dir, job.id) == expected
     results.check_whole(elsewhere.data_dir)
