@@ -20,10 +20,10 @@ JOBS = {
     "mlp": ("iris", {"hidden": [8]}, IRIS),
     "numpy_mlp": ("iris", {"hidden": [8]}, IRIS),
     "mnist_cnn": ("digits", {}, np.zeros((1, 8, 8, 1), np.uint8)),
-    "cifar_cnn": ("pictures", {}, np.zeros((1, 32, 32, 3), np.uint8)),
-    "transfer": ("pictures", {"backbone": "mobilenet_v2", "weights": "random"}, np.zeros((1, 32, 32, 3), np.uint8)),
-    "sequential": ("pictures", {"layers": [*CNN, {"dense": {"units": 2}}]}, np.zeros((1, 32, 32, 3), np.uint8)),
-    "lstm_classifier": ("opinions", {"units": 4}, ["what a lovely film"]),
+    "cifar_cnn": ("two-colours", {}, np.zeros((1, 32, 32, 3), np.uint8)),
+    "transfer": ("two-colours", {"backbone": "mobilenet_v2", "weights": "random"}, np.zeros((1, 32, 32, 3), np.uint8)),
+    "sequential": ("two-colours", {"layers": [*CNN, {"dense": {"units": 2}}]}, np.zeros((1, 32, 32, 3), np.uint8)),
+    "lstm_classifier": ("two-moods", {"units": 4}, ["what a lovely film"]),
     "dcgan": ("digits", {"filters": 4, "latent": 8}, None),
 }  # fmt: skip
 
@@ -35,7 +35,7 @@ def client(service):
         pictures = (
             np.random.default_rng(0).integers(0, 128, (72, 32, 32, 3)) + labels[:, None, None, None] * 127
         )
-        client.datasets.upload("pictures", (pictures.astype(np.uint8), labels))
+        client.datasets.upload("two-colours", (pictures.astype(np.uint8), labels))
         yield client
 
 
@@ -46,7 +46,7 @@ def test_each_is_in_the_table_above(client):
 @pytest.mark.parametrize("architecture", JOBS)
 def test_it_trains_is_published_and_predicts(client, architecture, tmp_path):
     dataset, options, inputs = JOBS[architecture]
-    if dataset == "opinions":
+    if dataset == "two-moods":
         upload_opinions(client, tmp_path)
     job = client.train(
         architecture, dataset=dataset, name=f"every-{architecture}", epochs=1, batch_size=16, options=options
@@ -88,4 +88,4 @@ def upload_opinions(client, folder):
         file = folder / ("good" if index < len(TEXTS) // 2 else "bad") / f"{index}.txt"
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
-    client.datasets.upload("opinions", folder)
+    client.datasets.upload("two-moods", folder)

@@ -27,9 +27,8 @@ def run(command, *arguments):
     return outcome.stdout
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, TIMES))]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(TIMES))
 def test_a_backup_of_a_job_at_work_goes_on_elsewhere_to_the_same_bytes(make_service, service, tmp_path, seed):
     with bessemer.connect(service.address) as client:
         job = client.train("mnist_cnn", **SPEC)
