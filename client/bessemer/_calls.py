@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import uuid
@@ -82,7 +83,11 @@ def explain_closed(address: str) -> errors.FailedPrecondition:
 
 
 def build_create(
-    spec: jobs_pb2.TrainingSpec, name: str | None, idempotency_key: str | None, priority: int = 0
+    spec: jobs_pb2.TrainingSpec,
+    name: str | None,
+    idempotency_key: str | None,
+    priority: int = 0,
+    max_runtime: float | datetime.timedelta | None = None,
 ) -> jobs_pb2.CreateJobRequest:
     """The request that submits a job; the key makes it safe to repeat."""
     key = _faults.check_text("idempotency_key", idempotency_key or str(uuid.uuid4()))
@@ -91,7 +96,21 @@ def build_create(
         raise errors.InvalidArgument(violations=(errors.Violation("priority", description),))
     text = "" if name is None else _faults.check_text("name", name)
     job = jobs_pb2.Job(name=text, spec=spec, priority=priority)
+    if max_runtime is not None:
+        job.max_runtime.FromTimedelta(_check_duration("max_runtime", max_runtime))
     return jobs_pb2.CreateJobRequest(job=job, request_id=key)
+
+
+def _check_duration(field: str, value: float | datetime.timedelta) -> datetime.timedelta:
+    """As a timedelta of a microsecond or more. Raises `InvalidArgument`."""
+    try:
+        duration = value if isinstance(value, datetime.timedelta) else datetime.timedelta(seconds=value)
+    except (TypeError, ValueError, OverflowError):
+        duration = datetime.timedelta(0)
+    if isinstance(value, bool) or duration <= datetime.timedelta(0):
+        description = f"must be seconds above 0, or a datetime.timedelta, but is {value!r}"
+        raise errors.InvalidArgument(violations=(errors.Violation(field, description),))
+    return duration
 
 
 def build_get_job(job_id: str) -> jobs_pb2.GetJobRequest:

@@ -47,6 +47,16 @@ class JobRecord:
         return self._message.priority
 
     @property
+    def max_runtime(self) -> datetime.timedelta | None:
+        """For so long it may hold a slot, all attempts together; None for ever."""
+        return self._message.max_runtime.ToTimedelta() if self._message.HasField("max_runtime") else None
+
+    @property
+    def run_time(self) -> datetime.timedelta:
+        """So long it has held a slot since it was created or last retried."""
+        return self._message.run_time.ToTimedelta()
+
+    @property
     def queue_position(self) -> int | None:
         """Place in the queue when the service was last asked, 1 is next; None for a job that is not ready to start."""
         return self._message.queue_position or None

@@ -179,7 +179,7 @@ def test_a_job_is_paused_and_resumed(cli):
 
 
 def test_a_cancelled_job_is_retried_and_deleted_and_shows_its_history(cli):
-    flags = ("-n", "1000", "--priority", "-7", "--detach")
+    flags = ("-n", "1000", "--priority", "-7", "--max-runtime", "1.5h", "--detach")
     job_id = cli("train", "mnist_cnn", "-d", "digits", *flags).stdout.strip()
     cli("jobs", "cancel", job_id)
     cli("jobs", "watch", job_id, status=1)
@@ -188,7 +188,9 @@ def test_a_cancelled_job_is_retried_and_deleted_and_shows_its_history(cli):
     cli("jobs", "watch", job_id, status=1)
     shown = cli("jobs", "show", job_id).stdout
     assert "QUEUED: tried again on request" in shown.replace(" (attempt 1)", "")
-    assert json.loads(cli("jobs", "show", job_id, "--json").stdout)["priority"] == -7
+    shown = json.loads(cli("jobs", "show", job_id, "--json").stdout)
+    assert (shown["priority"], shown["max_runtime_seconds"]) == (-7, 5400)
+    assert "is no duration" in cli("train", "mlp", "-d", "iris", "--max-runtime", "soon", status=2).stderr
     assert cli("jobs", "delete", job_id).stdout.strip() == f"deleted {job_id}"
     assert "was deleted" in cli("jobs", "show", job_id, status=1).stderr
 

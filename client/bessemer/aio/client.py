@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -68,6 +69,7 @@ class Client:
         validation_dataset: str | None = None,
         test_split: float | None = None,
         priority: int = 0,
+        max_runtime: float | datetime.timedelta | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
         """Submit a training job. When this returns, the job survives whatever happens to the service.
@@ -100,6 +102,8 @@ class Client:
             validation_dataset: a data set to validate on in place of that share, with the same kind, shape and labels.
             test_split: share held out for testing, where the data set has no test split of its own.
             priority: from -100 to 100; of the jobs that wait, the highest starts first, then the oldest.
+            max_runtime: seconds for which it may hold a slot, all attempts together; then it saves a checkpoint and fails
+                with DEADLINE. By default for ever.
             idempotency_key: the same key with the same arguments gives the same job, for ever; made when absent.
 
         Raises:
@@ -132,7 +136,7 @@ class Client:
             validation_dataset=validation_dataset,
             test_split=test_split,
         )
-        request = _calls.build_create(spec, name, idempotency_key, priority)
+        request = _calls.build_create(spec, name, idempotency_key, priority, max_runtime)
         return Job(self._transport, await self._transport.call(self._transport.jobs.CreateJob, request))
 
     async def summary(

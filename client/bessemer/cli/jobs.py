@@ -220,6 +220,8 @@ def describe(job: Job) -> dict[str, object]:
         "queue_position": job.queue_position,
         "created": job.create_time.isoformat(timespec="seconds"),
         "duration_seconds": job.duration.total_seconds() if job.duration else None,
+        "run_seconds": job.run_time.total_seconds(),
+        "max_runtime_seconds": job.max_runtime.total_seconds() if job.max_runtime else None,
         "progress": job.progress,
         "metrics": job.metrics,
         "model": job.model_reference,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
+
 import click
 
-from bessemer.cli import paths, render
+from bessemer.cli import durations, paths, render
 from bessemer.cli.session import Session
 
 
@@ -17,6 +19,11 @@ from bessemer.cli.session import Session
 @click.option("--name", help="The model is published under it.  [default: ARCHITECTURE-DATASET]")
 @click.option(
     "--priority", type=int, default=0, help="From -100 to 100; the highest starts first.  [default: 0]"
+)
+@click.option(
+    "--max-runtime",
+    type=durations.Duration(),
+    help="Fail when it has held a slot for so long, e.g. 90s, 30m, 8h, 2d.  [default: never]",
 )
 @click.option(
     "--set",
@@ -36,6 +43,7 @@ def train(  # noqa: PLR0917 - click calls it by keyword
     seed: int | None,
     name: str | None,
     priority: int,
+    max_runtime: datetime.timedelta | None,
     assignments: tuple[str, ...],
     detach: bool,
 ) -> None:
@@ -62,7 +70,8 @@ def train(  # noqa: PLR0917 - click calls it by keyword
     arguments = paths.parse(assignments)
     flags = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
     arguments |= {key: value for key, value in flags.items() if value is not None}
-    job = session.client.train(architecture, dataset=dataset, name=name, priority=priority, **arguments)
+    arguments |= {"name": name, "priority": priority, "max_runtime": max_runtime}
+    job = session.client.train(architecture, dataset=dataset, **arguments)
     if detach:
         click.echo(job.id)
         return

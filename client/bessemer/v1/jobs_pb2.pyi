@@ -128,7 +128,7 @@ class EarlyStopping(_message.Message):
     def __init__(self, monitor: _Optional[str] = ..., patience: _Optional[int] = ..., min_delta: _Optional[float] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("id", "name", "spec", "effective_spec", "state", "state_message", "progress", "attempt", "failure", "model", "metrics", "create_time", "start_time", "end_time", "last_cursor", "priority", "queue_position", "next_attempt_time")
+    __slots__ = ("id", "name", "spec", "effective_spec", "state", "state_message", "progress", "attempt", "failure", "model", "metrics", "create_time", "start_time", "end_time", "last_cursor", "priority", "queue_position", "next_attempt_time", "max_runtime", "run_time")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Job.State]
@@ -176,6 +176,8 @@ class Job(_message.Message):
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     QUEUE_POSITION_FIELD_NUMBER: _ClassVar[int]
     NEXT_ATTEMPT_TIME_FIELD_NUMBER: _ClassVar[int]
+    MAX_RUNTIME_FIELD_NUMBER: _ClassVar[int]
+    RUN_TIME_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     spec: TrainingSpec
@@ -194,7 +196,9 @@ class Job(_message.Message):
     priority: int
     queue_position: int
     next_attempt_time: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., effective_spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., state_message: _Optional[str] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., attempt: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., model: _Optional[_Union[ModelReference, _Mapping]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_cursor: _Optional[int] = ..., priority: _Optional[int] = ..., queue_position: _Optional[int] = ..., next_attempt_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    max_runtime: _duration_pb2.Duration
+    run_time: _duration_pb2.Duration
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., effective_spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., state_message: _Optional[str] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., attempt: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., model: _Optional[_Union[ModelReference, _Mapping]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_cursor: _Optional[int] = ..., priority: _Optional[int] = ..., queue_position: _Optional[int] = ..., next_attempt_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., max_runtime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., run_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Progress(_message.Message):
     __slots__ = ("epoch", "epochs", "step", "steps", "fraction", "samples_per_second", "eta")

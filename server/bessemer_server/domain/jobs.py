@@ -14,6 +14,8 @@ T = TypeVar("T")
 PRIORITY_MAX = 100
 BACK_OFF_MAX_S = 360.0
 """No job waits longer before its next attempt. A time further away than this is the trace of a clock that jumped."""
+DEADLINE_GRACE_S = 30.0
+"""So long after its time is over a trainer may take to save a checkpoint."""
 Time = datetime.datetime
 """Always timezone-aware, UTC."""
 
@@ -94,6 +96,8 @@ class NewJob:
     """The same of its `validation_dataset`."""
     priority: int = 0
     """From -PRIORITY_MAX to PRIORITY_MAX; the highest starts first."""
+    max_runtime_s: float | None = None
+    """For so long it may hold a slot, all attempts together; None for ever."""
 
     @property
     def pins(self) -> Mapping[str, str]:
@@ -133,6 +137,12 @@ class Job:
     """See `NewJob.priority`."""
     next_attempt_time: Time | None = None
     """Before this it does not start; set when it was queued again after losses."""
+    max_runtime_s: float | None = None
+    """See `NewJob.max_runtime_s`."""
+    run_s: float = 0.0
+    """So long it has held a slot since it was created or last retried, by the clocks of its trainers."""
+    past_run_s: float = 0.0
+    """The same, without the current or last attempt."""
 
     def is_ready(self, now: Time) -> bool:
         """Whether it may start, as far as its losses go."""
@@ -140,6 +150,11 @@ class Job:
             return True
         left_s = (self.next_attempt_time - now).total_seconds()
         return not 0 < left_s <= BACK_OFF_MAX_S
+
+    @property
+    def overrun_s(self) -> float:
+        """How much longer than it may it has held a slot; 0 or less while it still may."""
+        return -1.0 if self.max_runtime_s is None else self.run_s - self.max_runtime_s
 
     @property
     def pins(self) -> Mapping[str, str]:
@@ -201,3 +216,5 @@ class Command(enum.IntEnum):
     CONTINUE = 1
     CANCEL = 2
     PREEMPT = 3
+    END = 4
+    """It was told to stop and did not: it is ended. Never sent."""

@@ -82,12 +82,20 @@ class Store(Protocol):
         ...
 
     async def report(
-        self, job_id: str, attempt: int, metrics: Sequence[Metric], progress: Progress | None, now: Time
+        self,
+        job_id: str,
+        attempt: int,
+        metrics: Sequence[Metric],
+        progress: Progress | None,
+        now: Time,
+        *,
+        run_s: float = 0.0,
     ) -> Command:
         """Renew the lease, record metrics (a point that is there already is overwritten: values are deterministic) and
         progress; STARTING → RUNNING. Appends `Progressed` (with the step metrics of the last step) when there is
         progress and a `MetricsRecorded` for each epoch or test whose metrics were not there. Epoch and test metrics
-        go into `Job.metrics`. Answers CANCEL when the job is CANCELLING, PREEMPT when it is PAUSING, else CONTINUE.
+        go into `Job.metrics`. `run_s`: how long the attempt has run. Answers CANCEL when the job is CANCELLING, PREEMPT when it is PAUSING or has
+        run for longer than it may, END when that was `DEADLINE_GRACE_S` ago, else CONTINUE.
         """
         ...
 
@@ -181,7 +189,7 @@ class Store(Protocol):
         ...
 
     async def retry(self, job_id: str, now: Time) -> Job:
-        """FAILED or CANCELLED → QUEUED, without failure and losses; QUEUED, STARTING or RUNNING: unchanged. Raises
+        """FAILED or CANCELLED → QUEUED, without failure, losses and `run_s`; QUEUED, STARTING or RUNNING: unchanged. Raises
         `FailedPrecondition` otherwise, and when an uploaded data set of the job is gone.
         """
         ...

@@ -32,6 +32,9 @@ def job_to_wire(job: jobs.Job, queue_position: int = 0) -> jobs_pb2.Job:
     if job.model:
         message.model.CopyFrom(reference_to_wire(job.model))
     message.create_time.FromDatetime(job.create_time)
+    message.run_time.FromTimedelta(datetime.timedelta(seconds=job.run_s))
+    if job.max_runtime_s is not None:
+        message.max_runtime.FromTimedelta(datetime.timedelta(seconds=job.max_runtime_s))
     _set_time(message, "start_time", job.start_time)
     _set_time(message, "end_time", job.end_time)
     _set_time(message, "next_attempt_time", job.next_attempt_time)

@@ -26,6 +26,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 REQUEST_ID_MAX = 128
+MAX_RUNTIME_S = 10 * 366 * 86_400.0
 
 
 def _make_id() -> str:
@@ -66,7 +67,9 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
                 spec=request.job.spec,
                 effective_spec=specs.to_wire(effective_spec),
                 priority=request.job.priority,
+                max_runtime=request.job.max_runtime if request.job.HasField("max_runtime") else None,
             )
+        max_runtime_s = _max_runtime_s(request.job)
         job = await self._store.create_job(
             jobs.NewJob(
                 id=self._make_id(),
@@ -74,10 +77,11 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
                 spec=spec,
                 effective_spec=effective_spec,
                 request_id=request.request_id,
-                fingerprint=_fingerprint(name, spec, request.job.priority),
+                fingerprint=_fingerprint(name, spec, request.job.priority, max_runtime_s),
                 dataset_digest=_digest(uploads.get("dataset")),
                 validation_digest=_digest(uploads.get("validation_dataset")),
                 priority=request.job.priority,
+                max_runtime_s=max_runtime_s,
             ),
             self._clock(),
         )
@@ -100,6 +104,12 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
                 f"must be from -{jobs.PRIORITY_MAX} to {jobs.PRIORITY_MAX}, but is {request.job.priority}"
             )
             violations.append(errors.Violation("priority", description))
+        max_runtime_s = _max_runtime_s(request.job)
+        if max_runtime_s is not None and not 0 < max_runtime_s <= MAX_RUNTIME_S:
+            description = (
+                f"must be above 0 and at most {MAX_RUNTIME_S:g} s (ten years), but is {max_runtime_s:g} s"
+            )
+            violations.append(errors.Violation("max_runtime", description))
         if len(request.request_id) > REQUEST_ID_MAX:
             violations.append(
                 errors.Violation("request_id", f"must have at most {REQUEST_ID_MAX} characters")
@@ -282,6 +292,13 @@ def _scope(value: int) -> Scope:
         raise errors.InvalidArgument(violations=[violation]) from None
 
 
-def _fingerprint(name: str, spec: dict[str, Any], priority: int) -> str:
-    body = [name, spec, priority] if priority else [name, spec]  # as before there were priorities
+def _max_runtime_s(job: pb.Job) -> float | None:
+    """In seconds, whatever number it is; None when it is not set."""
+    return job.max_runtime.seconds + job.max_runtime.nanos / 1e9 if job.HasField("max_runtime") else None
+
+
+def _fingerprint(name: str, spec: dict[str, Any], priority: int, max_runtime_s: float | None) -> str:
+    body = [name, spec, priority, max_runtime_s]
+    while not body[-1]:  # what was added later does not count while it is not used
+        body.pop()
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -113,8 +113,12 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
                     [wire.metric_from_wire(point) for point in request.metrics],
                     wire.progress_from_wire(request.progress) if request.HasField("progress") else None,
                     self._clock(),
+                    run_s=request.run_seconds,
                 )
             self._notices.announce(attempt.job_id)
+            if command is Command.END:
+                await self._scheduler.end_overdue(attempt)
+                command = Command.PREEMPT
             if command is Command.CONTINUE and self._scheduler.is_draining:
                 command = Command.PREEMPT
             yield pb.ReportResponse(acknowledged_sequence=request.sequence, command=command.name)

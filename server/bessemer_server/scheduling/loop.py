@@ -119,7 +119,11 @@ class Scheduler:
             job = await self._store.get_job(job_id)
             if not job.state.is_active or job.attempt != number:
                 return  # it told its outcome before it ended
-            if is_loss and job.state not in ASKED_TO_STOP and not policy.may_retry(job.losses + 1):
+            if job.overrun_s >= 0 and job.state not in ASKED_TO_STOP:
+                failure, is_last = losses.from_deadline(job), True
+            else:
+                is_last = is_loss and job.state not in ASKED_TO_STOP and not policy.may_retry(job.losses + 1)
+            if is_last:
                 told = await evidence.complete(self._store, self._logs, job_id, number, failure)
                 await self._store.fail(job_id, number, told, self._clock())
             else:
@@ -132,6 +136,12 @@ class Scheduler:
             extra={"job": job_id, "attempt": number, "reason": failure.reason, "why": failure.message},
         )
         self._notices.announce(job_id)
+
+    async def end_overdue(self, attempt: Attempt) -> None:
+        """Its job has run for longer than it may, and its trainer was asked to stop and does not."""
+        assert self._executor is not None
+        await self.lose(attempt.job_id, attempt.number, losses.from_shutdown(), is_loss=False)
+        await self._executor.kill(attempt)
 
     async def _launch(self) -> None:
         taken = [attempt.slot for attempt in await self._store.active_attempts()]

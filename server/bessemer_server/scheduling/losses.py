@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from bessemer_server.domain.jobs import Attempt, Exit, Failure, Reason
+from bessemer_server.domain.jobs import Attempt, Exit, Failure, Job, Reason
 
 _OUT_OF_MEMORY_HINT = (
     "Somebody or something ended the process. If nobody did, look for the kernel's out-of-memory killer (dmesg), and "
@@ -52,6 +52,17 @@ def from_silence(attempt: Attempt, timeout_s: float) -> Failure:
             "last_heard": attempt.lease_time.isoformat(),
             "pid": str(attempt.pid),
         },
+    )
+
+
+def from_deadline(job: Job) -> Failure:
+    """The failure of a job that has run for longer than it may."""
+    return Failure(
+        Reason.DEADLINE,
+        f"the job has run for {job.run_s:.1f} s; its max_runtime is {job.max_runtime_s:g} s",
+        f"Retry it (bessemer jobs retry {job.id}): it goes on from its last checkpoint, with the whole time again; or "
+        "submit it with a longer max_runtime.",
+        {"run_seconds": f"{job.run_s:.3f}", "max_runtime_seconds": f"{job.max_runtime_s:g}"},
     )
 
 

@@ -136,11 +136,19 @@ class MemoryStore:
         return self._records[job_id].attempts[number]
 
     async def report(
-        self, job_id: str, attempt: int, metrics: Sequence[Metric], progress: Progress | None, now: Time
+        self,
+        job_id: str,
+        attempt: int,
+        metrics: Sequence[Metric],
+        progress: Progress | None,
+        now: Time,
+        *,
+        run_s: float = 0.0,
     ) -> Command:
         record = self._current(job_id, attempt)
         points = rules.distinct(metrics)
-        job = record.apply(rules.report(record.job, points, record.metrics.keys(), progress, now))
+        known = record.metrics.keys()
+        job = record.apply(rules.report(record.job, points, known, progress, now, run_s=run_s))
         record.metrics.update((rules.key(metric), metric) for metric in points)
         record.touch(now)
         return rules.command(job)

@@ -22,7 +22,16 @@ from bessemer_server.domain.events import (
     Progressed,
     StateChanged,
 )
-from bessemer_server.domain.jobs import Command, Failure, Job, ModelReference, NewJob, Progress, Time
+from bessemer_server.domain.jobs import (
+    DEADLINE_GRACE_S,
+    Command,
+    Failure,
+    Job,
+    ModelReference,
+    NewJob,
+    Progress,
+    Time,
+)
 from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Model, Publication
 from bessemer_server.domain.states import State
@@ -71,6 +80,7 @@ def create(new: NewJob, now: Time) -> Change:
         dataset_digest=new.dataset_digest,
         validation_digest=new.validation_digest,
         priority=new.priority,
+        max_runtime_s=new.max_runtime_s,
     )
     return Change(job).plus(now, StateChanged(State.QUEUED, attempt=0))
 
@@ -89,7 +99,7 @@ def start(job: Job, now: Time) -> Change | None:
     if job.state is not State.QUEUED:
         return None
     started = job.start_time or max(now, job.create_time)
-    return _move(job, State.STARTING, now, attempt=job.attempt + 1, start_time=started)
+    return _move(job, State.STARTING, now, attempt=job.attempt + 1, start_time=started, past_run_s=job.run_s)
 
 
 def check_current(job: Job, attempt: int) -> None:
@@ -114,10 +124,19 @@ def is_repeat(job: Job, attempt: int, outcome: State) -> bool:
 
 
 def report(
-    job: Job, metrics: Sequence[Metric], known: Collection[MetricKey], progress: Progress | None, now: Time
+    job: Job,
+    metrics: Sequence[Metric],
+    known: Collection[MetricKey],
+    progress: Progress | None,
+    now: Time,
+    *,
+    run_s: float = 0.0,
 ) -> Change:
-    """STARTING → RUNNING, progress and metrics. `known`: which of the epoch and test metrics were recorded before."""
+    """STARTING → RUNNING, progress, metrics, and time spent. `known`: which of the epoch and test metrics were recorded
+    before.
+    """
     change = _move(job, State.RUNNING, now, job.state_message) if job.state is State.STARTING else Change(job)
+    change = change.plus(now, run_s=max(job.run_s, job.past_run_s + run_s))
     if progress is not None:
         change = change.plus(now, Progressed(progress, _last_step(metrics)), progress=progress)
     lasting = sorted(lasting_metrics(metrics), key=lambda metric: metric.step)
@@ -138,7 +157,11 @@ def _by_moment(metrics: list[Metric]) -> list[tuple[Metric, ...]]:
 
 def command(job: Job) -> Command:
     """What the trainer of an active job is to do."""
-    return COMMANDS.get(job.state, Command.CONTINUE)
+    if asked := COMMANDS.get(job.state):
+        return asked
+    if job.overrun_s < 0:
+        return Command.CONTINUE
+    return Command.PREEMPT if job.overrun_s < DEADLINE_GRACE_S else Command.END
 
 
 def key(metric: Metric) -> MetricKey:
@@ -290,7 +313,7 @@ def resume(job: Job, now: Time) -> Change:
 def retry(job: Job, now: Time) -> Change:
     """FAILED or CANCELLED → QUEUED, with a clean slate; nothing changes for a job that is at work or about to be."""
     if job.state in (State.FAILED, State.CANCELLED):
-        return _move(job, State.QUEUED, now, "tried again on request", losses=0)
+        return _move(job, State.QUEUED, now, "tried again on request", losses=0, run_s=0.0, past_run_s=0.0)
     if job.state in (State.QUEUED, State.STARTING, State.RUNNING):
         return Change(job)
     raise errors.FailedPrecondition(

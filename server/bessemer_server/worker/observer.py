@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
@@ -32,6 +33,7 @@ class RemoteObserver:
 
     def __init__(self, client: reporting.Client) -> None:
         self._client = client
+        self._begun_s = time.monotonic()
         self._changed = threading.Condition()
         self._points: list[Metric] = []
         self._progress: Progress | None = None
@@ -169,6 +171,7 @@ class RemoteObserver:
                 sequence=sequence,
                 metrics=[wire.metric_to_wire(point) for point in points],
                 progress=wire.progress_to_wire(progress) if progress else None,
+                run_seconds=time.monotonic() - self._begun_s,
             )
             failpoints.hit("trainer.before_report")
             response = stream.exchange(request)

@@ -64,14 +64,16 @@ class TensorEntry(_message.Message):
     def __init__(self, name: _Optional[str] = ..., dtype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., digests: _Optional[_Iterable[str]] = ..., size_bytes: _Optional[int] = ...) -> None: ...
 
 class ReportRequest(_message.Message):
-    __slots__ = ("sequence", "metrics", "progress")
+    __slots__ = ("sequence", "metrics", "progress", "run_seconds")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     METRICS_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    RUN_SECONDS_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     metrics: _containers.RepeatedCompositeFieldContainer[MetricPoint]
     progress: Progress
-    def __init__(self, sequence: _Optional[int] = ..., metrics: _Optional[_Iterable[_Union[MetricPoint, _Mapping]]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ...) -> None: ...
+    run_seconds: float
+    def __init__(self, sequence: _Optional[int] = ..., metrics: _Optional[_Iterable[_Union[MetricPoint, _Mapping]]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., run_seconds: _Optional[float] = ...) -> None: ...
 
 class MetricPoint(_message.Message):
     __slots__ = ("scope", "name", "step", "epoch", "value")

@@ -64,13 +64,14 @@ def report(
     progress: Progress | None,
     *,
     now: Time,
+    run_s: float,
 ) -> Command:
-    """Renew the lease, record metrics and progress."""
+    """Renew the lease, record metrics, progress and time spent."""
     job = lock_current(connection, job_id, attempt)
     points = rules.distinct(new)
     known = metrics.known(connection, job_id, rules.lasting_metrics(points))
-    change = rules.report(job, points, known, progress, now)
-    if change.job is not job:
+    change = rules.report(job, points, known, progress, now, run_s=run_s)
+    if change.job != job:
         jobs.save(connection, change)
     metrics.record(connection, job_id, points)
     renew(connection, job_id, attempt, now)

@@ -36,6 +36,7 @@ def create(connection: sa.Connection, new: NewJob, now: Time) -> Job:
         "dataset_digest": new.dataset_digest or None,
         "validation_digest": new.validation_digest or None,
         "rank": -new.priority,
+        "max_runtime_s": new.max_runtime_s,
         "create_time": now,
         **rows.job_values(change.job),
     }

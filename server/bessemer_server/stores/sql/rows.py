@@ -44,6 +44,8 @@ def job_values(job: Job) -> Values:
         "end_time": job.end_time,
         "last_cursor": job.last_cursor,
         "next_attempt_time": job.next_attempt_time,
+        "run_s": job.run_s,
+        "past_run_s": job.past_run_s,
     }
 
 
@@ -70,6 +72,9 @@ def read_job(row: Row) -> Job:
         validation_digest=row.validation_digest or "",
         priority=-row.rank,
         next_attempt_time=row.next_attempt_time,
+        max_runtime_s=row.max_runtime_s,
+        run_s=row.run_s,
+        past_run_s=row.past_run_s,
     )
 
 

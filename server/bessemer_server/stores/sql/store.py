@@ -91,10 +91,18 @@ class SqlStore:
         return await self.database.read(lambda c: attempts.authenticate(c, token_digest))
 
     async def report(
-        self, job_id: str, attempt: int, metrics: Sequence[Metric], progress: Progress | None, now: Time
+        self,
+        job_id: str,
+        attempt: int,
+        metrics: Sequence[Metric],
+        progress: Progress | None,
+        now: Time,
+        *,
+        run_s: float = 0.0,
     ) -> Command:
         return await self.database.write(
-            "report", lambda c: attempts.report(c, job_id, attempt, metrics, progress, now=now)
+            "report",
+            lambda c: attempts.report(c, job_id, attempt, metrics, progress, now=now, run_s=run_s),
         )
 
     async def commit_checkpoint(

@@ -48,6 +48,9 @@ jobs = sa.Table(
     # Minus the priority, so that the queue is an index in ascending order.
     sa.Column("rank", sa.Integer, nullable=False),
     sa.Column("next_attempt_time", columns.Utc),
+    sa.Column("max_runtime_s", sa.Double),
+    sa.Column("run_s", sa.Double, nullable=False),
+    sa.Column("past_run_s", sa.Double, nullable=False),
     # One for each way of listing: the rows come out in order, however many there are.
     sa.Index(None, "create_time", "id"),
     sa.Index(None, "state", "create_time", "id"),
