@@ -108,7 +108,8 @@ def _receive(url: str, part: BufferedRandom) -> None:
         if response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             expected = start + int(response.headers.get("Content-Length", 0))
         else:
-            part.truncate(0)  # the mirror knows no ranges, and sends all
+            if start:
+                part.truncate(0)  # the mirror knows no ranges, and sends all
             expected = int(response.headers.get("Content-Length", 0))
         while chunk := response.read(CHUNK_BYTES):
             part.write(chunk)

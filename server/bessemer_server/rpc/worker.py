@@ -20,7 +20,7 @@ from bessemer_server.domain.holders import Holder
 from bessemer_server.domain.jobs import Attempt, Command, Failure, Reason, Time
 from bessemer_server.domain.pictures import Pictures
 from bessemer_server.rpc import planning
-from bessemer_server.scheduling import evidence, losses, policy
+from bessemer_server.scheduling import losses, policy
 from bessemer_server.scheduling.collector import Collector
 from bessemer_server.scheduling.loop import Scheduler, digest_token, utc_now
 from bessemer_server.scheduling.notices import Notices
@@ -207,8 +207,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             case "failed":
                 failed = request.failed
                 said = Failure(Reason(failed.reason), failed.message, failed.next_step, dict(failed.evidence))
-                failure = await evidence.complete(self._store, self._logs, job_id, number, said)
-                await self._store.fail(job_id, number, failure, now)
+                await self._scheduler.settle_failure(job_id, number, said)
             case "cancelled":
                 await self._store.confirm_cancel(job_id, number, now)
             case "preempted":

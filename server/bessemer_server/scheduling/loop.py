@@ -137,6 +137,17 @@ class Scheduler:
         )
         self._notices.announce(job_id)
 
+    async def settle_failure(self, job_id: str, number: int, failure: Failure) -> None:
+        """The trainer says why it cannot go on: the job fails, or waits for what somebody can put right meanwhile. Raises
+        `StaleAttempt`.
+        """
+        if policy.is_put_off(failure.reason):
+            log.warning("attempt put off", extra={"job": job_id, "attempt": number, "why": failure.message})
+            await self._store.release(job_id, number, failure, False, self._clock(), delay_s=self._back_off_s)
+        else:
+            told = await evidence.complete(self._store, self._logs, job_id, number, failure)
+            await self._store.fail(job_id, number, told, self._clock())
+
     async def end_overdue(self, attempt: Attempt) -> None:
         """Its job has run for longer than it may, and its trainer was asked to stop and does not."""
         assert self._executor is not None

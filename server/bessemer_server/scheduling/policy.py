@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bessemer_server.domain import errors, jobs
-from bessemer_server.domain.jobs import Job
+from bessemer_server.domain.jobs import Job, Reason
 
 MAX_LOSSES = 3
 """Attempts in a row, without a new checkpoint between them, that may be lost before the job fails."""
@@ -20,6 +20,11 @@ def back_off_s(losses: int, first_s: float) -> float:
     then `first_s`, and twice as long with each further one, to a bound.
     """
     return min(first_s * 2.0 ** (losses - 2), jobs.BACK_OFF_MAX_S) if losses > 1 else 0.0
+
+
+def is_put_off(reason: Reason) -> bool:
+    """Whether a job that could not go on for this reason waits until it can: no work of its own is at fault."""
+    return reason is Reason.DISK_FULL
 
 
 def free_slots(slots: Sequence[str], taken: Iterable[str]) -> list[str]:

@@ -40,7 +40,7 @@ def translated() -> Iterator[None]:
         raise _failed(
             jobs.Reason.DISK_FULL,
             f"no room was left to write {error.filename or 'a file'}",
-            "free some of the disk that holds the service's data folder, then submit the job again",
+            "free some of the disk that holds the service's data folder: the job goes on by itself",
             path=str(error.filename or ""),
         ) from error
     except MemoryError as error:
