@@ -13,7 +13,7 @@ from bessemer import errors
 from bessemer.v1 import models_pb2
 
 Path = str | os.PathLike[str]
-FORMATS = {".safetensors": "safetensors"}
+FORMATS = {".safetensors": "safetensors", ".onnx": "onnx"}
 """By the end of a file's name."""
 
 

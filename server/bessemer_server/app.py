@@ -32,6 +32,7 @@ from bessemer_server import settings as settings_module
 from bessemer_server.blobs.sql import SqlBlobStore
 from bessemer_server.domain import errors, failpoints
 from bessemer_server.executors.evaluator import EvaluatorClient
+from bessemer_server.executors.exporter import ExporterClient
 from bessemer_server.executors.forkserver import ForkServer
 from bessemer_server.executors.helper import Helper
 from bessemer_server.executors.ingester import IngesterClient
@@ -92,6 +93,7 @@ PLANNER_RETRY_S = 1.0
 INGESTER_PATIENCE_S = 1800.0
 PLANNER_PATIENCE_S = 60.0
 EVALUATOR_PATIENCE_S = 3600.0
+EXPORTER_PATIENCE_S = 600.0
 
 
 class CannotStart(Exception):
@@ -156,9 +158,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         dispatcher.start()
         stack.push_async_callback(dispatcher.close)
 
-        evaluator = EvaluatorClient(
-            functools.partial(_make_evaluator, forkserver, settings), blobs, settings.data_dir / "uploads"
-        )
+        evaluator, exporter = _make_readers(forkserver, blobs, settings)
 
         notices = Notices()
         collector = Collector(store)
@@ -174,7 +174,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
             jobs.JobServicer(store, planner, scheduler, notices, log_collector), server
         )
         models_pb2_grpc.add_ModelServiceServicer_to_server(
-            models.ModelServicer(store, blobs, evaluator), server
+            models.ModelServicer(store, blobs, evaluator, exporter), server
         )
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog.CatalogServicer(store, planner), server)
         ingester = IngesterClient(
@@ -217,6 +217,21 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         running = asyncio.create_task(_schedule(scheduler, executor, planner, settings))
         stack.push_async_callback(_cancel, running)
         yield _Service(address, server, health_servicer, inference_servicer, scheduler, running)
+
+
+def _make_readers(
+    forkserver: ForkServer, blobs: SqlBlobStore, settings: Settings
+) -> tuple[EvaluatorClient, ExporterClient]:
+    """What works with a published model in a process for each call."""
+    uploads = settings.data_dir / "uploads"
+    return (
+        EvaluatorClient(functools.partial(_make_evaluator, forkserver, settings), blobs, uploads),
+        ExporterClient(functools.partial(_make_exporter, forkserver), blobs, uploads),
+    )
+
+
+def _make_exporter(forkserver: ForkServer) -> Helper:
+    return Helper("exporter", forkserver, entry.run_exporter, 1, patience_s=EXPORTER_PATIENCE_S)
 
 
 def _make_evaluator(forkserver: ForkServer, settings: Settings) -> Helper:

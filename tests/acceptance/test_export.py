@@ -1,8 +1,11 @@
 """A published model as a file."""
 
 import asyncio
+import json
 import os
 
+import numpy as np
+import onnxruntime
 import pytest
 from click.testing import CliRunner
 from safetensors import numpy as safetensors
@@ -44,6 +47,18 @@ def test_every_face_writes_the_same_file(service, model, tmp_path):
     assert sum(array.size for array in weights.values()) == model.parameters
 
 
+def test_an_onnx_file_predicts_what_the_model_predicts(model, tmp_path):
+    model.export(tmp_path / "model.onnx")
+    flowers = np.array([[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]], np.float32)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    (probabilities,) = session.run(None, {"features": flowers})
+    expected = [prediction.probabilities for prediction in model.predict(flowers)]
+    assert probabilities == pytest.approx(np.array(expected), abs=1e-5)
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert metadata["model"] == "to-export@1"
+    assert tuple(json.loads(metadata["labels"])) == model.labels
+
+
 def test_a_file_is_replaced_when_the_new_one_is_whole_and_has_the_usual_permissions(model, tmp_path):
     path = tmp_path / "model.safetensors"
     path.write_text("before")
@@ -56,7 +71,7 @@ def test_a_file_is_replaced_when_the_new_one_is_whole_and_has_the_usual_permissi
 
 def test_a_path_that_cannot_be_written_is_refused_before_anything_is_sent(model, tmp_path):
     with pytest.raises(
-        bessemer.InvalidArgument, match=r"path: must end in \.safetensors, but is 'model\.pt'"
+        bessemer.InvalidArgument, match=r"path: must end in \.safetensors or \.onnx, but is 'model\.pt'"
     ):
         model.export("model.pt")
     with pytest.raises(bessemer.InvalidArgument, match=r"path: there is no folder .*nowhere"):

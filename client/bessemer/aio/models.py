@@ -81,9 +81,10 @@ class Model(ModelRecord):
         return await asyncio.to_thread(confusion.draw, found, title=title, path=path)
 
     async def export(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to a file that ends in `.safetensors`: weights by name, as PyTorch shapes them, and as metadata
-        `model` and `definition` (JSON: layers, preprocessing, labels, signature). The file is there when it is whole. Raises
-        `InvalidArgument` for another ending, and for a folder that is not there.
+        """Write the model to a file. `.safetensors`: weights by name, as PyTorch shapes them, and as metadata `model` and
+        `definition` (JSON: layers, preprocessing, labels, signature). `.onnx`: a program from raw inputs, of texts token ids, to
+        the model's outputs, checked against the model. The file is there when it is whole. Raises `InvalidArgument` for
+        another ending, and for a folder that is not there, `FailedPrecondition` for a layer that ONNX does not have.
         """
         request = exports.build_request(self.name, self.version, path)
         with exports.replace_when_whole(path) as file:

@@ -72,7 +72,7 @@ def show(session: Session, model: str, as_json: bool) -> None:
 @click.argument("path", type=click.Path(dir_okay=False, path_type=pathlib.Path))
 @click.pass_obj
 def export(session: Session, model: str, path: pathlib.Path) -> None:
-    """Write a model to PATH, which ends in .safetensors."""
+    """Write a model to PATH, which ends in .safetensors (weights) or .onnx (a program)."""
     found = session.client.models.get(model)
     found.export(path)
     click.echo(f"wrote {found.name}@{found.version} to {path} ({path.stat().st_size:,} bytes)")

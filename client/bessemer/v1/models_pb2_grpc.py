@@ -85,7 +85,8 @@ class ModelServiceServicer(object):
 
     def ExportModel(self, request, context):
         """Streams one version as a file, in order; what was received is whole when the stream ends with OK. Errors: NOT_FOUND,
-        INVALID_ARGUMENT (version, format), DATA_LOSS (a weight no longer has the digest that it was stored with), UNAVAILABLE.
+        INVALID_ARGUMENT (version, format), FAILED_PRECONDITION (onnx: a layer that has no form in it), DATA_LOSS (a weight no
+        longer has the digest that it was stored with), UNAVAILABLE.
         Retry: safe, from the beginning.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

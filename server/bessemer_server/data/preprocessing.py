@@ -10,6 +10,7 @@ import torch
 
 from bessemer_server.data import sources, text
 from bessemer_server.domain import plans
+from bessemer_server.layers import graphs
 
 
 def learn(source: sources.Source, train: sources.Samples, info: plans.DatasetInfo) -> dict[str, Any]:
@@ -68,6 +69,15 @@ class Preprocessor:
             values = values - self._mean
         values = values / self._deviation
         return values.movedim(-1, 1) if values.ndim == 4 else values
+
+    def export(self, graph: graphs.Graph, raw: graphs.Value) -> graphs.Value:
+        """The same in ONNX's operators; see `graphs.Exportable`."""
+        if self._deviation is None:
+            return raw
+        values = graph.add("Cast", raw, to=graphs.FLOAT)
+        if self._mean is not None:
+            values = graph.add("Sub", values, graph.tensor("mean", self._mean))
+        return graph.from_last(graph.add("Div", values, graph.tensor("deviation", self._deviation)))
 
 
 def _tensor(values: Any, device: torch.device) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from bessemer_server.domain.bases import NO_BASES, Base
@@ -369,5 +369,15 @@ class Evaluator(Protocol):
     ) -> Evaluation:
         """`uploaded` is the data set, where a user uploaded it. Raises `InvalidArgument` for data that the model cannot be measured on, `FailedPrecondition` for data that cannot
         be read, `Unavailable`.
+        """
+        ...
+
+
+class Exporter(Protocol):
+    """Writes published models in a format that other programs run, in processes of their own."""
+
+    def export(self, model: Model) -> AsyncIterator[bytes]:
+        """The parts of an ONNX file whose answers were those of the model. Raises `FailedPrecondition` for a layer that has no
+        form in it, `Unavailable`.
         """
         ...

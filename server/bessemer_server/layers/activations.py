@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import pydantic
 import torch
 from torch import nn
 from torch.nn import functional
 
-from bessemer_server.layers import kinds, shapes
+from bessemer_server.layers import graphs, kinds, shapes
 from bessemer_server.layers.options import Options
 
 Name = Literal["linear", "relu", "sigmoid", "softmax", "tanh", "leaky_relu", "elu", "gelu", "silu"]
@@ -48,6 +48,37 @@ leaky_relu: max(x, 0.3 x); elu: x above 0, exp(x) - 1 below; gelu: x times the n
 x; silu (swish): x · sigmoid(x)."""
 
 
+def _export_linear(graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+    return inputs
+
+
+def _export_softmax(graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+    return graph.add("Softmax", inputs, axis=1 if inputs.rank == shapes.IMAGE else -1)
+
+
+def _export_silu(graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+    return graph.add("Mul", inputs, graph.add("Sigmoid", inputs))
+
+
+def _operator(name: str, **attributes: Any) -> Export:
+    return lambda graph, inputs: graph.add(name, inputs, **attributes)
+
+
+Export = Callable[[graphs.Graph, graphs.Value], graphs.Value]
+EXPORTS: dict[str, Export] = {
+    "linear": _export_linear,
+    "relu": _operator("Relu"),
+    "sigmoid": _operator("Sigmoid"),
+    "softmax": _export_softmax,
+    "tanh": _operator("Tanh"),
+    "leaky_relu": _operator("LeakyRelu", alpha=LEAK),
+    "elu": _operator("Elu"),
+    "gelu": _operator("Gelu"),
+    "silu": _export_silu,
+}
+"""The same functions in ONNX's operators."""
+
+
 class ActivationOptions(Options):
     """An activation function as a layer of its own."""
 
@@ -64,10 +95,15 @@ class Activation(nn.Module):
 
     def __init__(self, name: str) -> None:
         super().__init__()
+        self.name = name
         self.function = FUNCTIONS[name]
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return self.function(inputs)
+
+    def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """See `graphs.Exportable`."""
+        return EXPORTS[self.name](graph, inputs)
 
 
 def build(options: ActivationOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pydantic
 import torch
 from torch import nn
 from torch.nn import functional
 
 from bessemer_server.domain import bases
-from bessemer_server.layers import kinds, trained, trunks
+from bessemer_server.layers import graphs, kinds, trained, trunk_graphs, trunks, upsample
 from bessemer_server.layers.options import Options
 
 
@@ -97,7 +98,8 @@ class Backbone(nn.Module):
     pretrained: Mapping[str, torch.Tensor] | None = None
     """Weights for `initialise`, which fit; None: random ones."""
 
-    def __init__(self, options: BackboneOptions, size: tuple[int, int]) -> None:
+    def __init__(self, options: BackboneOptions, given: tuple[int, int], size: tuple[int, int]) -> None:
+        """Images of `given` (height, width) are enlarged to `size`."""
         super().__init__()
         self.options = options
         self.trunk = trained.build(options.trunk, size) if options.trunk else trunks.build(options.name)
@@ -105,7 +107,7 @@ class Backbone(nn.Module):
         if options.unfreeze_last:
             for block in trunks.blocks(self.trunk)[-options.unfreeze_last :]:
                 block.requires_grad_(True)
-        self._size = size
+        self._given, self._size = given, size
         self._mean, self._deviation = _normalisation(options)
 
     def train(self, mode: bool = True) -> Backbone:
@@ -130,6 +132,23 @@ class Backbone(nn.Module):
         features: torch.Tensor = self.trunk((inputs - mean) / deviation)
         return features.mean(dim=(2, 3)) if self.options.pooling == "average" else features
 
+    def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """See `graphs.Exportable`."""
+        if self._given != self._size:
+            sides, attributes = graph.constant(self._size), upsample.RESIZE["bilinear"]
+            inputs = graph.add("Resize", inputs, None, None, sides, axes=[2, 3], **attributes)
+        for operator, values in (("Sub", self._mean), ("Div", self._deviation)):
+            per_channel = np.array(values, np.float32).reshape(-1, 1, 1)
+            inputs = graph.add(operator, inputs, graph.tensor("constant", per_channel))
+        with graph.scope("trunk"):
+            if self.options.trunk:
+                features = graph.apply(self.trunk, inputs)
+            else:
+                features = trunk_graphs.export(graph, self.trunk, inputs, self._size)
+        if self.options.pooling == "average":
+            return graph.add("ReduceMean", features, graph.constant((2, 3)), rank=2, keepdims=0)
+        return features
+
 
 def build(options: BackboneOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:
     """(height, width, 1 or 3) → (height', width', channels), or (channels,) with pooling.
@@ -141,7 +160,8 @@ def build(options: BackboneOptions, input_shape: kinds.Shape) -> tuple[nn.Module
     if options.unfreeze_last and not options.frozen:
         raise kinds.LayerError("unfreeze_last is for frozen backbones, but frozen is false; leave one out")
     size, shape = _plan_trained(options, input_shape) if _is_model(options) else _plan(options, input_shape)
-    return Backbone(options, size), shape[2:] if options.pooling == "average" else shape
+    module = Backbone(options, (input_shape[0], input_shape[1]), size)
+    return module, shape[2:] if options.pooling == "average" else shape
 
 
 def describe(options: BackboneOptions) -> str:

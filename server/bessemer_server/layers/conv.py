@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from bessemer_server.layers import activations, initialisers, kinds, windows
+from bessemer_server.layers import activations, graphs, initialisers, kinds, windows
 from bessemer_server.layers.options import Options
 
 
@@ -59,6 +59,8 @@ class Conv2d(nn.Conv2d):
         # The convolution pads both sides alike for free; only an uneven padding takes a step of its own.
         self.uneven_padding = None if is_even else padding
         self.activation = activations.FUNCTIONS[options.activation]
+        self.edges = [top, left, bottom, right]
+        self.options = options
         self.initializer = options.initializer
 
     def initialise(self, generator: torch.Generator) -> None:
@@ -69,6 +71,12 @@ class Conv2d(nn.Conv2d):
         if self.uneven_padding is not None:
             input = functional.pad(input, self.uneven_padding)
         return self.activation(super().forward(input))
+
+    def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """See `graphs.Exportable`."""
+        weights = (graph.tensor(name, tensor) for name, tensor in self.named_parameters())
+        outputs = graph.add("Conv", inputs, *weights, strides=self.options.stride, pads=self.edges)
+        return activations.EXPORTS[self.options.activation](graph, outputs)
 
 
 def build(options: Conv2dOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:

@@ -6,7 +6,7 @@ import pydantic
 import torch
 from torch import nn
 
-from bessemer_server.layers import activations, conv, initialisers, kinds, shapes, windows
+from bessemer_server.layers import activations, conv, graphs, initialisers, kinds, shapes, windows
 
 
 class Conv2dTransposeOptions(conv.Conv2dOptions):
@@ -36,6 +36,7 @@ class Conv2dTranspose(nn.ConvTranspose2d):
             bias=options.use_bias,
         )
         self.sides = sides
+        self.options = options
         self.activation = activations.FUNCTIONS[options.activation]
         self.initializer = options.initializer
 
@@ -47,6 +48,21 @@ class Conv2dTranspose(nn.ConvTranspose2d):
         # An odd padding is cut here: torch pads both sides alike, Keras the later one by one pixel more.
         height, width = self.sides
         return self.activation(super().forward(input, output_size)[:, :, :height, :width])
+
+    def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """See `graphs.Exportable`."""
+        weights = (graph.tensor(name, tensor) for name, tensor in self.named_parameters())
+        outputs = graph.add(
+            "ConvTranspose",
+            inputs,
+            *weights,
+            strides=self.stride,
+            pads=[*self.padding, *self.padding],
+            output_padding=self.output_padding,
+        )
+        start, end, axes = (graph.constant(v) for v in ((0, 0), self.sides, (2, 3)))
+        outputs = graph.add("Slice", outputs, start, end, axes)
+        return activations.EXPORTS[self.options.activation](graph, outputs)
 
 
 def build(options: Conv2dTransposeOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:

@@ -8,7 +8,7 @@ import pydantic
 import torch
 from torch import nn
 
-from bessemer_server.layers import activations, initialisers, kinds
+from bessemer_server.layers import activations, graphs, initialisers, kinds
 from bessemer_server.layers.options import Options
 
 
@@ -38,6 +38,7 @@ class Dense(nn.Linear):
     def __init__(self, inputs: int, options: DenseOptions) -> None:
         super().__init__(inputs, options.units, bias=options.use_bias)
         self.activation = activations.FUNCTIONS[options.activation]
+        self.options = options
         self.initializer = options.initializer
 
     def initialise(self, generator: torch.Generator) -> None:
@@ -46,6 +47,20 @@ class Dense(nn.Linear):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return self.activation(super().forward(inputs))
+
+    def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """See `graphs.Exportable`."""
+        outputs = export_linear(graph, self, inputs)
+        return activations.EXPORTS[self.options.activation](graph, outputs)
+
+
+def export_linear(graph: graphs.Graph, module: nn.Linear, inputs: graphs.Value) -> graphs.Value:
+    """A linear map of the last axis. Of tables ONNX has one operator, which takes the weights as torch has them."""
+    if inputs.rank == 2:
+        tensors = [graph.tensor(name, tensor) for name, tensor in module.named_parameters()]
+        return graph.add("Gemm", inputs, *tensors, transB=1)
+    outputs = graph.add("MatMul", inputs, graph.tensor("weight", module.weight.T))
+    return outputs if module.bias is None else graph.add("Add", outputs, graph.tensor("bias", module.bias))
 
 
 def build(options: DenseOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:

@@ -8,7 +8,7 @@ import pydantic
 import torch
 from torch import nn
 
-from bessemer_server.layers import kinds
+from bessemer_server.layers import graphs, kinds
 from bessemer_server.layers.options import Options
 
 
@@ -43,6 +43,10 @@ class Dropout(nn.Module):
         generator = torch.Generator(inputs.device).manual_seed(self._key)
         kept = torch.empty_like(inputs).bernoulli_(1 - self.rate, generator=generator)
         return inputs * kept.div_(1 - self.rate)
+
+    def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """See `graphs.Exportable`."""
+        return inputs
 
 
 def build(options: DropoutOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:

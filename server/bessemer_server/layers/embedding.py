@@ -8,7 +8,7 @@ import pydantic
 import torch
 from torch import nn
 
-from bessemer_server.layers import initialisers, kinds
+from bessemer_server.layers import graphs, initialisers, kinds
 from bessemer_server.layers.options import Options
 
 LIMIT = 0.05
@@ -46,6 +46,10 @@ class Embedding(nn.Module):
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         return nn.functional.embedding(ids, self.weight)
+
+    def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """See `graphs.Exportable`."""
+        return graph.add("Gather", graph.tensor("weight", self.weight), inputs, rank=inputs.rank + 1)
 
 
 def build(options: EmbeddingOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:

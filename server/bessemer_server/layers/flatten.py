@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from bessemer_server.layers import kinds, shapes
+from bessemer_server.layers import graphs, kinds, shapes
 from bessemer_server.layers.options import Options
 
 
@@ -21,6 +21,10 @@ class Flatten(nn.Module):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         # Images lie channels-last in memory, so that this is a view and costs nothing.
         return shapes.to_last(inputs).flatten(1)
+
+    def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """See `graphs.Exportable`."""
+        return graph.add("Flatten", graph.to_last(inputs), rank=2)
 
 
 def build(options: FlattenOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from bessemer_server.layers import kinds, shapes
+from bessemer_server.layers import graphs, kinds, shapes
 from bessemer_server.layers.options import Options
 
 
@@ -35,6 +35,10 @@ class GlobalAverage(nn.Module):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return inputs.mean(dim=self.axes)
 
+    def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """See `graphs.Exportable`."""
+        return graph.add("ReduceMean", inputs, graph.constant(self.axes), rank=2, keepdims=0)
+
 
 class GlobalMax(nn.Module):
     """Maxima over these axes."""
@@ -45,6 +49,10 @@ class GlobalMax(nn.Module):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return inputs.amax(dim=self.axes)
+
+    def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """See `graphs.Exportable`."""
+        return graph.add("ReduceMax", inputs, graph.constant(self.axes), rank=2, keepdims=0)
 
 
 IMAGE, SEQUENCE = (2, 3), (1,)

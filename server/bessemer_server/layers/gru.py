@@ -18,6 +18,9 @@ class GruCell(recurrent.Cell):
     update, candidate; Keras's is update, reset, candidate."""
 
     gates = 3
+    operator = "GRU"
+    order = (1, 0, 2)
+    export_attributes = {"linear_before_reset": 1}
 
     def __init__(self, inputs: int, units: int) -> None:
         super().__init__(inputs, units)
@@ -28,6 +31,10 @@ class GruCell(recurrent.Cell):
         """See `initialisers.recurrent_`."""
         biases = [self.bias, self.recurrent_bias]
         initialisers.recurrent_(self.kernel, self.recurrent_kernel, biases, name, generator)
+
+    def export_biases(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `Cell`."""
+        return self.bias, self.recurrent_bias
 
     def run(self, inputs: torch.Tensor) -> torch.Tensor:
         """See `Cell`."""

@@ -20,6 +20,8 @@ class LstmCell(recurrent.Cell):
     bias as in Keras. Gates in the order input, forget, candidate, output, which is Keras's and torch's."""
 
     gates = 4
+    operator = "LSTM"
+    order = (0, 3, 1, 2)
 
     def __init__(self, inputs: int, units: int) -> None:
         super().__init__(inputs, units)
@@ -31,6 +33,10 @@ class LstmCell(recurrent.Cell):
         initialisers.recurrent_(self.kernel, self.recurrent_kernel, [self.bias], name, generator)
         if name == "keras":
             nn.init.ones_(self.bias.data[self.units : 2 * self.units])
+
+    def export_biases(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `Cell`."""
+        return self.bias, torch.zeros_like(self.bias)
 
     def run(self, inputs: torch.Tensor) -> torch.Tensor:
         """See `Cell`."""

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from bessemer_server.domain import plans
-from bessemer_server.layers import kinds, lists, shapes
+from bessemer_server.layers import graphs, kinds, lists, shapes
 
 FINAL = frozenset({"softmax", "linear", None})
 """Activations that a classifier may end with: its last layer gives scores, or what softmax makes of them."""
@@ -39,6 +39,27 @@ class Network(nn.Sequential):
     def probabilities(self, inputs: torch.Tensor) -> torch.Tensor:
         """[batch, classes], each row with sum 1."""
         return torch.softmax(class_logits(self(inputs)), dim=1)
+
+    def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """Every layer in ONNX's operators; the output is that of `forward`. Raises `graphs.NotExportable`, which names the
+        layer.
+        """
+        value = inputs
+        for index, module in enumerate(self):
+            try:
+                with graph.scope(str(index)):
+                    value = graph.apply(module, value)
+            except graphs.NotExportable as error:
+                name = self.layers[index].kind.name
+                raise graphs.NotExportable(f"layer {index} ({name}): {error}") from error
+        return value
+
+    def export_probabilities(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """The same for `probabilities`."""
+        outputs = self.export(graph, inputs)
+        if self.output_shapes[-1] == (1,):
+            outputs = graph.add("Pad", outputs, graph.constant((0, 1, 0, 0)))
+        return graph.add("Softmax", outputs, axis=1)
 
     def reseed(self, key: Callable[[int], int]) -> None:
         """Give each layer that draws numbers the key for its index."""

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from bessemer_server.layers import kinds, shapes
+from bessemer_server.layers import graphs, kinds, shapes
 from bessemer_server.layers.options import Options
 
 Epsilon = Annotated[float, pydantic.Field(gt=0, le=1)]
@@ -62,6 +62,15 @@ class BatchNorm(nn.Module):
         outputs = self._normalise(inputs.movedim(-1, 1) if is_sequence else inputs)
         return outputs.movedim(1, -1) if is_sequence else outputs
 
+    def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """See `graphs.Exportable`."""
+        swap = (0, 2, 1)
+        features_second = graph.transpose(inputs, swap) if inputs.rank == 3 else inputs
+        names = ("gamma", "beta", "moving_mean", "moving_variance")
+        tensors = (graph.tensor(name, getattr(self, name)) for name in names)
+        outputs = graph.add("BatchNormalization", features_second, *tensors, epsilon=self.options.epsilon)
+        return graph.transpose(outputs, swap) if inputs.rank == 3 else outputs
+
     def _normalise(self, inputs: torch.Tensor) -> torch.Tensor:
         epsilon = self.options.epsilon
         if not self.training:
@@ -98,6 +107,12 @@ class LayerNorm(nn.Module):
             shapes.to_last(inputs), self.gamma.shape, self.gamma, self.beta, self.epsilon
         )
         return shapes.from_last(outputs)
+
+    def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """See `graphs.Exportable`."""
+        tensors = (graph.tensor("gamma", self.gamma), graph.tensor("beta", self.beta))
+        last = graph.to_last(inputs)
+        return graph.from_last(graph.add("LayerNormalization", last, *tensors, epsilon=self.epsilon))
 
 
 def build_batch_norm(options: BatchNormOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:

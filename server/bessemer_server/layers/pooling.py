@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from bessemer_server.layers import kinds, windows
+from bessemer_server.layers import graphs, kinds, windows
 from bessemer_server.layers.options import Options
 
 
@@ -32,12 +33,17 @@ class MaxPool2d(nn.MaxPool2d):
 
     def __init__(self, size: windows.Size, stride: windows.Size, padding: tuple[int, int, int, int]) -> None:
         super().__init__(size, stride)
+        self.size = size
         self.edge = padding if any(padding) else None
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         if self.edge is not None:
             input = functional.pad(input, self.edge, value=-math.inf)
         return functional.max_pool2d(input, self.kernel_size, self.stride)
+
+    def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """See `graphs.Exportable`; its padding is less than any number too."""
+        return graph.add("MaxPool", inputs, **_attributes(self.size, self.stride, self.edge))
 
 
 class AveragePool2d(nn.Module):
@@ -54,6 +60,16 @@ class AveragePool2d(nn.Module):
         inside = functional.pad(torch.ones_like(inputs[:1, :1]), self.edge)
         means = functional.avg_pool2d(functional.pad(inputs, self.edge), self.size, self.stride)
         return means / functional.avg_pool2d(inside, self.size, self.stride)
+
+    def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """See `graphs.Exportable`."""
+        attributes = _attributes(self.size, self.stride, self.edge)
+        return graph.add("AveragePool", inputs, **attributes, count_include_pad=0)
+
+
+def _attributes(size: Any, stride: Any, edge: tuple[int, int, int, int] | None) -> dict[str, Any]:
+    left, right, top, bottom = edge or (0, 0, 0, 0)
+    return {"kernel_shape": size, "strides": stride, "pads": [top, left, bottom, right]}
 
 
 def build_max(options: MaxPool2dOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:

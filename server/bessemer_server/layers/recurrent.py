@@ -8,7 +8,7 @@ import pydantic
 import torch
 from torch import nn
 
-from bessemer_server.layers import initialisers, kinds, shapes
+from bessemer_server.layers import graphs, initialisers, kinds, shapes
 from bessemer_server.layers.options import Options
 
 Rate = Annotated[float, pydantic.Field(ge=0, lt=1)]
@@ -69,6 +69,24 @@ class Cell(nn.Module):
         """The same with a mask per gate: [gates, N, inputs] or None, and [gates, N, units]."""
         raise NotImplementedError
 
+    operator: str
+    """ONNX's operator for it."""
+    order: tuple[int, ...]
+    """Where each of ONNX's gates lies among ours."""
+    export_attributes: dict[str, int] = {}
+
+    def export_biases(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Those of the inputs and of the state, each [gates · units]."""
+        raise NotImplementedError
+
+    def export_tensors(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Kernel, recurrent kernel and both biases, the gates in ONNX's order."""
+        kernel, recurrent, *biases = (
+            torch.cat([tensor.unflatten(0, (self.gates, self.units))[gate] for gate in self.order])
+            for tensor in (self.kernel, self.recurrent_kernel, *self.export_biases())
+        )
+        return kernel, recurrent, torch.cat(biases)
+
     def project(self, inputs: torch.Tensor, masks: torch.Tensor | None, bias: torch.Tensor) -> torch.Tensor:
         """The part of each gate that depends on the inputs alone, for all steps in one product: [N, L, inputs],
         masks [gates, N, inputs] or None → [gates, L, N, units]."""
@@ -117,6 +135,30 @@ class Recurrent(nn.Module):
         if self.options.return_sequences:
             return torch.cat([ahead, back.flip(1)], dim=2)
         return torch.cat([ahead[:, -1], back[:, -1]], dim=1)
+
+    def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """See `graphs.Exportable`; D directions, of which ONNX gives sequences [L, D, N, units] and last states
+        [D, N, units].
+        """
+        cells = [self.ahead] if self.back is None else [self.ahead, self.back]
+        parts = zip(*(cell.export_tensors() for cell in cells), strict=True)
+        names = ("kernel", "recurrent_kernel", "bias")
+        tensors = [graph.tensor(n, torch.stack(part)) for n, part in zip(names, parts, strict=True)]
+        sequences = self.options.return_sequences
+        outputs = graph.add(
+            self.ahead.operator,
+            graph.transpose(inputs, (1, 0, 2)),
+            *tensors,
+            rank=4 if sequences else 3,
+            output=0 if sequences else 1,
+            hidden_size=self.options.units,
+            direction="bidirectional" if self.back is not None else "forward",
+            **self.ahead.export_attributes,
+        )
+        batch_first = graph.transpose(outputs, (2, 0, 1, 3) if sequences else (1, 0, 2))
+        size = self.options.units * len(cells)
+        shape = (0, 0, size) if sequences else (0, size)
+        return graph.add("Reshape", batch_first, graph.constant(shape), rank=len(shape))
 
     def _run(self, cell: Cell, inputs: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
         if generator is None:

@@ -9,7 +9,7 @@ import pydantic
 import torch
 from torch import nn
 
-from bessemer_server.layers import kinds, shapes, windows
+from bessemer_server.layers import graphs, kinds, shapes, windows
 from bessemer_server.layers.options import Options
 
 Side = Annotated[int, pydantic.Field(ge=-1)]
@@ -41,6 +41,11 @@ class Reshape(nn.Module):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return shapes.from_last(shapes.to_last(inputs).reshape(len(inputs), *self.shape))
+
+    def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
+        """See `graphs.Exportable`."""
+        shape = graph.constant((0, *self.shape))  # 0: as many as there were
+        return graph.from_last(graph.add("Reshape", graph.to_last(inputs), shape, rank=1 + len(self.shape)))
 
 
 def build(options: ReshapeOptions, input_shape: kinds.Shape) -> tuple[nn.Module, kinds.Shape]:

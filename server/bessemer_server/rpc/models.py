@@ -19,16 +19,23 @@ from bessemer_server.serving import repository
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-FORMAT = "safetensors"
+SAFETENSORS, ONNX = "safetensors", "onnx"
 
 
 class ModelServicer(models_pb2_grpc.ModelServiceServicer):
     """Tells of published models, and hands them out."""
 
-    def __init__(self, store: ports.Store, blobs: ports.BlobStore, evaluator: ports.Evaluator) -> None:
+    def __init__(
+        self,
+        store: ports.Store,
+        blobs: ports.BlobStore,
+        evaluator: ports.Evaluator,
+        exporter: ports.Exporter,
+    ) -> None:
         self._store = store
         self._blobs = blobs
         self._evaluator = evaluator
+        self._exporter = exporter
 
     async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.Model:
         """One version."""
@@ -55,15 +62,21 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
     async def ExportModel(
         self, request: pb.ExportModelRequest, context: Context
     ) -> AsyncIterator[pb.ExportModelResponse]:
-        """The parts of a file, as they lie in the store: a model of any size takes the memory of one part."""
-        if request.format not in ("", FORMAT):
-            problem = errors.Violation("format", f"must be {FORMAT}, but is {request.format!r}")
-            raise errors.InvalidArgument(violations=[problem])
+        """The parts of a file; see `_read_safetensors` and `ports.Exporter`."""
+        if request.format not in ("", SAFETENSORS, ONNX):
+            description = f"must be {SAFETENSORS} or {ONNX}, but is {request.format!r}"
+            raise errors.InvalidArgument(violations=[errors.Violation("format", description)])
         model = await self._store.get_model(request.name, repository.parse_version(request.version))
+        parts = self._exporter.export(model) if request.format == ONNX else self._read_safetensors(model)
+        async for data in parts:
+            yield pb.ExportModelResponse(data=data)
+
+    async def _read_safetensors(self, model: Model) -> AsyncIterator[bytes]:
+        """Weights as they lie in the store: a model of any size takes the memory of one part."""
         metadata = {"model": f"{model.name}@{model.version}", "definition": json.dumps(model.definition)}
-        yield pb.ExportModelResponse(data=safetensors.header(model.weights.tensors, metadata))
+        yield safetensors.header(model.weights.tensors, metadata)
         for digest in model.weights.digests():
-            yield pb.ExportModelResponse(data=await self._blobs.get(digest))
+            yield await self._blobs.get(digest)
 
     async def _find_uploaded(self, dataset: str, model: Model) -> Content | None:
         """The uploaded data set of that name or, without one, the very content that the model was trained on."""

@@ -51,3 +51,10 @@ def run_evaluator(connection: socket.socket, threads: int, dataset_dir: str, cac
     from bessemer_server.worker import evaluator
 
     evaluator.main(connection, threads, dataset_dir, cache_dir)
+
+
+def run_exporter(connection: socket.socket, threads: int) -> None:
+    """Write one model to a file."""
+    from bessemer_server.worker import exporter
+
+    exporter.main(connection, threads)

@@ -10,6 +10,7 @@ from bessemer_server.architectures import kinds as architectures
 from bessemer_server.data import sources
 from bessemer_server.domain import errors, jobs, metrics, tensors
 from bessemer_server.training import inference, loop, planning
+from bessemer_server.training.exchange import exporting
 from bessemer_server.training.optimizers import kinds as optimizers
 from tests import tiny_texts
 from tests.unit.training import recording
@@ -39,7 +40,7 @@ def fitting_specs(architecture):
 
 
 @pytest.mark.parametrize("architecture", list(architectures.REGISTRY), ids=lambda a: a.name)
-def test_every_architecture_trains_resumes_and_predicts(architecture):
+def test_every_architecture_trains_resumes_predicts_and_is_exported(architecture):
     specs = list(fitting_specs(architecture))
     assert specs, "no small data set fits the architecture with its example options"
     for spec in specs:
@@ -50,6 +51,7 @@ def test_every_architecture_trains_resumes_and_predicts(architecture):
         assert {n: a.tobytes() for n, a in resumed.weights.items()} == {
             n: a.tobytes() for n, a in whole.weights.items()
         }
+        assert exporting.export(whole.definition, whole.weights, {})
         if whole.definition["kind"] == "classifier":
             assert whole.parameters == planning.plan(spec).parameters
             check_predictions(whole)
