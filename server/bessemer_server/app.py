@@ -152,7 +152,9 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         stack.push_async_callback(planner_helper.close)
         planner = PlannerClient(planner_helper)
         device, threads = "cpu", max(1, settings_module.cpu_count() // 2)
-        predictor_helper = Helper("predictor", forkserver, entry.run_predictor, device, threads)
+        predictor_helper = Helper(
+            "predictor", forkserver, entry.run_predictor, device, threads, settings.engine
+        )
         stack.push_async_callback(predictor_helper.close)
         dispatcher = Dispatcher(PredictorClient(predictor_helper, blobs))
         dispatcher.start()

@@ -7,7 +7,7 @@ import pathlib
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import pydantic
 
@@ -29,6 +29,8 @@ class Settings(pydantic.BaseModel):
     """URL of the database, `postgresql://user:password@host/name`; by default SQLite in the data folder."""
     device: str = "auto"
     """Where to train: `auto` (all GPUs, else the CPU), `cpu`, `cuda`, `cuda:0,1`."""
+    engine: Literal["auto", "torch", "onnxruntime"] = "auto"
+    """What computes predictions: `auto` (the fastest for each model, of those that agree with torch), `torch`, `onnxruntime`."""
     slots: int = pydantic.Field(default=0, ge=0, le=1024)
     """Jobs that train at the same time; 0 is one per device."""
     dataset_dir: pathlib.Path | None = None

@@ -1,7 +1,9 @@
 """Predictions by an unmodified tritonclient, in the process that has also imported bessemer."""
 
+import json
 import queue
 
+import grpc
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
@@ -11,6 +13,7 @@ from sklearn import datasets
 from tritonclient.utils import InferenceServerException
 
 import bessemer
+from bessemer.inference.v2 import inference_pb2
 
 FEATURES = datasets.load_iris().data.astype(np.float32)
 
@@ -39,6 +42,22 @@ def test_the_server_is_live_and_ready_and_says_who_it_is(server):
     assert server.is_server_live()
     assert server.is_server_ready()
     assert server.get_server_metadata().name == "bessemer"
+
+
+def test_metadata_tells_the_engine_that_was_chosen_and_how_the_others_did(service, server, model):
+    assert server.is_model_ready("iris-mlp", model.version)
+    request = inference_pb2.ModelMetadataRequest(name="iris-mlp", version=model.version)
+    with grpc.insecure_channel(service.address) as channel:
+        ask = channel.unary_unary(
+            "/inference.GRPCInferenceService/ModelMetadata",
+            request_serializer=inference_pb2.ModelMetadataRequest.SerializeToString,
+            response_deserializer=inference_pb2.ModelMetadataResponse.FromString,
+        )
+        properties = ask(request).properties  # the protocol has them, Triton's client does not
+    times = json.loads(properties["engine_us"])
+    assert properties["engine"] in times
+    assert set(times) == {"onnxruntime", "torch"}
+    assert all(set(by_batch) == {"1", "8"} for by_batch in times.values())
 
 
 def test_metadata_tells_the_signature(server, model):

@@ -356,6 +356,10 @@ class Predictor(Protocol):
         """Load and warm; again is quick. Raises `Unavailable` when the process is gone."""
         ...
 
+    def describe(self, model: Model) -> Mapping[str, str]:
+        """What runs a model that was loaded, and what was measured to choose it; empty for one that was not."""
+        ...
+
     async def predict(self, model: Model, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Outputs by name for inputs that fit the signature; the first axis of each is the batch."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 
@@ -10,6 +11,8 @@ from bessemer_server.domain import ports, tensors
 from bessemer_server.domain.models import Model
 from bessemer_server.executors import stored
 from bessemer_server.executors.helper import Helper
+
+log = logging.getLogger(__name__)
 
 MAX_LOADED = 32
 """Models held at once; the one that was used least recently goes."""
@@ -24,6 +27,7 @@ class PredictorClient:
         self._loaded: OrderedDict[str, None] = OrderedDict()
         self._generation = 0
         self._loading = asyncio.Lock()
+        self._known: dict[str, dict[str, str]] = {}
 
     async def load(self, model: Model) -> None:
         """See `ports.Predictor.load`."""
@@ -34,8 +38,16 @@ class PredictorClient:
             if key in self._loaded and self._helper.is_alive:
                 self._loaded.move_to_end(key)
                 return
-            arguments = {"key": key, "definition": model.definition}
-            await self._helper.call("load", arguments, await stored.read(model.weights.tensors, self._blobs))
+            # A version never changes: what was measured of it once holds.
+            arguments = {
+                "key": key,
+                "definition": model.definition,
+                "engine": self._known.get(key, {}).get("engine"),
+            }
+            weights = await stored.read(model.weights.tensors, self._blobs)
+            found, _ = await self._helper.call("load", arguments, weights)
+            self._known[key] = {**found, **self._known.get(key, {})}
+            log.info("model loaded", extra={"model": key, **found})
             if self._generation != self._helper.generation:  # a new process, with this model only
                 self._generation = self._helper.generation
                 self._loaded.clear()
@@ -43,6 +55,10 @@ class PredictorClient:
             if len(self._loaded) > MAX_LOADED:
                 oldest, _ = self._loaded.popitem(last=False)
                 await self._helper.call("unload", {"key": oldest})
+
+    def describe(self, model: Model) -> Mapping[str, str]:
+        """See `ports.Predictor.describe`."""
+        return self._known.get(_key(model), {})
 
     async def predict(
         self, model: Model, inputs: Mapping[str, tensors.Tensor]

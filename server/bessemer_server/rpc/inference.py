@@ -72,6 +72,7 @@ class InferenceServicer:
                 "dataset": model.dataset,
                 "job_id": model.job_id,
                 "labels": ",".join(model.labels),
+                **self._dispatcher.describe(model),
             },
         )
 

@@ -50,6 +50,10 @@ class Dispatcher:
         """Load and warm the model."""
         await self._predictor.load(model)
 
+    def describe(self, model: Model) -> Mapping[str, str]:
+        """See `ports.Predictor.describe`."""
+        return self._predictor.describe(model)
+
     async def predict(self, model: Model, inputs: Tensors, timeout_s: float | None) -> Tensors:
         """Outputs for sound inputs. Raises `ResourceExhausted`, `DeadlineExceeded`, `Unavailable`."""
         answer: asyncio.Future[Tensors] = asyncio.get_running_loop().create_future()

@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bessemer_server.data import preprocessing
 from bessemer_server.data import text as texts
 from bessemer_server.domain import errors, tensors
-from bessemer_server.layers import lists, networks
-from bessemer_server.training import snapshots
+from bessemer_server.training import published
+from bessemer_server.training.engines import choosing
 
 Array = npt.NDArray[Any]
 
@@ -21,17 +20,21 @@ Array = npt.NDArray[Any]
 class InferenceModel:
     """A model on a device, ready to predict."""
 
-    def __init__(self, definition: Mapping[str, Any], weights: Mapping[str, Array], device: str) -> None:
-        """Build the network of `definition` (see `models.Publication`) and give it copies of `weights`."""
-        self._device = torch.device(device)
+    def __init__(
+        self, definition: Mapping[str, Any], weights: Mapping[str, Array], device: str, engine: str = "torch"
+    ) -> None:
+        """Build the network of `definition` (see `models.Publication`) with copies of `weights`, and choose what runs it: see
+        `choosing.choose`.
+        """
         (self._input,), (self._output,) = definition["inputs"], definition["outputs"]
         prepared = definition["preprocessing"]
         self._encode = texts.Encoder(prepared) if prepared["kind"] == "text" else None
-        self._preprocess = preprocessing.Preprocessor(prepared, self._device)
-        layers = lists.parse(definition["layers"], "layers")
-        network = networks.build(layers, tuple(definition["input_shape"]))
-        network.load_state_dict(snapshots.to_tensors(weights), assign=True)
-        self._network = networks.place(network, self._device).eval()
+        model = published.Published(definition, weights, torch.device(device))
+        self._choice = choosing.choose(model, torch.get_num_threads(), engine)
+
+    def describe(self) -> dict[str, str]:
+        """See `choosing.Choice.describe`."""
+        return self._choice.describe()
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by name for raw inputs by name; the first axis is the batch. Texts are `str` or UTF-8, of dtype object.
@@ -41,11 +44,7 @@ class InferenceModel:
         array = self._check(inputs)
         if self._encode is not None:
             array = self._encode([text if isinstance(text, str) else text.decode() for text in array])
-        # A copy: what comes in may be read-only, and results may depend on alignment.
-        raw = torch.tensor(array, device=self._device)
-        with torch.inference_mode():
-            outputs = self._network.probabilities(self._preprocess(raw))
-        return {self._output["name"]: outputs.cpu().numpy()}
+        return {self._output["name"]: self._choice.engine.run(array)}
 
     def warm(self) -> None:
         """Predict zeros once, or a word, so that the first real prediction finds everything in place."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from bessemer_server.training import inference
+from bessemer_server.training import inference, published
 from bessemer_server.training.generative import sampling
 
 Array = npt.NDArray[Any]
@@ -24,13 +24,19 @@ class Predictor(Protocol):
         """Predict once, so that the first real prediction finds everything in place."""
         ...
 
+    def describe(self) -> dict[str, str]:
+        """What runs it: `engine`, and what was measured to choose it."""
+        ...
 
-def build(definition: Mapping[str, Any], weights: Mapping[str, Array], device: str) -> Predictor:
-    """The predictor for the `kind` of a definition; models from before there were kinds are classifiers."""
-    match definition.get("kind", "classifier"):
-        case "classifier":
-            return inference.InferenceModel(definition, weights, device)
-        case "generator":
+
+def build(
+    definition: Mapping[str, Any], weights: Mapping[str, Array], device: str, engine: str = "torch"
+) -> Predictor:
+    """The predictor for the kind of a definition; `engine` is the name of one, or `auto` for the fastest."""
+    match published.kind(definition):
+        case published.CLASSIFIER:
+            return inference.InferenceModel(definition, weights, device, engine)
+        case published.GENERATOR:
             return sampling.Sampler(definition, weights, device)
         case kind:
             raise ValueError(f"there is no predictor for models of kind {kind!r}")

@@ -39,11 +39,11 @@ def run_ingester(connection: socket.socket) -> None:
     ingester.main(connection)
 
 
-def run_predictor(connection: socket.socket, device: str, threads: int) -> None:
+def run_predictor(connection: socket.socket, device: str, threads: int, engine: str) -> None:
     """Hold models and predict, until the server is gone."""
     from bessemer_server.worker import predictor
 
-    predictor.main(connection, device, threads)
+    predictor.main(connection, device, threads, engine)
 
 
 def run_evaluator(connection: socket.socket, threads: int, dataset_dir: str, cache_dir: str) -> None:

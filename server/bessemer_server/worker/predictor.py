@@ -12,10 +12,10 @@ from bessemer_server.training import predictors
 from bessemer_server.worker import arrays, service
 
 
-def main(connection: socket.socket, device: str, threads: int) -> None:
+def main(connection: socket.socket, device: str, threads: int, engine: str) -> None:
     """Serve `load`, `unload` and `predict`."""
     torch.set_num_threads(threads)
-    predictor = Predictor(device)
+    predictor = Predictor(device, engine)
     service.serve(
         connection, {"load": predictor.load, "unload": predictor.unload, "predict": predictor.predict}
     )
@@ -24,18 +24,22 @@ def main(connection: socket.socket, device: str, threads: int) -> None:
 class Predictor:
     """The models of one process, by key (name/version)."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, engine: str) -> None:
         self._device = device
+        self._engine = engine
         self._models: dict[str, predictors.Predictor] = {}
 
     def load(self, arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
-        """Build a model from its definition and weights, and run it once."""
+        """Build a model from its definition and weights, choose its engine unless one is named, and run it once. Returns what
+        runs it.
+        """
         # Copies: the weights must not keep the frame that they came in.
         weights = {name: arrays.to_array(tensor).copy() for name, tensor in body.items()}
-        model = predictors.build(arguments["definition"], weights, self._device)
+        engine = arguments.get("engine") or self._engine
+        model = predictors.build(arguments["definition"], weights, self._device, engine)
         model.warm()
         self._models[arguments["key"]] = model
-        return None, {}
+        return model.describe(), {}
 
     def unload(self, arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
         """Forget a model."""

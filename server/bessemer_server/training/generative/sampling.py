@@ -10,9 +10,9 @@ import numpy.typing as npt
 import torch
 
 from bessemer_server.domain import errors, plans
-from bessemer_server.layers import lists, networks
-from bessemer_server.training import snapshots
-from bessemer_server.training.generative import noise, pixels
+from bessemer_server.training import published
+from bessemer_server.training.engines import torch_eager
+from bessemer_server.training.generative import noise
 
 Array = npt.NDArray[Any]
 MAX_COUNT = 1024
@@ -37,12 +37,8 @@ class Sampler:
 
     def __init__(self, definition: Mapping[str, Any], weights: Mapping[str, Array], device: str) -> None:
         """Build the network of `definition` (see `models.Publication`) and give it copies of `weights`."""
-        self._device = torch.device(device)
         self._latent: int = definition["input_shape"][0]
-        self._scale: float = definition["preprocessing"]["scale"]
-        network = networks.build(lists.parse(definition["layers"], "layers"), (self._latent,))
-        network.load_state_dict(snapshots.to_tensors(weights), assign=True)
-        self._network = networks.place(network, self._device).eval()
+        self._model = published.Published(definition, weights, torch.device(device))
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """`images` uint8 [count, H, W, C] for `count` and `seed`, one number each.
@@ -53,14 +49,18 @@ class Sampler:
         chunks = [self._draw(seed, chunk) for chunk in range(-(-count // CHUNK))]
         return {"images": np.concatenate(chunks)[:count]}
 
+    def describe(self) -> dict[str, str]:
+        """The engine is always the same: another one might make another picture of the same seed."""
+        return {"engine": torch_eager.TORCH.name}
+
     def warm(self) -> None:
         """Draw once, so that the first real request finds everything in place."""
         self._draw(0, 0)
 
-    @torch.inference_mode()
     def _draw(self, seed: int, chunk: int) -> Array:
-        latent = noise.draw((CHUNK, self._latent), self._device, seed, "sample", chunk)
-        return pixels.to_pixels(self._network(latent), self._scale).cpu().numpy()
+        latent = noise.draw((CHUNK, self._latent), self._model.device, seed, "sample", chunk)
+        pictures: Array = self._model.forward(latent).cpu().numpy()
+        return pictures
 
 
 def _check(inputs: Mapping[str, Array]) -> tuple[int, int]:

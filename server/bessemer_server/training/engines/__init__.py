@@ -1,0 +1,7 @@
+"""What computes a published model's predictions. A module here is an engine; the registry finds it.
+
+kinds            what an engine is
+torch_eager      the network as it was trained
+onnx_runtime     ONNX Runtime, on the CPU
+choosing         the engine for a model: the fastest of those that agree with torch
+"""

@@ -1,0 +1,46 @@
+"""ONNX Runtime on the CPU: the model's ONNX graph, optimised for this processor.
+
+The library is imported when the first model is built: it starts a thread, and the fork server must have none.
+"""
+
+from __future__ import annotations
+
+from bessemer_server.layers import graphs
+from bessemer_server.training import published
+from bessemer_server.training.engines import kinds
+from bessemer_server.training.exchange import files, interfaces
+
+
+class OnnxRuntime:
+    """A session, which has copies of the weights."""
+
+    def __init__(self, model: published.Published, threads: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # A thread that spins while it waits takes the core from whoever has work.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        given, answer = interfaces.of(model.definition)
+        self._input, self._outputs = given.name, [answer.name]
+        self._session = onnxruntime.InferenceSession(
+            files.build(model, {}), options, providers=["CPUExecutionProvider"]
+        )
+
+    def run(self, inputs: kinds.Array) -> kinds.Array:
+        """See `kinds.Engine`."""
+        outputs: kinds.Array = self._session.run(self._outputs, {self._input: inputs})[0]
+        return outputs
+
+
+def build(model: published.Published, threads: int) -> OnnxRuntime:
+    """See `kinds.Kind`."""
+    try:
+        return OnnxRuntime(model, threads)
+    except graphs.NotExportable as error:
+        raise kinds.CannotRun(str(error)) from error
+
+
+ONNX_RUNTIME = kinds.Kind("onnxruntime", build, frozenset({"cpu"}))
