@@ -94,6 +94,8 @@ INGESTER_PATIENCE_S = 1800.0
 PLANNER_PATIENCE_S = 60.0
 EVALUATOR_PATIENCE_S = 3600.0
 EXPORTER_PATIENCE_S = 600.0
+ARENA_BYTES = 64 << 20
+"""Memory that the server and its predictor share for large tensors; taken when it is first used."""
 
 
 class CannotStart(Exception):
@@ -153,7 +155,13 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         planner = PlannerClient(planner_helper)
         device, threads = "cpu", max(1, settings_module.cpu_count() // 2)
         predictor_helper = Helper(
-            "predictor", forkserver, entry.run_predictor, device, threads, settings.engine
+            "predictor",
+            forkserver,
+            entry.run_predictor,
+            device,
+            threads,
+            settings.engine,
+            arena_bytes=ARENA_BYTES,
         )
         stack.push_async_callback(predictor_helper.close)
         dispatcher = Dispatcher(PredictorClient(predictor_helper, blobs))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 ITEM_BYTES = {
     "BOOL": 1,
@@ -61,6 +61,38 @@ class Tensor:
         """Length of the first axis, the batch."""
         return self.shape[0]
 
+    @property
+    def pieces(self) -> Sequence[bytes | memoryview]:
+        """Its bytes as they lie, one piece after the other."""
+        return (self.data,)
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes it has."""
+        return sum(map(len, self.pieces))
+
+
+class Joined(Tensor):
+    """A tensor whose bytes lie in pieces, each of whole rows: who wants them in one place puts them there."""
+
+    __slots__ = ("_pieces",)
+    _pieces: Sequence[bytes | memoryview]
+
+    def __init__(self, datatype: str, shape: tuple[int, ...], pieces: Sequence[bytes | memoryview]) -> None:
+        object.__setattr__(self, "datatype", datatype)
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "_pieces", pieces)
+
+    @property
+    def data(self) -> bytes:
+        """A copy in one piece."""
+        return b"".join(self._pieces)
+
+    @property
+    def pieces(self) -> Sequence[bytes | memoryview]:
+        """See `Tensor.pieces`."""
+        return self._pieces
+
 
 def size_bytes(datatype: str, shape: tuple[int, ...]) -> int:
     """Bytes that a tensor of this shape takes; of a datatype of fixed size."""
@@ -86,12 +118,13 @@ def unpack_elements(data: bytes | memoryview) -> Iterator[bytes]:
 
 
 def join(parts: list[Tensor]) -> Tensor:
-    """One tensor with the rows of all `parts`, which agree in all but the first axis."""
+    """One tensor with the rows of all `parts`, which agree in all but the first axis; no bytes are copied."""
     if len(parts) == 1:
         return parts[0]
     first = parts[0]
     rows = sum(part.rows for part in parts)
-    return Tensor(first.datatype, (rows, *first.shape[1:]), b"".join(part.data for part in parts))
+    pieces = [piece for part in parts for piece in part.pieces]
+    return Joined(first.datatype, (rows, *first.shape[1:]), pieces)
 
 
 def split(whole: Tensor, rows: list[int]) -> list[Tensor]:

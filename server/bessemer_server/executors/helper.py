@@ -12,7 +12,8 @@ from typing import Any
 
 from bessemer_server.domain import errors, tensors
 from bessemer_server.executors.forkserver import ForkServer
-from bessemer_server.worker import frames
+from bessemer_server.executors.sharing import Sharing
+from bessemer_server.worker import arena, frames
 
 Body = Mapping[str, tensors.Tensor]
 Answer = tuple[Any, dict[str, tensors.Tensor]]
@@ -33,10 +34,15 @@ class Helper:
         target: Callable[..., None],
         *arguments: Any,
         patience_s: float = 300.0,
+        arena_bytes: int = 0,
     ) -> None:
-        """`patience_s`: a process that needs longer for an answer is taken for stuck, and ended."""
+        """`patience_s`: a process that needs longer for an answer is taken for stuck, and ended. `arena_bytes`: of memory to share
+        with it for large tensors; if any, `target` takes the `arena.Arena`, or None, after the connection.
+        """
         self._name = name
         self._patience_s = patience_s
+        self._arena_bytes = arena_bytes
+        self._sharing: Sharing | None = None
         self._forkserver = forkserver
         self._target = target
         self._arguments = arguments
@@ -54,15 +60,19 @@ class Helper:
         """Whether the process is there, as far as is known."""
         return self._writer is not None
 
-    async def call(self, method: str, arguments: Mapping[str, Any], body: Body | None = None) -> Answer:
-        """Ask, and wait for the answer. Raises what the helper raised, or `Unavailable` when it died."""
+    async def call(
+        self, method: str, arguments: Mapping[str, Any], body: Body | None = None, *, answer_bytes: int = 0
+    ) -> Answer:
+        """Ask, and wait for the answer, whose tensors may have `answer_bytes`. Raises what the helper raised, or `Unavailable`
+        when it died.
+        """
         writer = await self.start()
         request_id = next(self._ids)
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._pending[request_id] = answer
         header = {"id": request_id, "method": method, "arguments": arguments}
         try:
-            writer.writelines(frames.encode(header, body or {}))
+            writer.writelines(self._encode(header, body or {}, answer_bytes))
             async with asyncio.timeout(self._patience_s):
                 await writer.drain()
                 return await answer
@@ -79,6 +89,11 @@ class Helper:
         finally:
             self._pending.pop(request_id, None)
 
+    def _encode(self, header: dict[str, Any], body: Body, answer_bytes: int) -> list[bytes | memoryview]:
+        if self._sharing is None:
+            return frames.encode(header, body)
+        return self._sharing.encode(header, body, answer_bytes)
+
     def _end_stuck(self, method: str) -> None:
         log.error("helper stuck", extra={"helper": self._name, "method": method})
         if self._process is not None:
@@ -94,16 +109,21 @@ class Helper:
 
     async def _fork(self) -> None:
         ours, theirs = socket.socketpair()
+        memory = arena.create(self._arena_bytes)
+        shared = (memory,) if self._arena_bytes else ()
         try:
             self._process = await self._forkserver.fork(
-                self._name, self._target, theirs, *self._arguments, daemon=True
+                self._name, self._target, theirs, *shared, *self._arguments, daemon=True
             )
         except BaseException:
             ours.close()
+            if memory:
+                memory.close()
             raise
         finally:
             theirs.close()
         reader, self._writer = await asyncio.open_connection(sock=ours)
+        self._sharing = Sharing(memory) if memory else None
         self.generation += 1
         self._reading = asyncio.create_task(self._read(reader, self._writer))
         log.debug("helper started", extra={"helper": self._name, "pid": self._process.pid})
@@ -113,12 +133,16 @@ class Helper:
             while True:
                 head_bytes, body_bytes = frames.PREFIX.unpack(await reader.readexactly(frames.PREFIX.size))
                 head = await reader.readexactly(head_bytes)
-                self._settle(*frames.decode(head, await reader.readexactly(body_bytes)))
+                body = await reader.readexactly(body_bytes)
+                self._settle(*frames.decode(head, body, self._sharing.view if self._sharing else None))
         except (asyncio.IncompleteReadError, ConnectionError):
             log.warning("helper ended", extra={"helper": self._name})
         finally:
             writer.close()
             self._writer = None
+            if self._sharing:
+                self._sharing.close()
+                self._sharing = None
             for answer in self._pending.values():
                 if not answer.done():
                     answer.set_exception(
@@ -128,6 +152,8 @@ class Helper:
                     )
 
     def _settle(self, header: dict[str, Any], body: dict[str, tensors.Tensor]) -> None:
+        if self._sharing:
+            body = self._sharing.take_out(header["id"], body)
         answer = self._pending.get(header["id"])
         if answer is None or answer.done():  # the caller gave up
             return

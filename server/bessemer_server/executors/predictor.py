@@ -64,8 +64,18 @@ class PredictorClient:
         self, model: Model, inputs: Mapping[str, tensors.Tensor]
     ) -> Mapping[str, tensors.Tensor]:
         """See `ports.Predictor.predict`. The model must be loaded."""
-        _, outputs = await self._helper.call("predict", {"key": _key(model)}, inputs)
+        rows = next(iter(inputs.values())).rows
+        _, outputs = await self._helper.call(
+            "predict", {"key": _key(model)}, inputs, answer_bytes=_count_bytes(model, rows)
+        )
         return outputs
+
+
+def _count_bytes(model: Model, rows: int) -> int:
+    """What the outputs of a batch take; of a model without batches nobody knows before."""
+    if not model.is_batched:
+        return 0
+    return sum(tensors.size_bytes(spec.datatype, (rows, *spec.shape[1:])) for spec in model.outputs)
 
 
 def _key(model: Model) -> str:

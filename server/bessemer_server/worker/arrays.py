@@ -25,11 +25,11 @@ def to_array(tensor: tensors.Tensor) -> Array:
 
 
 def to_tensor(array: Array) -> tensors.Tensor:
-    """The array's values as a tensor; an array of `bytes` becomes BYTES."""
+    """The array's values as a tensor: a view where it is contiguous; an array of `bytes` becomes BYTES."""
     if array.dtype == object:
         return tensors.Tensor("BYTES", array.shape, tensors.pack_elements(array.flat))
-    array = np.ascontiguousarray(array)
-    return tensors.Tensor(tensors.DATATYPES[array.dtype.name], array.shape, array.tobytes())
+    flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return tensors.Tensor(tensors.DATATYPES[array.dtype.name], array.shape, flat.data)
 
 
 class Digester:

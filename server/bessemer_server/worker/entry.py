@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import socket
 
+from bessemer_server.worker.arena import Arena
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TrainerConfig:
@@ -39,11 +41,13 @@ def run_ingester(connection: socket.socket) -> None:
     ingester.main(connection)
 
 
-def run_predictor(connection: socket.socket, device: str, threads: int, engine: str) -> None:
+def run_predictor(
+    connection: socket.socket, arena: Arena | None, device: str, threads: int, engine: str
+) -> None:
     """Hold models and predict, until the server is gone."""
     from bessemer_server.worker import predictor
 
-    predictor.main(connection, device, threads, engine)
+    predictor.main(connection, arena, device, threads, engine)
 
 
 def run_evaluator(connection: socket.socket, threads: int, dataset_dir: str, cache_dir: str) -> None:

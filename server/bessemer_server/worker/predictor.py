@@ -10,15 +10,15 @@ import torch
 
 from bessemer_server.training import predictors
 from bessemer_server.worker import arrays, service
+from bessemer_server.worker.arena import Arena
 
 
-def main(connection: socket.socket, device: str, threads: int, engine: str) -> None:
+def main(connection: socket.socket, arena: Arena | None, device: str, threads: int, engine: str) -> None:
     """Serve `load`, `unload` and `predict`."""
     torch.set_num_threads(threads)
     predictor = Predictor(device, engine)
-    service.serve(
-        connection, {"load": predictor.load, "unload": predictor.unload, "predict": predictor.predict}
-    )
+    handlers = {"load": predictor.load, "unload": predictor.unload, "predict": predictor.predict}
+    service.serve(connection, handlers, arena)
 
 
 class Predictor:

@@ -11,23 +11,46 @@ from typing import Any
 
 from bessemer_server.domain import errors, tensors
 from bessemer_server.worker import frames
+from bessemer_server.worker.arena import Arena
 
 Body = Mapping[str, tensors.Tensor]
 Handler = Callable[[Mapping[str, Any], Body], tuple[Any, Body]]
 
 
-def serve(connection: socket.socket, handlers: Mapping[str, Handler]) -> None:
-    """Answer requests in order; returns when the other end closes."""
+def serve(connection: socket.socket, handlers: Mapping[str, Handler], arena: Arena | None = None) -> None:
+    """Answer requests in order; returns when the other end closes. A request may say where in the `arena` is room for the
+    answer's tensors; those that find none go over the connection.
+    """
+    shared = arena.view if arena else None
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C is for the server, which closes this connection in its time.
     with connection, connection.makefile("rwb") as stream:
         while prefix := stream.read(frames.PREFIX.size):
             head_bytes, body_bytes = frames.PREFIX.unpack(prefix)
-            request, body = frames.decode(stream.read(head_bytes), stream.read(body_bytes))
-            for piece in frames.encode(*_answer(handlers, request, body)):
+            request, body = frames.decode(stream.read(head_bytes), stream.read(body_bytes), shared)
+            place = _Room(shared, *request["room"]).place if shared and "room" in request else None
+            for piece in frames.encode(*_answer(handlers, request, body), place):
                 stream.write(piece)
             stream.flush()
+            del body
+
+
+class _Room:
+    """The part of shared memory that an answer may fill."""
+
+    def __init__(self, shared: memoryview, start: int, size_bytes: int) -> None:
+        self._shared = shared
+        self._start, self._end = start, start + size_bytes
+
+    def place(self, tensor: tensors.Tensor) -> int | None:
+        """See `frames.Place`."""
+        start, size = self._start, tensor.size_bytes
+        if start + size > self._end:
+            return None
+        frames.copy(tensor, self._shared, start)
+        self._start += size
+        return start
 
 
 def _answer(
