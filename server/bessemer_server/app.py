@@ -153,20 +153,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         planner_helper = Helper("planner", forkserver, entry.run_planner, patience_s=PLANNER_PATIENCE_S)
         stack.push_async_callback(planner_helper.close)
         planner = PlannerClient(planner_helper)
-        device, threads = "cpu", max(1, settings_module.cpu_count() // 2)
-        predictor_helper = Helper(
-            "predictor",
-            forkserver,
-            entry.run_predictor,
-            device,
-            threads,
-            settings.engine,
-            arena_bytes=ARENA_BYTES,
-        )
-        stack.push_async_callback(predictor_helper.close)
-        dispatcher = Dispatcher(PredictorClient(predictor_helper, blobs))
-        dispatcher.start()
-        stack.push_async_callback(dispatcher.close)
+        dispatcher = _start_dispatcher(stack, forkserver, blobs, settings.engine)
 
         evaluator, exporter = _make_readers(forkserver, blobs, settings)
 
@@ -177,7 +164,8 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
             store, notices, settings.lease_seconds, logs=log_collector, back_off_s=settings.back_off_seconds
         )
         health_servicer = health.aio.HealthServicer()
-        inference_servicer = inference.InferenceServicer(Repository(store), dispatcher)
+        repository = Repository(store)
+        inference_servicer = inference.InferenceServicer(repository, dispatcher)
 
         server = grpc.aio.server(interceptors=[interceptors.ErrorInterceptor()], options=SERVER_OPTIONS)
         jobs_pb2_grpc.add_JobServiceServicer_to_server(
@@ -203,7 +191,14 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         )
         worker_pb2_grpc.add_WorkerServiceServicer_to_server(
             worker.WorkerServicer(
-                store, blobs, scheduler, notices, resources, logs=log_collector, collector=collector
+                store,
+                blobs,
+                scheduler,
+                notices,
+                resources,
+                logs=log_collector,
+                collector=collector,
+                published=repository.published,
             ),
             server,
         )
@@ -227,6 +222,18 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         running = asyncio.create_task(_schedule(scheduler, executor, planner, settings))
         stack.push_async_callback(_cancel, running)
         yield _Service(address, server, health_servicer, inference_servicer, scheduler, running)
+
+
+def _start_dispatcher(
+    stack: contextlib.AsyncExitStack, forkserver: ForkServer, blobs: SqlBlobStore, engine: str
+) -> Dispatcher:
+    arguments = "cpu", max(1, settings_module.cpu_count() // 2), engine
+    helper = Helper("predictor", forkserver, entry.run_predictor, *arguments, arena_bytes=ARENA_BYTES)
+    stack.push_async_callback(helper.close)
+    dispatcher = Dispatcher(PredictorClient(helper, blobs))
+    dispatcher.start()
+    stack.push_async_callback(dispatcher.close)
+    return dispatcher
 
 
 def _make_readers(

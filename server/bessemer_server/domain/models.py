@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,9 +31,9 @@ class Publication:
     parameters: int
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class Model:
-    """One version of a published model. Never changes."""
+    """One version of a published model. Never changes, so what each prediction needs of it is worked out once."""
 
     name: str
     version: int
@@ -48,22 +49,22 @@ class Model:
     dataset_digest: str = ""
     """Content of the uploaded data set that it was trained on; empty for one that comes with the service."""
 
-    @property
+    @functools.cached_property
     def labels(self) -> tuple[str, ...]:
         """Name of each class, by index."""
         return tuple(self.definition.get("labels", ()))
 
-    @property
+    @functools.cached_property
     def is_batched(self) -> bool:
         """Whether requests can share a batch: the first axis of every input is one."""
         return all(spec.shape[:1] == (-1,) for spec in self.inputs)
 
-    @property
+    @functools.cached_property
     def inputs(self) -> tuple[TensorSpec, ...]:
         """The signature's inputs."""
         return _specs(self.definition["inputs"])
 
-    @property
+    @functools.cached_property
     def outputs(self) -> tuple[TensorSpec, ...]:
         """The signature's outputs."""
         return _specs(self.definition["outputs"])

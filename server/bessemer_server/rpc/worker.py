@@ -60,6 +60,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         *,
         logs: ports.Logs,
         collector: Collector,
+        published: Callable[[str], None] = lambda name: None,
         clock: Callable[[], Time] = utc_now,
     ) -> None:
         self._store = store
@@ -69,6 +70,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         self._logs = logs
         self._resources = resources
         self._collector = collector
+        self._published = published
         self._clock = clock
 
     async def GetAssignment(self, request: pb.GetAssignmentRequest, context: Context) -> pb.Assignment:
@@ -203,7 +205,8 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         job_id, number, now = attempt.job_id, attempt.number, self._clock()
         match request.WhichOneof("outcome"):
             case "succeeded":
-                await self._store.succeed(job_id, number, _publication(request.succeeded), now)
+                model = await self._store.succeed(job_id, number, _publication(request.succeeded), now)
+                self._published(model.name)
             case "failed":
                 failed = request.failed
                 said = Failure(Reason(failed.reason), failed.message, failed.next_step, dict(failed.evidence))

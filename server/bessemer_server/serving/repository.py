@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 
 from bessemer_server.domain import errors, ports
 from bessemer_server.domain.models import Model
 
 CACHE_SIZE = 256
+FRESH_S = 1.0
+"""So long the newest version of a model is taken for the newest without a look: another server may have published one. What
+this server publishes counts at once.
+"""
 MAX_VERSION_DIGITS = 9
 
 
@@ -27,16 +33,31 @@ def parse_version(text: str) -> int | None:
 class Repository:
     """Reads models from the store; versions never change, so they are kept in memory."""
 
-    def __init__(self, store: ports.Store) -> None:
+    def __init__(self, store: ports.Store, *, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._store = store
+        self._monotonic_s = monotonic_s
         self._cache: OrderedDict[tuple[str, int], Model] = OrderedDict()
+        self._newest: dict[str, tuple[Model, float]] = {}
+        """By name, and until when it is taken for the newest."""
+        self._publications = 0
+
+    def published(self, name: str) -> None:
+        """There is a new version of the model."""
+        self._publications += 1
+        self._newest.pop(name, None)
 
     async def get(self, name: str, version_text: str) -> Model:
         """The model of a request. Raises `NotFound` in the protocol's words, with near names."""
+        if not version_text and (known := self._newest.get(name)) and self._monotonic_s() < known[1]:
+            return known[0]
         version = parse_version(version_text)
         if version is not None and (cached := self._cache.get((name, version))):
             self._cache.move_to_end((name, version))
             return cached
+        return await self._read(name, version)
+
+    async def _read(self, name: str, version: int | None) -> Model:
+        publications = self._publications
         try:
             model = await self._store.get_model(name, version)
         except errors.NotFound as error:
@@ -44,9 +65,13 @@ class Repository:
             raise errors.NotFound(
                 f"Request for unknown model: {which} is not found ({error.message})"
             ) from error
-        self._cache[(model.name, model.version)] = model
+        # The same object as before, with what was worked out about it.
+        model = self._cache.setdefault((model.name, model.version), model)
+        if version is None and publications == self._publications:
+            self._newest[name] = model, self._monotonic_s() + FRESH_S
         if len(self._cache) > CACHE_SIZE:
-            self._cache.popitem(last=False)
+            (oldest, _), _ = self._cache.popitem(last=False)
+            self._newest.pop(oldest, None)
         return model
 
     async def versions(self, name: str) -> list[int]:

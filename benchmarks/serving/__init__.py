@@ -1,0 +1,1 @@
+"""Predictions under load, beside rivals and floors, in one run on one machine."""
