@@ -121,6 +121,20 @@ def submit_all(client, draw):
     return [(name, families.submit(client, name)) for name in draw.sample(list(families.FAMILIES), 8)]
 
 
+def goes_on(client, ids):
+    """Wait until a trainer was heard of: kills that come faster than a server starts hit nobody. False when all have ended."""
+    deadline = time.monotonic() + PATIENCE_S
+    before = [client.jobs.get(id).progress for id in ids]
+    while time.monotonic() < deadline:
+        jobs = [client.jobs.get(id) for id in ids]
+        if all(is_over(job) for job in jobs):
+            return False
+        if [job.progress for job in jobs] != before:
+            return True
+        pause(0.02)
+    raise AssertionError(f"no trainer was heard of for {PATIENCE_S:g} s")
+
+
 def run_under_kills(service, unbroken, row, draw, kill):
     """Jobs of every architecture, one batch after the other, while `kill` happens at random moments."""
     address = service.address
@@ -128,11 +142,11 @@ def run_under_kills(service, unbroken, row, draw, kill):
         with bessemer.connect(address) as client:
             jobs = submit_all(client, draw)
         while True:
-            pause(draw.uniform(0, 3))
             with bessemer.connect(address) as client:
-                if all(is_over(client.jobs.get(job.id)) for _, job in jobs):
+                if not goes_on(client, [job.id for _, job in jobs]):
                     break
-            row.exposed += len(service.trainers())
+                pause(draw.uniform(0, 1))
+                row.exposed += sum(client.jobs.get(job.id).state == "RUNNING" for _, job in jobs)
             kill(service)
             row.injections += 1
             service.start(listen=address)
