@@ -31,6 +31,7 @@ from bessemer_server import folder, logs
 from bessemer_server import settings as settings_module
 from bessemer_server.blobs.sql import SqlBlobStore
 from bessemer_server.domain import errors, failpoints
+from bessemer_server.executors import memory
 from bessemer_server.executors.evaluator import EvaluatorClient
 from bessemer_server.executors.exporter import ExporterClient
 from bessemer_server.executors.forkserver import ForkServer
@@ -153,7 +154,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         planner_helper = Helper("planner", forkserver, entry.run_planner, patience_s=PLANNER_PATIENCE_S)
         stack.push_async_callback(planner_helper.close)
         planner = PlannerClient(planner_helper)
-        dispatcher = _start_dispatcher(stack, forkserver, blobs, settings.engine)
+        dispatcher = _start_dispatcher(stack, forkserver, blobs, settings)
 
         evaluator, exporter = _make_readers(forkserver, blobs, settings)
 
@@ -225,12 +226,13 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
 
 
 def _start_dispatcher(
-    stack: contextlib.AsyncExitStack, forkserver: ForkServer, blobs: SqlBlobStore, engine: str
+    stack: contextlib.AsyncExitStack, forkserver: ForkServer, blobs: SqlBlobStore, settings: Settings
 ) -> Dispatcher:
-    arguments = "cpu", max(1, settings_module.cpu_count() // 2), engine
+    arguments = "cpu", max(1, settings_module.cpu_count() // 2), settings.engine
     helper = Helper("predictor", forkserver, entry.run_predictor, *arguments, arena_bytes=ARENA_BYTES)
     stack.push_async_callback(helper.close)
-    dispatcher = Dispatcher(PredictorClient(helper, blobs))
+    memory_bytes = settings.predictor_memory_mib << 20 or memory.available_bytes() // 2
+    dispatcher = Dispatcher(PredictorClient(helper, blobs, memory_bytes))
     dispatcher.start()
     stack.push_async_callback(dispatcher.close)
     return dispatcher

@@ -31,6 +31,9 @@ class Settings(pydantic.BaseModel):
     """Where to train: `auto` (all GPUs, else the CPU), `cpu`, `cuda`, `cuda:0,1`."""
     engine: Literal["auto", "torch", "onnxruntime"] = "auto"
     """What computes predictions: `auto` (the fastest for each model, of those that agree with torch), `torch`, `onnxruntime`."""
+    predictor_memory_mib: int = pydantic.Field(default=0, ge=0)
+    """Memory for the models that answer predictions, in MiB; those used least recently go. 0 is half of the machine's, or of the
+    container's limit."""
     slots: int = pydantic.Field(default=0, ge=0, le=1024)
     """Jobs that train at the same time; 0 is one per device."""
     dataset_dir: pathlib.Path | None = None

@@ -27,6 +27,9 @@ class Helper:
     died: what it was asked then fails with `Unavailable`, and `generation` tells callers that its memory is new.
     """
 
+    ENDED = "HELPER_ENDED"
+    """Reason of that error."""
+
     def __init__(
         self,
         name: str,
@@ -83,8 +86,10 @@ class Helper:
                 reason="HELPER_STUCK",
             ) from error
         except (ConnectionError, BrokenPipeError) as error:
+            if self._reading is not None:  # until it is known that the process is gone
+                await asyncio.wait({self._reading})
             raise errors.Unavailable(
-                f"the {self._name} process ended; try again", reason="HELPER_ENDED"
+                f"the {self._name} process ended; try again", reason=Helper.ENDED
             ) from error
         finally:
             self._pending.pop(request_id, None)
@@ -146,9 +151,7 @@ class Helper:
             for answer in self._pending.values():
                 if not answer.done():
                     answer.set_exception(
-                        errors.Unavailable(
-                            f"the {self._name} process ended; try again", reason="HELPER_ENDED"
-                        )
+                        errors.Unavailable(f"the {self._name} process ended; try again", reason=Helper.ENDED)
                     )
 
     def _settle(self, header: dict[str, Any], body: dict[str, tensors.Tensor]) -> None:

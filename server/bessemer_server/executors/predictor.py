@@ -4,57 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from bessemer_server.domain import ports, tensors
+from bessemer_server.domain import errors, ports, tensors
 from bessemer_server.domain.models import Model
-from bessemer_server.executors import stored
+from bessemer_server.executors import memory, stored
+from bessemer_server.executors.budget import Budget
 from bessemer_server.executors.helper import Helper
 
 log = logging.getLogger(__name__)
-
-MAX_LOADED = 32
-"""Models held at once; the one that was used least recently goes."""
+LEAST_BYTES = 1 << 20
+"""What a model is counted as at the least: its graph and its place in tables are not measured as weights are."""
 
 
 class PredictorClient:
-    """Loads models into the predictor process on demand, and again when it had to be restarted."""
+    """Loads models into the predictor process on demand within a budget of memory, and again when it had to be restarted."""
 
-    def __init__(self, helper: Helper, blobs: ports.BlobStore) -> None:
+    def __init__(
+        self,
+        helper: Helper,
+        blobs: ports.BlobStore,
+        memory_bytes: int,
+        *,
+        count_memory_kills: Callable[[], int] = memory.count_kills,
+    ) -> None:
         self._helper = helper
         self._blobs = blobs
-        self._loaded: OrderedDict[str, None] = OrderedDict()
+        self._budget = Budget(memory_bytes)
         self._generation = 0
         self._loading = asyncio.Lock()
         self._known: dict[str, dict[str, str]] = {}
+        self._limits: dict[str, int] = {}
+        """Rows of a batch after which the kernel ended the process for want of memory, halved."""
+        self._count_memory_kills = count_memory_kills
 
     async def load(self, model: Model) -> None:
-        """See `ports.Predictor.load`."""
+        """See `ports.Predictor.load`. Raises `ResourceExhausted` for a model that is larger than the budget."""
         key = _key(model)
+        if self._is_loaded(key):
+            self._budget.use(key)
+            return
         async with self._loading:
-            if self._generation != self._helper.generation:
-                self._loaded.clear()
-            if key in self._loaded and self._helper.is_alive:
-                self._loaded.move_to_end(key)
-                return
-            # A version never changes: what was measured of it once holds.
-            arguments = {
-                "key": key,
-                "definition": model.definition,
-                "engine": self._known.get(key, {}).get("engine"),
-            }
-            weights = await stored.read(model.weights.tensors, self._blobs)
-            found, _ = await self._helper.call("load", arguments, weights)
-            self._known[key] = {**found, **self._known.get(key, {})}
-            log.info("model loaded", extra={"model": key, **found})
-            if self._generation != self._helper.generation:  # a new process, with this model only
-                self._generation = self._helper.generation
-                self._loaded.clear()
-            self._loaded[key] = None
-            if len(self._loaded) > MAX_LOADED:
-                oldest, _ = self._loaded.popitem(last=False)
-                await self._helper.call("unload", {"key": oldest})
+            if not self._is_loaded(key):  # who asked first has loaded it
+                await self._load(key, model)
 
     def describe(self, model: Model) -> Mapping[str, str]:
         """See `ports.Predictor.describe`."""
@@ -63,12 +56,74 @@ class PredictorClient:
     async def predict(
         self, model: Model, inputs: Mapping[str, tensors.Tensor]
     ) -> Mapping[str, tensors.Tensor]:
-        """See `ports.Predictor.predict`. The model must be loaded."""
-        rows = next(iter(inputs.values())).rows
-        _, outputs = await self._helper.call(
-            "predict", {"key": _key(model)}, inputs, answer_bytes=_count_bytes(model, rows)
-        )
+        """See `ports.Predictor.predict`. A process that dies over it is asked once more: predictions change nothing."""
+        kills = self._count_memory_kills()
+        try:
+            return await self._predict(model, inputs)
+        except errors.Unavailable as error:
+            if error.reason != Helper.ENDED:
+                raise
+        rows = _count_rows(inputs)
+        if self._count_memory_kills() > kills and rows > 1:
+            self._limits[_key(model)] = rows // 2
+        log.warning("predicting again", extra={"model": _key(model), "rows": rows})
+        return await self._predict(model, inputs)
+
+    async def _predict(
+        self, model: Model, inputs: Mapping[str, tensors.Tensor]
+    ) -> Mapping[str, tensors.Tensor]:
+        key = _key(model)
+        await self.load(model)
+        arguments: dict[str, Any] = {"key": key, "limit": self._limits.get(key)}
+        answer_bytes = _count_bytes(model, _count_rows(inputs))
+        # No other call comes between the look at what is loaded and this one, and calls are answered in order.
+        _, outputs = await self._helper.call("predict", arguments, inputs, answer_bytes=answer_bytes)
         return outputs
+
+    def _is_loaded(self, key: str) -> bool:
+        return self._helper.is_alive and self._generation == self._helper.generation and key in self._budget
+
+    async def _load(self, key: str, model: Model) -> None:
+        await self._helper.start()
+        if self._generation != self._helper.generation:  # a new process, which has nothing yet
+            self._generation = self._helper.generation
+            self._budget.clear()
+        known = self._known.get(key, {})
+        weights_bytes = sum(entry.size_bytes for entry in model.weights.tensors)
+        await self._make_room(key, int(known.get("memory_bytes", max(weights_bytes, LEAST_BYTES))))
+        weights = await stored.read(model.weights.tensors, self._blobs)
+        # A version never changes: what was measured of it once holds.
+        arguments = {"key": key, "definition": model.definition, "engine": known.get("engine")}
+        generation = self._generation
+        found, _ = await self._helper.call("load", arguments, weights)
+        if generation != self._helper.generation:
+            raise errors.Unavailable("the predictor process ended; try again", reason=Helper.ENDED)
+        size = max(found.pop("memory_bytes"), weights_bytes, LEAST_BYTES)
+        self._known[key] = {**found, **known, "memory_bytes": str(size)}
+        log.info("model loaded", extra={"model": key, **self._known[key]})
+        self._budget.add(key, size)
+        await self._fit(key, size)
+
+    async def _fit(self, key: str, size_bytes: int) -> None:
+        """Measured, a model may take more than was expected."""
+        try:
+            await self._make_room(key, size_bytes)
+        except errors.ResourceExhausted:
+            await self._unload(key)
+            raise
+
+    async def _make_room(self, key: str, size_bytes: int) -> None:
+        for other in self._budget.choose_leaving(key, size_bytes):
+            await self._unload(other)
+
+    async def _unload(self, key: str) -> None:
+        self._budget.remove(key)  # at once: from here on nobody counts on it
+        await self._helper.call("unload", {"key": key})
+        log.info("model unloaded", extra={"model": key})
+
+
+def _count_rows(inputs: Mapping[str, tensors.Tensor]) -> int:
+    return next(iter(inputs.values())).rows
 
 
 def _count_bytes(model: Model, rows: int) -> int:

@@ -8,14 +8,15 @@ from typing import Any
 
 import torch
 
-from bessemer_server.training import predictors
-from bessemer_server.worker import arrays, service
+from bessemer_server.training import batches, predictors, rehearsal
+from bessemer_server.worker import arrays, resident, service
 from bessemer_server.worker.arena import Arena
 
 
 def main(connection: socket.socket, arena: Arena | None, device: str, threads: int, engine: str) -> None:
     """Serve `load`, `unload` and `predict`."""
     torch.set_num_threads(threads)
+    rehearsal.rehearse(device, engine)
     predictor = Predictor(device, engine)
     handlers = {"load": predictor.load, "unload": predictor.unload, "predict": predictor.predict}
     service.serve(connection, handlers, arena)
@@ -27,27 +28,28 @@ class Predictor:
     def __init__(self, device: str, engine: str) -> None:
         self._device = device
         self._engine = engine
-        self._models: dict[str, predictors.Predictor] = {}
+        self._models: dict[str, batches.Bounded] = {}
 
     def load(self, arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
         """Build a model from its definition and weights, choose its engine unless one is named, and run it once. Returns what
-        runs it.
+        runs it, and the `memory_bytes` that it takes.
         """
-        # Copies: the weights must not keep the frame that they came in.
-        weights = {name: arrays.to_array(tensor).copy() for name, tensor in body.items()}
+        before = resident.settle(self._device)
+        weights = {name: arrays.to_array(tensor) for name, tensor in body.items()}
         engine = arguments.get("engine") or self._engine
         model = predictors.build(arguments["definition"], weights, self._device, engine)
         model.warm()
-        self._models[arguments["key"]] = model
-        return model.describe(), {}
+        self._models[arguments["key"]] = batches.Bounded(model)
+        grown = resident.settle(self._device) - before
+        return {**model.describe(), "memory_bytes": max(grown, 0)}, {}
 
     def unload(self, arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
-        """Forget a model."""
+        """Forget a model, and give its memory back. Returns the bytes that are still in use."""
         self._models.pop(arguments["key"], None)
-        return None, {}
+        return resident.settle(self._device), {}
 
     def predict(self, arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
-        """Run one batch."""
+        """Run one batch, of which `limit` samples may go through at once."""
         inputs = {name: arrays.to_array(tensor) for name, tensor in body.items()}
-        outputs = self._models[arguments["key"]].predict(inputs)
+        outputs = self._models[arguments["key"]].predict(inputs, arguments.get("limit"))
         return None, {name: arrays.to_tensor(array) for name, array in outputs.items()}

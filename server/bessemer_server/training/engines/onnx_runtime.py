@@ -28,6 +28,8 @@ class OnnxRuntime:
         self._session = onnxruntime.InferenceSession(
             files.build(model, {}), options, providers=["CPUExecutionProvider"]
         )
+        # It keeps the file for a session on another provider, which there is none of: as much memory again as the weights.
+        self._session._model_bytes = b""  # noqa: SLF001
 
     def run(self, inputs: kinds.Array) -> kinds.Array:
         """See `kinds.Engine`."""

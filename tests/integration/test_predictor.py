@@ -1,0 +1,211 @@
+"""The predictor process and the server's side of it: models come and go within the budget, and a process that dies takes
+nobody along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+import os
+import pathlib
+import re
+import signal
+
+import numpy as np
+import pytest
+
+from bessemer_server.blobs.memory import MemoryBlobStore
+from bessemer_server.domain import checkpoints, errors, models, tensors
+from bessemer_server.executors.forkserver import ForkServer
+from bessemer_server.executors.helper import Helper
+from bessemer_server.executors.predictor import PredictorClient
+from bessemer_server.training import inference
+from bessemer_server.worker import arrays, entry
+from tests.unit.training.exchange import models as published
+
+FEATURES, UNITS = 1024, 1024
+MIB = 1 << 20
+MODEL_BYTES = FEATURES * UNITS * 4
+ROWS = np.random.default_rng(5).standard_normal((3, FEATURES)).astype(np.float32)
+MODELS = 12
+
+
+@pytest.fixture(scope="module")
+def forkserver():
+    return ForkServer()
+
+
+@pytest.fixture(scope="module")
+def catalog():
+    """Models with 4 MiB of weights each, the blobs of all, and what each answers."""
+    contents: dict[str, bytes] = {}
+    found, expected = [], []
+    layers = [{"dense": {"units": UNITS, "activation": "relu"}}]
+    definition, weights = published.publish(layers, (FEATURES,))
+    for number in range(MODELS):
+        changed = {name: values * (1 + number / 10) for name, values in weights.items()}
+        changed = {name: values.astype(np.float32) for name, values in changed.items()}
+        entries, blobs = arrays.Digester().digest(changed)
+        contents |= {digest: bytes(data) for digest, data in blobs.items()}
+        found.append(make_model(f"model-{number}", definition, entries))
+        model = inference.InferenceModel(definition, changed, "cpu")
+        expected.append(model.predict({"features": ROWS})["probabilities"])
+    return found, MemoryBlobStore(contents), expected
+
+
+def make_model(name, definition, entries):
+    return models.Model(
+        name=name,
+        version=1,
+        job_id="j",
+        architecture="mlp",
+        dataset="d",
+        weights=checkpoints.Manifest(0, 0, entries),
+        definition=definition,
+        metrics={},
+        parameters=0,
+        effective_spec={},
+        create_time=datetime.datetime.now(datetime.UTC),
+    )
+
+
+@pytest.fixture
+async def start(forkserver, catalog):
+    """Starts a client with a budget."""
+    helpers = []
+
+    def make(memory_bytes, patience_s=60.0, **options):
+        helper = Helper(
+            "predictor", forkserver, entry.run_predictor, "cpu", 1, "onnxruntime",
+            patience_s=patience_s, arena_bytes=MIB,
+        )  # fmt: skip
+        helpers.append(helper)
+        return PredictorClient(helper, catalog[1], memory_bytes, **options), helper
+
+    yield make
+    for helper in helpers:
+        await helper.close()
+
+
+INPUTS = {"features": tensors.Tensor("FP32", ROWS.shape, ROWS.tobytes())}
+
+
+async def ask(client, catalog, number):
+    """Predict with a model, and see that the answer is its own."""
+    answer = await client.predict(catalog[0][number], INPUTS)
+    given = arrays.to_array(answer["probabilities"])
+    assert given == pytest.approx(catalog[2][number], abs=1e-3)
+
+
+def resident_bytes(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    match = re.search(r"RssAnon:\s+(\d+) kB", status)
+    assert match
+    return int(match[1]) * 1024
+
+
+def pid_of(helper):
+    assert helper._process is not None
+    return helper._process.pid
+
+
+async def test_models_load_on_demand_and_those_used_least_recently_go(start, catalog, caplog):
+    caplog.set_level(logging.INFO)
+    client, _ = start(int(4.5 * MODEL_BYTES))
+    for number in (0, 1, 0, 2, 3, 4, 5, 0):
+        await ask(client, catalog, number)
+    gone = [r.__dict__["model"] for r in caplog.records if r.message == "model unloaded"]
+    assert gone[0] == "model-1/1"  # model-0 was used after it
+    measured = int(client.describe(catalog[0][0])["memory_bytes"])
+    assert MODEL_BYTES <= measured < 1.5 * MODEL_BYTES  # one copy of the weights
+    assert client.describe(catalog[0][0])["engine"] == "onnxruntime"
+
+
+async def check_growth(start, catalog, loads):
+    client, helper = start(5 * MODEL_BYTES)
+    for number in range(2 * MODELS):
+        await ask(client, catalog, number % MODELS)
+    before = resident_bytes(pid_of(helper))
+    for number in range(loads):
+        await ask(client, catalog, number % MODELS)
+    assert helper.generation == 1
+    grown = resident_bytes(pid_of(helper)) - before
+    assert grown < 2 * MODEL_BYTES
+
+
+async def test_memory_of_models_that_go_is_returned(start, catalog):
+    await check_growth(start, catalog, 40)
+
+
+@pytest.mark.long
+async def test_a_thousand_loads_leave_no_more_memory_in_use_than_the_first_few(start, catalog):
+    await check_growth(start, catalog, 1000)
+
+
+async def test_a_model_that_many_ask_for_at_once_is_loaded_once(start, catalog, caplog):
+    caplog.set_level(logging.INFO)
+    client, _ = start(100 * MIB)
+    await asyncio.gather(*(ask(client, catalog, number % 2) for number in range(20)))
+    loaded = [r.__dict__["model"] for r in caplog.records if r.message == "model loaded"]
+    assert sorted(loaded) == ["model-0/1", "model-1/1"]
+
+
+async def test_a_model_larger_than_the_budget_is_refused_and_others_go_on(start, catalog):
+    client, _ = start(MODEL_BYTES // 2)
+    with pytest.raises(
+        errors.ResourceExhausted, match=r"model model-0/1 takes 4 MiB of memory, but all .* take 2"
+    ):
+        await client.load(catalog[0][0])
+
+
+async def test_a_predictor_that_is_killed_under_load_is_started_again_and_nobody_notices(start, catalog):
+    client, helper = start(100 * MIB)
+    await ask(client, catalog, 0)
+
+    async def ask_often(number):
+        for _ in range(30):
+            await ask(client, catalog, number)
+
+    asking = [asyncio.create_task(ask_often(number)) for number in range(6)]
+    await ask(client, catalog, 0)
+    os.kill(pid_of(helper), signal.SIGKILL)
+    await asyncio.gather(*asking)
+    assert helper.generation == 2
+
+
+async def test_a_predictor_that_dies_each_time_is_unavailable_and_works_once_it_no_longer_does(
+    start, catalog
+):
+    client, helper = start(100 * MIB)
+    await ask(client, catalog, 0)
+    asking = asyncio.create_task(ask(client, catalog, 0))
+    for generation in (1, 2):
+        while helper.generation < generation or not helper._pending:  # noqa: ASYNC110 - nothing tells it
+            await asyncio.sleep(0)
+        os.kill(pid_of(helper), signal.SIGKILL)
+    with pytest.raises(errors.Unavailable, match="the predictor process ended; try again"):
+        await asking
+    await ask(client, catalog, 0)
+
+
+async def test_a_predictor_that_hangs_is_ended_and_started_again(start, catalog):
+    client, helper = start(100 * MIB, patience_s=2)
+    await ask(client, catalog, 0)
+    os.kill(pid_of(helper), signal.SIGSTOP)
+    with pytest.raises(errors.Unavailable, match=r"gave no answer for 2 s and was ended"):
+        await ask(client, catalog, 0)
+    await ask(client, catalog, 0)
+
+
+async def test_a_batch_that_the_kernel_ended_the_process_over_is_tried_again_in_halves(start, catalog):
+    counts = iter([7, 8])
+    client, helper = start(100 * MIB, count_memory_kills=lambda: next(counts))
+    await client.load(catalog[0][0])
+    os.kill(pid_of(helper), signal.SIGSTOP)
+    asking = asyncio.create_task(ask(client, catalog, 0))
+    while not helper._pending:  # noqa: ASYNC110 - nothing tells when it was asked
+        await asyncio.sleep(0)
+    os.kill(pid_of(helper), signal.SIGKILL)
+    await asking
+    assert client._limits == {"model-0/1": len(ROWS) // 2}
