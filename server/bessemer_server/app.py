@@ -44,7 +44,6 @@ from bessemer_server.executors.process import ProcessExecutor
 from bessemer_server.rpc import (
     catalog,
     datasets,
-    inference,
     interceptors,
     jobs,
     models,
@@ -52,6 +51,7 @@ from bessemer_server.rpc import (
     spooling,
     worker,
 )
+from bessemer_server.rpc.inference import servicer as inference
 from bessemer_server.scheduling import policy
 from bessemer_server.scheduling.collector import Collector
 from bessemer_server.scheduling.loop import Scheduler

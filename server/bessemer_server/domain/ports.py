@@ -356,6 +356,14 @@ class Predictor(Protocol):
         """Load and warm; again is quick. Raises `Unavailable` when the process is gone."""
         ...
 
+    async def unload(self, name: str) -> None:
+        """Give back the memory of every version of the model; nothing happens for one that is not loaded."""
+        ...
+
+    def loaded(self) -> Sequence[tuple[str, int]]:
+        """Name and version of each model that is loaded and warm."""
+        ...
+
     def describe(self, model: Model) -> Mapping[str, str]:
         """What runs a model that was loaded, and what was measured to choose it; empty for one that was not."""
         ...

@@ -19,6 +19,10 @@ class Budget:
     def __contains__(self, key: str) -> bool:
         return key in self._sizes
 
+    def keys(self) -> list[str]:
+        """The models that are loaded, least recently used first."""
+        return list(self._sizes)
+
     @property
     def used_bytes(self) -> int:
         """What all of them take."""

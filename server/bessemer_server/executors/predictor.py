@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bessemer_server.domain import errors, ports, tensors
@@ -48,6 +48,16 @@ class PredictorClient:
         async with self._loading:
             if not self._is_loaded(key):  # who asked first has loaded it
                 await self._load(key, model)
+
+    async def unload(self, name: str) -> None:
+        """See `ports.Predictor.unload`."""
+        async with self._loading:
+            for key in [_key_of(*model) for model in self.loaded() if model[0] == name]:
+                await self._unload(key)
+
+    def loaded(self) -> Sequence[tuple[str, int]]:
+        """See `ports.Predictor.loaded`."""
+        return [_parse_key(key) for key in self._budget.keys() if self._is_loaded(key)]
 
     def describe(self, model: Model) -> Mapping[str, str]:
         """See `ports.Predictor.describe`."""
@@ -134,4 +144,13 @@ def _count_bytes(model: Model, rows: int) -> int:
 
 
 def _key(model: Model) -> str:
-    return f"{model.name}/{model.version}"
+    return _key_of(model.name, model.version)
+
+
+def _key_of(name: str, version: int) -> str:
+    return f"{name}/{version}"
+
+
+def _parse_key(key: str) -> tuple[str, int]:
+    name, _, version = key.rpartition("/")
+    return name, int(version)

@@ -1,42 +1,64 @@
 """Which requests go into the next batch. Pure: time is an argument, nothing waits here.
 
 Work-conserving: a batch goes out as soon as the predictor is idle, with whatever has gathered while it was busy. There
-is no delay to tune. A batch holds requests of one model, oldest first; the model whose oldest request waits longest is
-next.
+is no delay to tune. A batch holds requests of one model and one form, in the order of their arrival. Whose turn it is:
+requests of a higher priority first; among equals the model that had least of the predictor's time since it has waited
+(start-time fair queueing: Goyal, Vin, Cheng, SIGCOMM 1996), so that a model with a long queue holds up no other.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
+import heapq
+import itertools
+import sys
+from collections import deque
+from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
 from bessemer_server.domain import errors
 
 P = TypeVar("P")
 
+HEAP_SLACK = 1024
+"""Deadlines of requests that are gone, which may be kept before they are thrown out together."""
 
-@dataclasses.dataclass(frozen=True, slots=True)
+
+@dataclasses.dataclass(slots=True, eq=False)
 class Item(Generic[P]):
     """One request that waits."""
 
-    key: Hashable
-    """Requests of one key can share a batch."""
+    model: Hashable
+    form: Hashable
+    """Requests of one model and form can share a batch; None: it is alone in one."""
     rows: int
     deadline_s: float
     """On the caller's clock; inf for none."""
     payload: P
+    priority: int = 0
+    """1 goes first; 0, the default, goes last."""
+    is_gone: bool = False
+    """It was taken, dropped or discarded."""
+
+    @property
+    def level(self) -> int:
+        """Lower goes first."""
+        return self.priority or sys.maxsize
 
 
 class Batcher(Generic[P]):
-    """A bounded queue per key."""
+    """A bounded queue per model and priority."""
 
     def __init__(self, max_batch_rows: int, max_waiting_rows: int) -> None:
         self._max_batch_rows = max_batch_rows
         self._max_waiting_rows = max_waiting_rows
-        self._queues: OrderedDict[Hashable, deque[tuple[int, Item[P]]]] = OrderedDict()
-        self._arrivals = 0
+        self._queues: dict[tuple[int, Hashable], deque[tuple[int, Item[P]]]] = {}
+        self._spent_s: dict[Hashable, float] = {}
+        """Of the predictor, by model, since somebody waits."""
+        self._deadlines: list[tuple[float, int, Item[P]]] = []
+        self._arrivals = itertools.count()
+        self.waiting = 0
+        """Requests."""
         self.waiting_rows = 0
 
     def add(self, item: Item[P]) -> None:
@@ -46,42 +68,74 @@ class Batcher(Generic[P]):
                 f"{self.waiting_rows} rows wait for a prediction already; try again later",
                 reason="QUEUE_FULL",
             )
-        self._arrivals += 1
-        self._queues.setdefault(item.key, deque()).append((self._arrivals, item))
+        number = next(self._arrivals)
+        waiting = {model for _, model in self._queues}
+        if item.model not in waiting:  # what it was spared while it did not ask is no credit
+            least_s = min((self._spent_s[model] for model in waiting), default=0.0)
+            self._spent_s[item.model] = max(self._spent_s.get(item.model, 0.0), least_s)
+        self._queues.setdefault((item.level, item.model), deque()).append((number, item))
+        if item.deadline_s != float("inf"):
+            heapq.heappush(self._deadlines, (item.deadline_s, number, item))
+        self.waiting += 1
         self.waiting_rows += item.rows
 
-    def take(self, now_s: float, is_cancelled: Callable[[P], bool]) -> tuple[list[Item[P]], list[Item[P]]]:
-        """The next batch, and the requests that were dropped since their deadline has passed. Cancelled ones vanish."""
-        late = self._drop(now_s, is_cancelled)
-        if not self._queues:
-            return [], late
-        key = min(self._queues, key=lambda k: self._queues[k][0][0])
-        queue = self._queues[key]
+    def discard(self, item: Item[P]) -> None:
+        """Nobody waits for its answer any more; nothing happens when it is gone already."""
+        if not item.is_gone:
+            item.is_gone = True
+            self.waiting -= 1
+            self.waiting_rows -= item.rows
+
+    def take(self, now_s: float) -> tuple[list[Item[P]], list[Item[P]]]:
+        """The next batch, and the requests that were dropped since their deadline has passed."""
+        late = list(self._expire(now_s))
         batch: list[Item[P]] = []
-        rows = 0
-        while queue and (not batch or rows + queue[0][1].rows <= self._max_batch_rows):
-            item = queue.popleft()[1]
-            batch.append(item)
-            rows += item.rows
-        if not queue:
-            del self._queues[key]
-        self.waiting_rows -= rows
+        if (head := self._next()) is not None:
+            for level in sorted(level for level, model in self._queues if model == head.model):
+                self._fill(batch, head, self._queues[level, head.model])
+        for item in batch:
+            self.discard(item)
         return batch, late
 
-    def _drop(self, now_s: float, is_cancelled: Callable[[P], bool]) -> list[Item[P]]:
-        late = []
+    def charge(self, model: Hashable, seconds: float) -> None:
+        """The predictor was busy with a batch of the model for so long."""
+        if self._queues:
+            self._spent_s[model] = self._spent_s.get(model, 0.0) + seconds
+        else:
+            self._spent_s.clear()
+
+    def _next(self) -> Item[P] | None:
+        """The request whose turn it is."""
         for key in list(self._queues):
-            kept: deque[tuple[int, Item[P]]] = deque()
-            for arrival, item in self._queues[key]:
-                if is_cancelled(item.payload):
-                    self.waiting_rows -= item.rows
-                elif item.deadline_s <= now_s:
-                    late.append(item)
-                    self.waiting_rows -= item.rows
-                else:
-                    kept.append((arrival, item))
-            if kept:
-                self._queues[key] = kept
-            else:
+            queue = self._queues[key]
+            while queue and queue[0][1].is_gone:
+                queue.popleft()
+            if not queue:
                 del self._queues[key]
-        return late
+        if not self._queues:
+            return None
+        key = min(self._queues, key=lambda k: (k[0], self._spent_s.get(k[1], 0.0), self._queues[k][0][0]))
+        return self._queues[key][0][1]
+
+    def _fill(self, batch: list[Item[P]], head: Item[P], queue: deque[tuple[int, Item[P]]]) -> None:
+        """Take from the queue what fits to the head, until something does not."""
+        rows = sum(item.rows for item in batch)
+        while queue:
+            item = queue[0][1]
+            if not item.is_gone:
+                fits = rows + item.rows <= self._max_batch_rows and head.form is not None
+                if item is not head and not (fits and item.form == head.form):
+                    return
+                batch.append(item)
+                rows += item.rows
+            queue.popleft()
+
+    def _expire(self, now_s: float) -> Iterator[Item[P]]:
+        if len(self._deadlines) > 2 * self.waiting + HEAP_SLACK:
+            self._deadlines = [entry for entry in self._deadlines if not entry[2].is_gone]
+            heapq.heapify(self._deadlines)
+        while self._deadlines and self._deadlines[0][0] <= now_s:
+            item = heapq.heappop(self._deadlines)[2]
+            if not item.is_gone:
+                self.discard(item)
+                yield item

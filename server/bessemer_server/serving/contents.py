@@ -1,4 +1,4 @@
-"""Typed tensor contents of the Open Inference Protocol to raw bytes."""
+"""Typed tensor contents of the Open Inference Protocol, to raw bytes and back."""
 
 from __future__ import annotations
 
@@ -46,3 +46,16 @@ def pack(name: str, model: str, datatype: str, typed: Mapping[str, Sequence[Any]
     if sys.byteorder == "big":
         values.byteswap()
     return values.tobytes()
+
+
+def unpack(tensor: tensors.Tensor) -> tuple[str, Sequence[Any]] | None:
+    """Field and values of a tensor as it goes typed; None for a datatype that only goes raw."""
+    if tensor.datatype not in FIELDS:
+        return None
+    field, code = FIELDS[tensor.datatype]
+    if tensor.datatype == "BYTES":
+        return field, list(tensors.unpack_elements(tensor.data))
+    values = array.array(code, bytes(tensor.data))
+    if sys.byteorder == "big":
+        values.byteswap()
+    return field, values

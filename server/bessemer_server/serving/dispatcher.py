@@ -1,16 +1,16 @@
-"""The batcher's shell: gathers requests, runs batches on the predictor, splits the answers."""
+"""The batcher's shell: gathers requests, runs batches on the predictor, splits the answers, counts what it took."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import itertools
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 
 from bessemer_server.domain import errors, ports, tensors
 from bessemer_server.domain.models import Model
+from bessemer_server.serving import parameters, statistics
 from bessemer_server.serving.batcher import Batcher, Item
 
 MAX_BATCH_ROWS = 64
@@ -24,6 +24,11 @@ class _Waiting:
     model: Model
     inputs: Tensors
     answer: asyncio.Future[Tensors]
+    arrived_ns: int
+
+    @property
+    def rows(self) -> int:
+        return _rows(self.inputs)
 
 
 class Dispatcher:
@@ -33,8 +38,8 @@ class Dispatcher:
         self._predictor = predictor
         self._batcher: Batcher[_Waiting] = Batcher(MAX_BATCH_ROWS, MAX_WAITING_ROWS)
         self._arrived = asyncio.Event()
-        self._solitary = itertools.count()
         self._running: asyncio.Task[None] | None = None
+        self.statistics = statistics.Statistics()
 
     def start(self) -> None:
         """Begin to take requests."""
@@ -50,30 +55,54 @@ class Dispatcher:
         """Load and warm the model."""
         await self._predictor.load(model)
 
+    async def unload(self, name: str) -> None:
+        """Give back the memory of every version of the model."""
+        await self._predictor.unload(name)
+
+    def loaded(self) -> Sequence[tuple[str, int]]:
+        """Name and version of each model that is loaded and warm."""
+        return self._predictor.loaded()
+
     def describe(self, model: Model) -> Mapping[str, str]:
         """See `ports.Predictor.describe`."""
         return self._predictor.describe(model)
 
-    async def predict(self, model: Model, inputs: Tensors, timeout_s: float | None) -> Tensors:
-        """Outputs for sound inputs. Raises `ResourceExhausted`, `DeadlineExceeded`, `Unavailable`."""
+    async def predict(
+        self,
+        model: Model,
+        inputs: Tensors,
+        timeout_s: float | None,
+        asked: parameters.Parameters = parameters.NONE,
+    ) -> Tensors:
+        """Outputs for sound inputs. `timeout_s`: the caller's patience. Raises `ResourceExhausted`, `DeadlineExceeded`,
+        `Unavailable`.
+        """
         answer: asyncio.Future[Tensors] = asyncio.get_running_loop().create_future()
-        rows = next(iter(inputs.values())).rows
-        deadline_s = math.inf if timeout_s is None else time.monotonic() + timeout_s
-        # What has no batch is alone in one.
-        key = (model.name, model.version, None if model.is_batched else next(self._solitary))
-        self._batcher.add(Item(key, rows, deadline_s, _Waiting(model, inputs, answer)))
+        waiting = _Waiting(model, inputs, answer, time.perf_counter_ns())
+        patience_s = min((s for s in (timeout_s, asked.timeout_s) if s is not None), default=math.inf)
+        form = _form(inputs) if model.is_batched else None
+        deadline_s = time.monotonic() + patience_s
+        item = Item(_key(model), form, waiting.rows, deadline_s, waiting, asked.priority)
+        self._batcher.add(item)
         self._arrived.set()
-        return (
-            await answer
-        )  # when the caller is cancelled, so is the future, and the batcher drops the request
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self._batcher.discard(item)
+            raise
+        except Exception:
+            self.statistics.record_failure(_key(model), time.perf_counter_ns() - waiting.arrived_ns)
+            raise
 
     async def _run(self) -> None:
         while True:
-            batch, late = self._batcher.take(time.monotonic(), lambda waiting: waiting.answer.done())
+            batch, late = self._batcher.take(time.monotonic())
             for item in late:
                 _fail(item.payload, errors.DeadlineExceeded("the deadline passed while the request waited"))
             if batch:
+                begun_s = time.monotonic()
                 await self._run_batch([item.payload for item in batch])
+                self._batcher.charge(batch[0].model, time.monotonic() - begun_s)
             elif not late:
                 self._arrived.clear()
                 await self._arrived.wait()
@@ -98,14 +127,52 @@ class Dispatcher:
     async def _forward(self, batch: list[_Waiting]) -> list[Tensors]:
         model = batch[0].model
         await self._predictor.load(model)
-        if len(batch) == 1:
-            return [await self._predictor.predict(model, batch[0].inputs)]
-        names = batch[0].inputs
-        joined = {name: tensors.join([waiting.inputs[name] for waiting in batch]) for name in names}
-        outputs = await self._predictor.predict(model, joined)
-        rows = [next(iter(waiting.inputs.values())).rows for waiting in batch]
-        parts = {name: tensors.split(output, rows) for name, output in outputs.items()}
-        return [{name: parts[name][i] for name in parts} for i in range(len(batch))]
+        times = [time.perf_counter_ns()]
+        inputs = _join(batch)
+        times.append(time.perf_counter_ns())
+        outputs = await self._predictor.predict(model, inputs)
+        times.append(time.perf_counter_ns())
+        answers = _split(outputs, [waiting.rows for waiting in batch])
+        times.append(time.perf_counter_ns())
+        self._count(batch, times)
+        return answers
+
+    def _count(self, batch: list[_Waiting], times: Sequence[int]) -> None:
+        begun, joined, inferred, split = times
+        taken = statistics.Batch(
+            sum(waiting.rows for waiting in batch),
+            [begun - waiting.arrived_ns for waiting in batch],
+            joined - begun,
+            inferred - joined,
+            split - inferred,
+        )
+        self.statistics.record_batch(_key(batch[0].model), taken, time.time_ns() // 1_000_000)
+
+
+def _key(model: Model) -> statistics.Key:
+    return model.name, model.version
+
+
+def _form(inputs: Tensors) -> Hashable:
+    """What must be alike to lie in one batch."""
+    return tuple((name, tensor.datatype, tensor.shape[1:]) for name, tensor in sorted(inputs.items()))
+
+
+def _rows(inputs: Tensors) -> int:
+    return next(iter(inputs.values())).rows
+
+
+def _join(batch: list[_Waiting]) -> Tensors:
+    if len(batch) == 1:
+        return batch[0].inputs
+    return {name: tensors.join([waiting.inputs[name] for waiting in batch]) for name in batch[0].inputs}
+
+
+def _split(outputs: Tensors, rows: list[int]) -> list[Tensors]:
+    if len(rows) == 1:
+        return [outputs]
+    parts = {name: tensors.split(output, rows) for name, output in outputs.items()}
+    return [{name: parts[name][i] for name in parts} for i in range(len(rows))]
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:

@@ -40,6 +40,15 @@ class Repository:
         self._newest: dict[str, tuple[Model, float]] = {}
         """By name, and until when it is taken for the newest."""
         self._publications = 0
+        self._unloaded: set[str] = set()
+
+    def set_unloaded(self, name: str, is_unloaded: bool) -> None:
+        """Whether somebody has asked that the model shall not be served; until this process ends."""
+        (self._unloaded.add if is_unloaded else self._unloaded.discard)(name)
+
+    def is_unloaded(self, name: str) -> bool:
+        """See `set_unloaded`."""
+        return name in self._unloaded
 
     def published(self, name: str) -> None:
         """There is a new version of the model."""
@@ -47,7 +56,13 @@ class Repository:
         self._newest.pop(name, None)
 
     async def get(self, name: str, version_text: str) -> Model:
-        """The model of a request. Raises `NotFound` in the protocol's words, with near names."""
+        """The model of a request. Raises `NotFound` in the protocol's words, with near names, and for one that was unloaded."""
+        if name in self._unloaded:
+            raise errors.NotFound(
+                f"Request for unknown model: '{name}' has no available versions: it was unloaded (RepositoryModelUnload); "
+                "load it to have it back",
+                reason="MODEL_UNLOADED",
+            )
         if not version_text and (known := self._newest.get(name)) and self._monotonic_s() < known[1]:
             return known[0]
         version = parse_version(version_text)
@@ -73,6 +88,16 @@ class Repository:
             (oldest, _), _ = self._cache.popitem(last=False)
             self._newest.pop(oldest, None)
         return model
+
+    async def newest(self) -> list[Model]:
+        """The newest version of each model, by name."""
+        found: list[Model] = []
+        token = ""
+        while True:
+            page = await self._store.list_models("", 1000, token)
+            found += page.items
+            if not (token := page.next_token):
+                return found
 
     async def versions(self, name: str) -> list[int]:
         """All versions of a model, oldest first."""

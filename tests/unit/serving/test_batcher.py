@@ -1,6 +1,7 @@
 """Which requests share a batch: properties of the pure part."""
 
 import math
+from itertools import chain
 
 import pytest
 from hypothesis import given
@@ -9,69 +10,144 @@ from hypothesis import strategies as st
 from bessemer_server.domain import errors
 from bessemer_server.serving.batcher import Batcher, Item
 
-ITEMS = st.lists(
+ENTRIES = st.lists(
     st.tuples(
-        st.sampled_from("abc"), st.integers(1, 20), st.sampled_from([1.0, 5.0, math.inf]), st.booleans()
+        st.sampled_from("abc"),  # model
+        st.sampled_from([1, 2, None]),  # form
+        st.integers(1, 20),  # rows
+        st.sampled_from([1.0, 5.0, math.inf]),  # deadline
+        st.integers(0, 3),  # priority
+        st.booleans(),  # given up
     ),
     max_size=40,
 )
 
 
-def drain(batcher, now_s, cancelled):
+def item(model, payload, *, rows=1, deadline_s=math.inf):
+    return Item(model, 1, rows, deadline_s, payload)
+
+
+def fill(entries, **limits):
+    batcher = Batcher(**{"max_batch_rows": 16, "max_waiting_rows": 10_000, **limits})
+    items = [
+        Item(model, form, rows, deadline_s, n, priority)
+        for n, (model, form, rows, deadline_s, priority, _) in enumerate(entries)
+    ]
+    for each in items:
+        batcher.add(each)
+    return batcher, items
+
+
+def drain(batcher, now_s=0.0, cost_s=1.0):
     batches, late = [], []
     while True:
-        batch, dropped = batcher.take(now_s, lambda payload: payload in cancelled)
+        batch, dropped = batcher.take(now_s)
         late += dropped
         if not batch:
             return batches, late
         batches.append(batch)
+        batcher.charge(batch[0].model, cost_s)
 
 
-@given(ITEMS)
+def payloads(items):
+    return sorted(each.payload for each in items)
+
+
+@given(ENTRIES)
 def test_each_request_is_served_once_or_dropped_for_a_reason(entries):
-    batcher = Batcher(max_batch_rows=16, max_waiting_rows=10_000)
-    items = [Item(key, rows, deadline, i) for i, (key, rows, deadline, _) in enumerate(entries)]
-    cancelled = {i for i, entry in enumerate(entries) if entry[3]}
-    for item in items:
-        batcher.add(item)
-    batches, late = drain(batcher, now_s=2.0, cancelled=cancelled)
-    served = [item.payload for batch in batches for item in batch]
-    assert sorted(served) == [i.payload for i in items if i.payload not in cancelled and i.deadline_s > 2.0]
-    assert sorted(i.payload for i in late) == [
-        i.payload for i in items if i.payload not in cancelled and i.deadline_s <= 2.0
-    ]
-    assert batcher.waiting_rows == 0
+    batcher, items = fill(entries)
+    given_up = [each for each, entry in zip(items, entries, strict=True) if entry[-1]]
+    for each in given_up * 2:
+        batcher.discard(each)
+    batches, late = drain(batcher, now_s=2.0)
+    rest = [each for each in items if each not in given_up]
+    assert payloads(chain(*batches)) == payloads(each for each in rest if each.deadline_s > 2.0)
+    assert payloads(late) == payloads(each for each in rest if each.deadline_s <= 2.0)
+    assert (batcher.waiting, batcher.waiting_rows) == (0, 0)
 
 
-@given(ITEMS)
-def test_a_batch_never_mixes_models_nor_passes_the_limit_unless_one_request_does(entries):
-    batcher = Batcher(max_batch_rows=16, max_waiting_rows=10_000)
-    for i, (key, rows, _, _) in enumerate(entries):
-        batcher.add(Item(key, rows, math.inf, i))
-    batches, _ = drain(batcher, now_s=0.0, cancelled=set())
+@given(ENTRIES)
+def test_a_batch_mixes_neither_models_nor_forms_and_keeps_to_the_limit_unless_one_request_does_not(entries):
+    batcher, _ = fill(entries)
+    batches, _ = drain(batcher)
     for batch in batches:
-        assert len({item.key for item in batch}) == 1
-        assert sum(item.rows for item in batch) <= 16 or len(batch) == 1
-        assert [item.payload for item in batch] == sorted(item.payload for item in batch)
+        assert len({(each.model, each.form) for each in batch}) == 1
+        assert batch[0].form is not None or len(batch) == 1
+        assert sum(each.rows for each in batch) <= 16 or len(batch) == 1
 
 
-def test_the_model_whose_oldest_request_waits_longest_is_next():
-    batcher = Batcher(max_batch_rows=4, max_waiting_rows=100)
-    for key, payload in [("a", 0), ("b", 1), ("a", 2)]:
-        batcher.add(Item(key, 4, math.inf, payload))
-    batches, _ = drain(batcher, now_s=0.0, cancelled=set())
-    assert [[item.payload for item in batch] for batch in batches] == [[0], [1], [2]]
+@given(ENTRIES)
+def test_of_one_model_and_priority_the_first_to_come_is_the_first_to_go(entries):
+    batcher, _ = fill(entries)
+    batches, _ = drain(batcher)
+    served = list(chain(*batches))
+    for model in "abc":
+        for priority in range(4):
+            mine = [each.payload for each in served if (each.model, each.priority) == (model, priority)]
+            assert mine == sorted(mine)
+
+
+@given(ENTRIES)
+def test_a_batch_begins_with_the_highest_priority_that_waits(entries):
+    batcher, items = fill(entries)
+    while batch := batcher.take(0.0)[0]:
+        waiting = [each.level for each in items if not each.is_gone]
+        assert all(batch[0].level <= level for level in waiting)
+
+
+def test_a_model_with_a_long_queue_holds_up_no_other():
+    batcher = Batcher(max_batch_rows=4, max_waiting_rows=1000)
+    for n in range(100):
+        batcher.add(item("long", n))
+    order = []
+    for turn in range(10):
+        if turn == 2:
+            batcher.add(item("short", "s1", rows=4))
+            batcher.add(item("short", "s2", rows=4))
+        batch, _ = batcher.take(0.0)
+        order.append(batch[0].model)
+        batcher.charge(batch[0].model, 1.0)
+    assert order[:6] == ["long", "long", "long", "short", "long", "short"]
+
+
+def test_time_of_the_predictor_is_shared_and_not_turns():
+    batcher = Batcher(max_batch_rows=1, max_waiting_rows=1000)
+    for n in range(40):
+        batcher.add(item("heavy", n))
+        batcher.add(item("light", n))
+    turns = []
+    for _ in range(33):
+        batch, _ = batcher.take(0.0)
+        turns.append(batch[0].model)
+        batcher.charge(batch[0].model, 10.0 if batch[0].model == "heavy" else 1.0)
+    assert turns.count("light") == pytest.approx(10 * turns.count("heavy"), abs=10)
 
 
 def test_a_full_queue_refuses_at_once_and_says_so():
     batcher = Batcher(max_batch_rows=4, max_waiting_rows=8)
-    batcher.add(Item("a", 8, math.inf, 0))
+    batcher.add(item("a", 0, rows=8))
     with pytest.raises(errors.ResourceExhausted, match="8 rows wait"):
-        batcher.add(Item("a", 1, math.inf, 1))
+        batcher.add(item("a", 1))
+
+
+def test_what_was_given_up_makes_room_at_once():
+    batcher = Batcher(max_batch_rows=4, max_waiting_rows=8)
+    first = item("a", 0, rows=8)
+    batcher.add(first)
+    batcher.discard(first)
+    batcher.add(item("a", 1, rows=8))
+    assert payloads(batcher.take(0.0)[0]) == [1]
 
 
 def test_a_request_larger_than_the_queue_is_taken_when_nothing_waits():
     batcher = Batcher(max_batch_rows=4, max_waiting_rows=8)
-    batcher.add(Item("a", 50, math.inf, 0))
-    batch, _ = batcher.take(0.0, lambda _payload: False)
-    assert [item.payload for item in batch] == [0]
+    batcher.add(item("a", 0, rows=50))
+    assert payloads(batcher.take(0.0)[0]) == [0]
+
+
+def test_deadlines_of_requests_that_were_served_do_not_pile_up():
+    batcher = Batcher(max_batch_rows=4, max_waiting_rows=8)
+    for n in range(10_000):
+        batcher.add(item("a", n, deadline_s=1e9))
+        batcher.take(0.0)
+    assert len(batcher._deadlines) < 2000

@@ -8,6 +8,7 @@ import pytest
 
 from bessemer_server.domain import errors
 from bessemer_server.domain.tensors import Tensor
+from bessemer_server.serving import parameters
 from bessemer_server.serving.dispatcher import Dispatcher
 from tests.unit.serving.test_requests import MODEL
 
@@ -110,3 +111,42 @@ async def test_a_request_that_was_given_up_is_not_computed(dispatcher, predictor
     assert await first == [2.0]
     assert await ask(dispatcher, 3.0) == [6.0]
     assert sum(predictor.batches) == 2
+
+
+async def test_what_it_took_is_counted_per_request_and_per_batch(dispatcher, predictor):
+    predictor.gate.clear()
+    asked = [asyncio.create_task(ask(dispatcher, *values)) for values in ([1.0], [2.0, 3.0], [4.0])]
+    await asyncio.sleep(0)
+    predictor.gate.set()
+    await asyncio.gather(*asked)
+    with pytest.raises(ValueError, match="poison"):
+        await ask(dispatcher, POISON)
+    found = dispatcher.statistics.of((MODEL.name, MODEL.version))
+    assert (found.inferences, found.executions) == (sum(predictor.batches) - 1, len(predictor.batches) - 1)
+    assert (found.success.count, found.fail.count, found.queue.count) == (3, 1, 3)
+    assert found.steps.infer.count == 3
+    assert sum(steps.infer.count for steps in found.by_rows.values()) == found.executions
+    assert sum(rows * steps.infer.count for rows, steps in found.by_rows.items()) == found.inferences
+    parts = (found.queue, found.steps.input, found.steps.infer, found.steps.output)
+    assert found.success.ns == sum(part.ns for part in parts)
+    assert found.last_inference_ms > 0
+
+
+async def test_a_request_with_priority_overtakes(dispatcher, predictor):
+    predictor.gate.clear()
+    done = []
+
+    async def note(name, model, asked=parameters.NONE):
+        await dispatcher.predict(model, {"x": Tensor("FP32", (1,), struct.pack("<f", 1.0))}, None, asked)
+        done.append(name)
+
+    other = dataclasses.replace(MODEL, version=2)
+    tasks = [asyncio.create_task(note("first", MODEL))]
+    await asyncio.sleep(0)
+    tasks.append(asyncio.create_task(note("plain", MODEL)))
+    await asyncio.sleep(0)
+    tasks.append(asyncio.create_task(note("urgent", other, parameters.Parameters(priority=1))))
+    await asyncio.sleep(0)
+    predictor.gate.set()
+    await asyncio.gather(*tasks)
+    assert done == ["first", "urgent", "plain"]

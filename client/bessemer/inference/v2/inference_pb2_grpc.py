@@ -64,6 +64,36 @@ class GRPCInferenceServiceStub(object):
                 request_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelInferRequest.SerializeToString,
                 response_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelInferResponse.FromString,
                 _registered_method=True)
+        self.ModelStreamInfer = channel.stream_stream(
+                '/bessemer.inference.v2.GRPCInferenceService/ModelStreamInfer',
+                request_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelInferRequest.SerializeToString,
+                response_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelStreamInferResponse.FromString,
+                _registered_method=True)
+        self.ModelConfig = channel.unary_unary(
+                '/bessemer.inference.v2.GRPCInferenceService/ModelConfig',
+                request_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelConfigRequest.SerializeToString,
+                response_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelConfigResponse.FromString,
+                _registered_method=True)
+        self.ModelStatistics = channel.unary_unary(
+                '/bessemer.inference.v2.GRPCInferenceService/ModelStatistics',
+                request_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelStatisticsRequest.SerializeToString,
+                response_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelStatisticsResponse.FromString,
+                _registered_method=True)
+        self.RepositoryIndex = channel.unary_unary(
+                '/bessemer.inference.v2.GRPCInferenceService/RepositoryIndex',
+                request_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryIndexRequest.SerializeToString,
+                response_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryIndexResponse.FromString,
+                _registered_method=True)
+        self.RepositoryModelLoad = channel.unary_unary(
+                '/bessemer.inference.v2.GRPCInferenceService/RepositoryModelLoad',
+                request_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelLoadRequest.SerializeToString,
+                response_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelLoadResponse.FromString,
+                _registered_method=True)
+        self.RepositoryModelUnload = channel.unary_unary(
+                '/bessemer.inference.v2.GRPCInferenceService/RepositoryModelUnload',
+                request_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelUnloadRequest.SerializeToString,
+                response_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelUnloadResponse.FromString,
+                _registered_method=True)
 
 
 class GRPCInferenceServiceServicer(object):
@@ -114,6 +144,54 @@ class GRPCInferenceServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ModelStreamInfer(self, request_iterator, context):
+        """Predictions over one stream, computed as they come and answered in their order. A request that fails is answered by
+        `error_message` with its id, and the stream goes on; with the metadata `triton_grpc_error: true` it ends the stream
+        with its status instead. Errors: as ModelInfer. Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ModelConfig(self, request, context):
+        """The signature as Triton's configuration has it. Errors: NOT_FOUND, INVALID_ARGUMENT (version). Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ModelStatistics(self, request, context):
+        """What predictions have taken since this server started, for one model or all. Errors: INVALID_ARGUMENT (a model or version
+        that is not there). Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RepositoryIndex(self, request, context):
+        """Every model by its newest version, and older versions that are loaded. Errors: none of its own. Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RepositoryModelLoad(self, request, context):
+        """Loads and warms the newest version of a model, and takes back an unload. Errors: NOT_FOUND, INVALID_ARGUMENT
+        (parameters: models come from jobs, not from requests), RESOURCE_EXHAUSTED. Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RepositoryModelUnload(self, request, context):
+        """Gives the memory of every version of a model back, and refuses predictions with it (NOT_FOUND) until it is loaded
+        again or this server restarts. Nothing happens for a model that is not there. Errors: INVALID_ARGUMENT (parameters).
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GRPCInferenceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -146,6 +224,36 @@ def add_GRPCInferenceServiceServicer_to_server(servicer, server):
                     servicer.ModelInfer,
                     request_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelInferRequest.FromString,
                     response_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelInferResponse.SerializeToString,
+            ),
+            'ModelStreamInfer': grpc.stream_stream_rpc_method_handler(
+                    servicer.ModelStreamInfer,
+                    request_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelInferRequest.FromString,
+                    response_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelStreamInferResponse.SerializeToString,
+            ),
+            'ModelConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.ModelConfig,
+                    request_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelConfigRequest.FromString,
+                    response_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelConfigResponse.SerializeToString,
+            ),
+            'ModelStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.ModelStatistics,
+                    request_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelStatisticsRequest.FromString,
+                    response_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelStatisticsResponse.SerializeToString,
+            ),
+            'RepositoryIndex': grpc.unary_unary_rpc_method_handler(
+                    servicer.RepositoryIndex,
+                    request_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryIndexRequest.FromString,
+                    response_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryIndexResponse.SerializeToString,
+            ),
+            'RepositoryModelLoad': grpc.unary_unary_rpc_method_handler(
+                    servicer.RepositoryModelLoad,
+                    request_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelLoadRequest.FromString,
+                    response_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelLoadResponse.SerializeToString,
+            ),
+            'RepositoryModelUnload': grpc.unary_unary_rpc_method_handler(
+                    servicer.RepositoryModelUnload,
+                    request_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelUnloadRequest.FromString,
+                    response_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelUnloadResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -310,6 +418,168 @@ class GRPCInferenceService(object):
             '/bessemer.inference.v2.GRPCInferenceService/ModelInfer',
             bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelInferRequest.SerializeToString,
             bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelInferResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ModelStreamInfer(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/bessemer.inference.v2.GRPCInferenceService/ModelStreamInfer',
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelInferRequest.SerializeToString,
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelStreamInferResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ModelConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.inference.v2.GRPCInferenceService/ModelConfig',
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelConfigRequest.SerializeToString,
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ModelStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.inference.v2.GRPCInferenceService/ModelStatistics',
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelStatisticsRequest.SerializeToString,
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.ModelStatisticsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RepositoryIndex(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.inference.v2.GRPCInferenceService/RepositoryIndex',
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryIndexRequest.SerializeToString,
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryIndexResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RepositoryModelLoad(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.inference.v2.GRPCInferenceService/RepositoryModelLoad',
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelLoadRequest.SerializeToString,
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelLoadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RepositoryModelUnload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.inference.v2.GRPCInferenceService/RepositoryModelUnload',
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelUnloadRequest.SerializeToString,
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelUnloadResponse.FromString,
             options,
             channel_credentials,
             insecure,

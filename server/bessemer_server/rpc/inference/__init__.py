@@ -1,0 +1,1 @@
+"""The Open Inference Protocol: a file for each group of its calls."""

@@ -1,0 +1,211 @@
+"""The Open Inference Protocol, served under its standard name."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+from google.protobuf import message_factory
+
+from bessemer.inference.v2 import inference_pb2 as pb
+from bessemer_server.domain import errors
+from bessemer_server.rpc.inference import descriptions, messages, streams
+from bessemer_server.serving import parameters, requests, statistics
+from bessemer_server.serving.dispatcher import Dispatcher
+from bessemer_server.serving.repository import Repository, parse_version
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+SERVICE = "inference.GRPCInferenceService"
+EXTENSIONS = (
+    "binary_tensor_data",
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "model_repository(unload_dependents)",
+    "parameters",
+    "schedule_policy",
+    "statistics",
+)
+"""By their names in Triton: clients ask before they use one."""
+
+
+class InferenceServicer:
+    """GRPCInferenceService. `is_ready` is lowered before the server drains."""
+
+    def __init__(self, repository: Repository, dispatcher: Dispatcher) -> None:
+        self._repository = repository
+        self._dispatcher = dispatcher
+        self.is_ready = True
+
+    async def ServerLive(self, request: pb.ServerLiveRequest, context: Context) -> pb.ServerLiveResponse:
+        """It answers, so it lives."""
+        return pb.ServerLiveResponse(live=True)
+
+    async def ServerReady(self, request: pb.ServerReadyRequest, context: Context) -> pb.ServerReadyResponse:
+        """Whether predictions are taken."""
+        return pb.ServerReadyResponse(ready=self.is_ready)
+
+    async def ServerMetadata(
+        self, request: pb.ServerMetadataRequest, context: Context
+    ) -> pb.ServerMetadataResponse:
+        """Name, version, extensions."""
+        version = importlib.metadata.version("bessemer")
+        return pb.ServerMetadataResponse(name="bessemer", version=version, extensions=EXTENSIONS)
+
+    async def ModelReady(self, request: pb.ModelReadyRequest, context: Context) -> pb.ModelReadyResponse:
+        """Load and warm the model, then say so."""
+        try:
+            model = await self._repository.get(request.name, request.version)
+        except errors.NotFound:
+            return pb.ModelReadyResponse(ready=False)
+        await self._dispatcher.ready(model)
+        return pb.ModelReadyResponse(ready=True)
+
+    async def ModelMetadata(
+        self, request: pb.ModelMetadataRequest, context: Context
+    ) -> pb.ModelMetadataResponse:
+        """Versions and signature."""
+        model = await self._repository.get(request.name, request.version)
+        asked = parse_version(request.version)
+        versions = [asked] if asked else await self._repository.versions(request.name)
+        return descriptions.metadata(model, versions, self._dispatcher.describe(model))
+
+    async def ModelConfig(self, request: pb.ModelConfigRequest, context: Context) -> pb.ModelConfigResponse:
+        """The signature, for Triton's tools."""
+        model = await self._repository.get(request.name, request.version)
+        return pb.ModelConfigResponse(
+            config=descriptions.configuration(model, self._dispatcher.describe(model))
+        )
+
+    async def ModelStatistics(
+        self, request: pb.ModelStatisticsRequest, context: Context
+    ) -> pb.ModelStatisticsResponse:
+        """Of the versions that are asked for, or of all that were ever asked."""
+        counted = self._dispatcher.statistics
+        keys = counted.keys() if not request.name else await self._find(request.name, request.version)
+        return pb.ModelStatisticsResponse(
+            model_stats=[descriptions.describe_statistics(key, counted.of(key)) for key in keys]
+        )
+
+    async def _find(self, name: str, version_text: str) -> list[statistics.Key]:
+        """The versions of a model; the protocol has its own error for one that is not there."""
+        versions = await self._repository.versions(name)
+        if not versions:
+            raise errors.InvalidArgument(f"requested model '{name}' is not available")
+        version = parse_version(version_text)
+        if version is not None and version not in versions:
+            raise errors.InvalidArgument(
+                f"requested model version is not available for model '{name}': its versions are {versions}"
+            )
+        return [(name, version)] if version else [(name, each) for each in versions]
+
+    async def ModelInfer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:
+        """Check, predict, answer."""
+        return await self._infer(request, context.time_remaining())
+
+    async def _infer(self, request: pb.ModelInferRequest, timeout_s: float | None) -> pb.ModelInferResponse:
+        model = await self._repository.get(request.model_name, request.model_version)
+        asked = parameters.parse(messages.read_parameters(request.parameters))
+        classes = messages.read_classes(request)
+        inputs = requests.check(messages.parse(request), model)
+        outputs = await self._dispatcher.predict(model, inputs, timeout_s, asked)
+        return messages.answer(request, model, outputs, classes)
+
+    async def ModelStreamInfer(
+        self, request_iterator: AsyncIterator[pb.ModelInferRequest], context: Context
+    ) -> AsyncIterator[pb.ModelStreamInferResponse]:
+        """As many predictions as the client sends."""
+        metadata = {str(key): value for key, value in context.invocation_metadata() or ()}
+        is_strict = metadata.get("triton_grpc_error") == "true"
+        answers = streams.answer_each(
+            request_iterator,
+            lambda request: self._infer(request, context.time_remaining()),
+            is_strict=is_strict,
+        )
+        async with contextlib.aclosing(answers):
+            async for answer in answers:
+                yield answer
+
+    async def RepositoryIndex(
+        self, request: pb.RepositoryIndexRequest, context: Context
+    ) -> pb.RepositoryIndexResponse:
+        """What there is, and whether it is loaded."""
+        check_repository(request.repository_name)
+        loaded = set(self._dispatcher.loaded())
+        newest = {(model.name, model.version) for model in await self._repository.newest()}
+        return pb.RepositoryIndexResponse(
+            models=[
+                self._index(key, key in loaded)
+                for key in sorted(newest | loaded)
+                if key in loaded or not request.ready
+            ]
+        )
+
+    def _index(self, key: statistics.Key, is_loaded: bool) -> pb.RepositoryIndexResponse.ModelIndex:
+        name, version = key
+        reason = (
+            "unloaded" if self._repository.is_unloaded(name) else "not loaded; the first request loads it"
+        )
+        return pb.RepositoryIndexResponse.ModelIndex(
+            name=name,
+            version=str(version),
+            state="READY" if is_loaded else "UNAVAILABLE",
+            reason="" if is_loaded else reason,
+        )
+
+    async def RepositoryModelLoad(
+        self, request: pb.RepositoryModelLoadRequest, context: Context
+    ) -> pb.RepositoryModelLoadResponse:
+        """Load and warm, and take back an unload."""
+        check_repository(request.repository_name)
+        if request.parameters:
+            raise errors.InvalidArgument(
+                f"unrecognized load parameter '{min(request.parameters)}': models come from jobs (JobService.CreateJob), not "
+                "from requests"
+            )
+        self._repository.set_unloaded(request.model_name, False)
+        await self._dispatcher.ready(await self._repository.get(request.model_name, ""))
+        return pb.RepositoryModelLoadResponse()
+
+    async def RepositoryModelUnload(
+        self, request: pb.RepositoryModelUnloadRequest, context: Context
+    ) -> pb.RepositoryModelUnloadResponse:
+        """Give the memory back."""
+        check_repository(request.repository_name)
+        if unknown := set(request.parameters) - {"unload_dependents"}:
+            raise errors.InvalidArgument(f"unrecognized unload parameter '{min(unknown)}'")
+        try:
+            await self._repository.get(request.model_name, "")
+        except errors.NotFound:
+            return pb.RepositoryModelUnloadResponse()
+        self._repository.set_unloaded(request.model_name, True)
+        await self._dispatcher.unload(request.model_name)
+        return pb.RepositoryModelUnloadResponse()
+
+
+def check_repository(name: str) -> None:
+    """Raise `InvalidArgument` for a repository by name: there is one."""
+    if name:
+        raise errors.InvalidArgument(f"there is one repository, without a name, but '{name}' was asked for")
+
+
+def register(server: grpc.aio.Server, servicer: InferenceServicer) -> None:
+    """Serve under the protocol's name: generated code would use the name of our own package."""
+    methods = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods
+    handlers = {
+        method.name: _make_handler(method.client_streaming)(
+            getattr(servicer, method.name),
+            request_deserializer=message_factory.GetMessageClass(method.input_type).FromString,
+            response_serializer=message_factory.GetMessageClass(method.output_type).SerializeToString,
+        )
+        for method in methods
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+
+
+def _make_handler(is_streaming: bool) -> Any:
+    return grpc.stream_stream_rpc_method_handler if is_streaming else grpc.unary_unary_rpc_method_handler
