@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 
 from bessemer_server.domain import errors
 
@@ -19,9 +20,9 @@ class Budget:
     def __contains__(self, key: str) -> bool:
         return key in self._sizes
 
-    def keys(self) -> list[str]:
+    def __iter__(self) -> Iterator[str]:
         """The models that are loaded, least recently used first."""
-        return list(self._sizes)
+        return iter(self._sizes)
 
     @property
     def used_bytes(self) -> int:

@@ -57,7 +57,7 @@ class PredictorClient:
 
     def loaded(self) -> Sequence[tuple[str, int]]:
         """See `ports.Predictor.loaded`."""
-        return [_parse_key(key) for key in self._budget.keys() if self._is_loaded(key)]
+        return [_parse_key(key) for key in list(self._budget) if self._is_loaded(key)]
 
     def describe(self, model: Model) -> Mapping[str, str]:
         """See `ports.Predictor.describe`."""

@@ -1,0 +1,222 @@
+"""All that an unmodified tritonclient offers, beyond plain predictions: sync, asyncio, streams, repository, statistics."""
+
+import queue
+
+import grpc
+import numpy as np
+import pytest
+import tritonclient.grpc as triton
+import tritonclient.grpc.aio as triton_aio
+from sklearn import datasets
+from tritonclient.utils import InferenceServerException
+
+import bessemer
+from bessemer.inference.v2 import inference_pb2 as pb
+
+FEATURES = datasets.load_iris().data.astype(np.float32)
+NAME = "protocol-iris"
+
+
+@pytest.fixture(scope="module")
+def model(service):
+    with bessemer.connect(service.address) as client:
+        client.train("mlp", dataset="iris", name=NAME, epochs=1).wait(progress=False)
+        yield client.train("mlp", dataset="iris", name=NAME, epochs=40).wait(progress=False).model
+
+
+@pytest.fixture(scope="module")
+def server(service, model):
+    with triton.InferenceServerClient(service.address) as connected:
+        yield connected
+
+
+def tensor(array):
+    made = triton.InferInput("features", list(array.shape), "FP32")
+    made.set_data_from_numpy(array)
+    return made
+
+
+def classes(count):
+    return [triton.InferRequestedOutput("probabilities", class_count=count)]
+
+
+def test_what_is_advertised_is_there(server):
+    extensions = set(server.get_server_metadata().extensions)
+    assert {"classification", "statistics", "model_repository", "model_configuration"} <= extensions
+    assert not any("shared_memory" in extension for extension in extensions)
+
+
+def test_the_configuration_is_that_of_a_batched_model(server):
+    config = server.get_model_config(NAME).config
+    assert (config.name, config.max_batch_size) == (NAME, 4096)
+    assert [(i.name, i.data_type, list(i.dims)) for i in config.input] == [("features", 11, [4])]  # TYPE_FP32
+    assert [(o.name, o.data_type, list(o.dims)) for o in config.output] == [("probabilities", 11, [3])]
+    assert config.HasField("dynamic_batching")
+    assert not config.model_transaction_policy.decoupled
+
+
+def test_the_likeliest_classes_come_with_value_index_and_label(server):
+    answer = server.infer(NAME, [tensor(FEATURES[:3])], outputs=classes(2)).as_numpy("probabilities")
+    scores = server.infer(NAME, [tensor(FEATURES[:3])]).as_numpy("probabilities")
+    assert answer.shape == (3, 2)
+    for row, expected in zip(answer, scores, strict=True):
+        value, index, label = row[0].decode().split(":")
+        assert int(index) == expected.argmax()
+        assert float(value) == pytest.approx(expected.max(), abs=1e-6)
+        assert label == ["setosa", "versicolor", "virginica"][int(index)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"parameters": {"own": b"bytes"}}, None),
+        (
+            {"outputs": [triton.InferRequestedOutput("probabilitys")]},
+            "unexpected inference output 'probabilitys'",
+        ),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_asked_is_refused(server, arguments, text):
+    with pytest.raises(InferenceServerException, match=text):
+        server.infer(NAME, [tensor(FEATURES[:1])], **arguments)
+
+
+def test_priority_timeout_and_own_parameters_are_taken(server):
+    parameters = {"own": "word", "number": 3, "truth": True}
+    answer = server.infer(
+        NAME, [tensor(FEATURES[:1])], priority=1, timeout=30_000_000, parameters=parameters, request_id="p"
+    )
+    assert answer.get_response().id == "p"
+
+
+def infer(service, request):
+    with grpc.insecure_channel(service.address) as channel:
+        call = channel.unary_unary(
+            "/inference.GRPCInferenceService/ModelInfer",
+            request_serializer=pb.ModelInferRequest.SerializeToString,
+            response_deserializer=pb.ModelInferResponse.FromString,
+        )
+        return call(request, timeout=60)
+
+
+def test_typed_values_are_answered_by_typed_values(service, server):
+    request = pb.ModelInferRequest(model_name=NAME, id="typed")
+    request.inputs.add(name="features", datatype="FP32", shape=[2, 4]).contents.fp32_contents.extend(
+        FEATURES[:2].ravel().tolist()
+    )
+    answer = infer(service, request)
+    assert not answer.raw_output_contents
+    raw = server.infer(NAME, [tensor(FEATURES[:2])]).as_numpy("probabilities")
+    np.testing.assert_array_equal(np.float32(answer.outputs[0].contents.fp32_contents), raw.ravel())
+    request.outputs.add(name="probabilities").parameters["classification"].int64_param = 1
+    assert len(infer(service, request).outputs[0].contents.bytes_contents) == 2
+
+
+@pytest.mark.parametrize("place", ["inputs", "outputs"])
+def test_shared_memory_is_refused_in_words(service, server, place):
+    request = pb.ModelInferRequest(model_name=NAME)
+    request.inputs.add(name="features", datatype="FP32", shape=[1, 4])
+    request.outputs.add(name="probabilities")
+    getattr(request, place)[0].parameters["shared_memory_region"].string_param = "region"
+    with pytest.raises(grpc.RpcError, match="shared memory is not offered") as refused:
+        infer(service, request)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_stream_answers_in_order_and_goes_on_behind_an_error(server):
+    answers = queue.SimpleQueue()
+    server.start_stream(lambda result, error: answers.put((result, error)))
+    for n in range(100):
+        name = "nothing" if n % 10 == 5 else NAME
+        server.async_stream_infer(name, [tensor(FEATURES[n : n + 1])], request_id=str(n))
+    for n in range(100):
+        result, error = answers.get(timeout=60)
+        if n % 10 == 5:
+            assert "Request for unknown model" in str(error)
+        else:
+            assert result.get_response().id == str(n)
+            assert result.get_response().parameters["triton_final_response"].bool_param
+    server.stop_stream()
+    alone = server.infer(NAME, [tensor(FEATURES[99:100])]).as_numpy("probabilities")
+    np.testing.assert_allclose(result.as_numpy("probabilities"), alone, rtol=1e-4, atol=1e-6)
+
+
+def test_a_stream_ends_with_the_status_where_that_was_asked(service, server):
+    answers = queue.SimpleQueue()
+    with triton.InferenceServerClient(service.address) as strict:
+        strict.start_stream(
+            lambda result, error: answers.put((result, error)), headers={"triton_grpc_error": "true"}
+        )
+        strict.async_stream_infer("nothing", [tensor(FEATURES[:1])])
+        _, error = answers.get(timeout=60)
+        assert error.status() == "StatusCode.NOT_FOUND"
+
+
+async def test_the_asyncio_client_predicts_and_streams(service, server):
+    async with triton_aio.InferenceServerClient(service.address) as client:
+        assert await client.is_model_ready(NAME)
+        alone = (await client.infer(NAME, [tensor(FEATURES[:1])])).as_numpy("probabilities")
+
+        async def requests():
+            for n in range(5):
+                yield {"model_name": NAME, "inputs": [tensor(FEATURES[:1])], "request_id": str(n)}
+
+        found = [(result.get_response().id, error) async for result, error in client.stream_infer(requests())]
+        assert found == [(str(n), None) for n in range(5)]
+        assert alone.shape == (1, 3)
+
+
+def counters(server, model):
+    (found,) = server.get_inference_statistics(NAME, model.version).model_stats
+    return found
+
+
+def test_statistics_count_what_was_asked(server, model):
+    server.infer(NAME, [tensor(FEATURES[:1])])
+    before = counters(server, model)
+    for rows in (1, 3, 7):
+        server.infer(NAME, [tensor(FEATURES[:rows])])
+    after = counters(server, model)
+    assert after.inference_count - before.inference_count == 11
+    assert after.execution_count - before.execution_count == 3
+    for part in ("success", "queue", "compute_input", "compute_infer", "compute_output"):
+        grown = getattr(after.inference_stats, part)
+        assert grown.count - getattr(before.inference_stats, part).count == 3
+        assert grown.ns > getattr(before.inference_stats, part).ns
+    assert {7, 3} <= {each.batch_size for each in after.batch_stats}
+    assert NAME in {each.name for each in server.get_inference_statistics().model_stats}
+    for name, version in (("nothing", ""), (NAME, "99")):
+        with pytest.raises(InferenceServerException, match="is not available") as refused:
+            server.get_inference_statistics(name, version)
+        assert refused.value.status() == "StatusCode.INVALID_ARGUMENT"
+
+
+def states(server):
+    return {(each.name, each.version): each.state for each in server.get_model_repository_index().models}
+
+
+def test_a_model_is_unloaded_refused_and_loaded_again(server, model):
+    server.load_model(NAME)
+    assert states(server)[NAME, model.version] == "READY"
+    server.unload_model(NAME)
+    assert states(server)[NAME, model.version] == "UNAVAILABLE"
+    assert not server.is_model_ready(NAME)
+    with pytest.raises(InferenceServerException, match="it was unloaded") as refused:
+        server.infer(NAME, [tensor(FEATURES[:1])])
+    assert refused.value.status() == "StatusCode.NOT_FOUND"
+    server.load_model(NAME)
+    assert server.infer(NAME, [tensor(FEATURES[:1])]).as_numpy("probabilities").shape == (1, 3)
+    server.unload_model("nothing")
+    with pytest.raises(InferenceServerException, match="unknown model") as refused:
+        server.load_model("nothing")
+    assert refused.value.status() == "StatusCode.NOT_FOUND"
+    with pytest.raises(InferenceServerException, match="models come from jobs"):
+        server.load_model(NAME, config="{}")
+
+
+def test_a_new_version_takes_over_and_the_old_one_can_still_be_asked(server, model):
+    assert server.infer(NAME, [tensor(FEATURES[:1])]).get_response().model_version == model.version
+    first = server.infer(NAME, [tensor(FEATURES[:1])], model_version="1")
+    assert first.get_response().model_version == "1"
+    assert (NAME, "1") in states(server)  # older versions are told while they are loaded
