@@ -1,12 +1,14 @@
 """kill -9, for real: trainer, server, helpers. No job is lost, none runs twice in effect, and the results are those of
 the run that was never interrupted."""
 
+import concurrent.futures
 import os
 import signal
 import threading
 
 import numpy as np
 import pytest
+import tritonclient.grpc as triton
 
 import bessemer
 from tests.faults.runs import SPEC, check_equal, wait_until_running, watch_until_epoch
@@ -101,6 +103,42 @@ def test_a_killed_predictor_or_planner_comes_back(service, unbroken):
         after = client.models.get(unbroken.model.name).predict(images)[0].probabilities
         assert after == before
         assert client.summary("mnist_cnn", dataset="mnist").parameters == 225_034
+
+
+def is_predictor(process):
+    """Whether it is the process with which the server shares memory."""
+    return any("memfd:bessemer" in part.path for part in process.memory_maps())
+
+
+def test_a_predictor_that_is_killed_under_load_costs_no_request(service, unbroken):
+    images = np.random.default_rng(3).integers(0, 16, (8, 1, 8, 8, 1), np.uint8)
+    killed = threading.Event()
+
+    def ask(client, image):
+        """By a client that tries nothing twice."""
+        given = triton.InferInput("image", [*image.shape], "UINT8")
+        given.set_data_from_numpy(image)
+        return client.infer(unbroken.model.name, [given]).as_numpy("probabilities")
+
+    def ask_on(image):
+        """Ask until the predictor was killed, and ten times after."""
+        left = 10
+        with triton.InferenceServerClient(service.address) as client:
+            expected = ask(client, image)
+            while left:
+                left -= killed.is_set()
+                assert ask(client, image) == pytest.approx(expected, abs=1e-5)
+
+    with concurrent.futures.ThreadPoolExecutor(len(images)) as pool:
+        asking = [pool.submit(ask_on, image) for image in images]
+        with triton.InferenceServerClient(service.address) as client:
+            ask(client, images[0])  # so that there is a predictor
+        (predictor,) = [p for p in service.processes() if p.pid != service.pid and is_predictor(p)]
+        predictor.kill()
+        predictor.wait(timeout=10)
+        killed.set()
+        for done in asking:
+            done.result(timeout=60)
 
 
 @pytest.mark.long

@@ -151,6 +151,19 @@ async def test_a_model_that_many_ask_for_at_once_is_loaded_once(start, catalog, 
     assert sorted(loaded) == ["model-0/1", "model-1/1"]
 
 
+async def test_other_weights_in_the_same_layers_are_not_measured_again(forkserver, catalog):
+    helper = Helper("predictor", forkserver, entry.run_predictor, "cpu", 1, "auto", arena_bytes=MIB)
+    client = PredictorClient(helper, catalog[1], 100 * MIB)
+    try:
+        for number in (0, 1):
+            await ask(client, catalog, number)
+    finally:
+        await helper.close()
+    first, second = ({**client.describe(catalog[0][number])} for number in (0, 1))
+    assert "engine_us" in first
+    assert {k: first[k] for k in ("engine", "engine_us")} == {k: second[k] for k in ("engine", "engine_us")}
+
+
 async def test_a_model_larger_than_the_budget_is_refused_and_others_go_on(start, catalog):
     client, _ = start(MODEL_BYTES // 2)
     with pytest.raises(

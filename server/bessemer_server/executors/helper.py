@@ -11,6 +11,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from bessemer_server.domain import errors, tensors
+from bessemer_server.executors import link
 from bessemer_server.executors.forkserver import ForkServer
 from bessemer_server.executors.sharing import Sharing
 from bessemer_server.worker import arena, frames
@@ -53,15 +54,15 @@ class Helper:
         self._pending: dict[int, asyncio.Future[Answer]] = {}
         self._starting = asyncio.Lock()
         self._process: BaseProcess | None = None
-        self._writer: asyncio.StreamWriter | None = None
-        self._reading: asyncio.Task[None] | None = None
+        self._is_closing = False
+        self._link: link.Link | None = None
         self.generation = 0
         """Counts the processes so far."""
 
     @property
     def is_alive(self) -> bool:
         """Whether the process is there, as far as is known."""
-        return self._writer is not None
+        return self._link is not None
 
     async def call(
         self, method: str, arguments: Mapping[str, Any], body: Body | None = None, *, answer_bytes: int = 0
@@ -69,29 +70,18 @@ class Helper:
         """Ask, and wait for the answer, whose tensors may have `answer_bytes`. Raises what the helper raised, or `Unavailable`
         when it died.
         """
-        writer = await self.start()
+        connection = await self.start()
         request_id = next(self._ids)
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
         self._pending[request_id] = answer
         header = {"id": request_id, "method": method, "arguments": arguments}
+        patience = loop.call_later(self._patience_s, self._end_stuck, method, answer)
         try:
-            writer.writelines(self._encode(header, body or {}, answer_bytes))
-            async with asyncio.timeout(self._patience_s):
-                await writer.drain()
-                return await answer
-        except TimeoutError as error:
-            self._end_stuck(method)
-            raise errors.Unavailable(
-                f"the {self._name} process gave no answer for {self._patience_s:g} s and was ended; try again",
-                reason="HELPER_STUCK",
-            ) from error
-        except (ConnectionError, BrokenPipeError) as error:
-            if self._reading is not None:  # until it is known that the process is gone
-                await asyncio.wait({self._reading})
-            raise errors.Unavailable(
-                f"the {self._name} process ended; try again", reason=Helper.ENDED
-            ) from error
+            await connection.send(self._encode(header, body or {}, answer_bytes))
+            return await answer
         finally:
+            patience.cancel()
             self._pending.pop(request_id, None)
 
     def _encode(self, header: dict[str, Any], body: Body, answer_bytes: int) -> list[bytes | memoryview]:
@@ -99,20 +89,28 @@ class Helper:
             return frames.encode(header, body)
         return self._sharing.encode(header, body, answer_bytes)
 
-    def _end_stuck(self, method: str) -> None:
+    def _end_stuck(self, method: str, answer: asyncio.Future[Answer]) -> None:
         log.error("helper stuck", extra={"helper": self._name, "method": method})
+        if not answer.done():
+            answer.set_exception(
+                errors.Unavailable(
+                    f"the {self._name} process gave no answer for {self._patience_s:g} s and was ended; try again",
+                    reason="HELPER_STUCK",
+                )
+            )
         if self._process is not None:
             self._process.kill()  # its connection closes, and the next call forks it again
 
-    async def start(self) -> asyncio.StreamWriter:
+    async def start(self) -> link.Link:
         """Fork the process unless it is there."""
-        async with self._starting:
-            if self._writer is None:
-                await self._fork()
-            assert self._writer is not None
-            return self._writer
+        if self._link is None:
+            async with self._starting:
+                if self._link is None:
+                    self._link = await self._fork()
+                return self._link
+        return self._link
 
-    async def _fork(self) -> None:
+    async def _fork(self) -> link.Link:
         ours, theirs = socket.socketpair()
         memory = arena.create(self._arena_bytes)
         shared = (memory,) if self._arena_bytes else ()
@@ -127,32 +125,28 @@ class Helper:
             raise
         finally:
             theirs.close()
-        reader, self._writer = await asyncio.open_connection(sock=ours)
         self._sharing = Sharing(memory) if memory else None
+        made = await link.connect(ours, self._receive, self._lose)
         self.generation += 1
-        self._reading = asyncio.create_task(self._read(reader, self._writer))
         log.debug("helper started", extra={"helper": self._name, "pid": self._process.pid})
+        return made
 
-    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                head_bytes, body_bytes = frames.PREFIX.unpack(await reader.readexactly(frames.PREFIX.size))
-                head = await reader.readexactly(head_bytes)
-                body = await reader.readexactly(body_bytes)
-                self._settle(*frames.decode(head, body, self._sharing.view if self._sharing else None))
-        except (asyncio.IncompleteReadError, ConnectionError):
+    def _receive(self, head: bytes, body: bytes) -> None:
+        self._settle(*frames.decode(head, body, self._sharing.view if self._sharing else None))
+
+    def _lose(self) -> None:
+        """The process has ended, or was told to."""
+        if not self._is_closing:
             log.warning("helper ended", extra={"helper": self._name})
-        finally:
-            writer.close()
-            self._writer = None
-            if self._sharing:
-                self._sharing.close()
-                self._sharing = None
-            for answer in self._pending.values():
-                if not answer.done():
-                    answer.set_exception(
-                        errors.Unavailable(f"the {self._name} process ended; try again", reason=Helper.ENDED)
-                    )
+        self._link = None
+        if self._sharing:
+            self._sharing.close()
+            self._sharing = None
+        for answer in self._pending.values():
+            if not answer.done():
+                answer.set_exception(
+                    errors.Unavailable(f"the {self._name} process ended; try again", reason=Helper.ENDED)
+                )
 
     def _settle(self, header: dict[str, Any], body: dict[str, tensors.Tensor]) -> None:
         if self._sharing:
@@ -167,10 +161,12 @@ class Helper:
 
     async def close(self) -> None:
         """End the process: it stops by itself when the connection closes."""
-        if self._writer is None or self._reading is None or self._process is None:
+        if self._link is None or self._process is None:
             return
-        self._reading.cancel()
-        await asyncio.gather(self._reading, return_exceptions=True)
+        self._is_closing = True
+        connection = self._link
+        connection.close()
+        await connection.ended.wait()
         await asyncio.to_thread(self._process.join, STOP_GRACE_S)
         if self._process.is_alive():
             self._process.kill()

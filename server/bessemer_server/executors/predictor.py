@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -35,9 +37,12 @@ class PredictorClient:
         self._generation = 0
         self._loading = asyncio.Lock()
         self._known: dict[str, dict[str, str]] = {}
+        self._measured: dict[str, dict[str, str]] = {}
+        """What was found of an engine, by layers: other weights in the same layers take as long."""
         self._limits: dict[str, int] = {}
         """Rows of a batch after which the kernel ended the process for want of memory, halved."""
         self._count_memory_kills = count_memory_kills
+        self._kills = count_memory_kills()
 
     async def load(self, model: Model) -> None:
         """See `ports.Predictor.load`. Raises `ResourceExhausted` for a model that is larger than the budget."""
@@ -67,14 +72,14 @@ class PredictorClient:
         self, model: Model, inputs: Mapping[str, tensors.Tensor]
     ) -> Mapping[str, tensors.Tensor]:
         """See `ports.Predictor.predict`. A process that dies over it is asked once more: predictions change nothing."""
-        kills = self._count_memory_kills()
         try:
             return await self._predict(model, inputs)
         except errors.Unavailable as error:
             if error.reason != Helper.ENDED:
                 raise
         rows = _count_rows(inputs)
-        if self._count_memory_kills() > kills and rows > 1:
+        before, self._kills = self._kills, self._count_memory_kills()
+        if self._kills > before and rows > 1:
             self._limits[_key(model)] = rows // 2
         log.warning("predicting again", extra={"model": _key(model), "rows": rows})
         return await self._predict(model, inputs)
@@ -102,14 +107,15 @@ class PredictorClient:
         weights_bytes = sum(entry.size_bytes for entry in model.weights.tensors)
         await self._make_room(key, int(known.get("memory_bytes", max(weights_bytes, LEAST_BYTES))))
         weights = await stored.read(model.weights.tensors, self._blobs)
-        # A version never changes: what was measured of it once holds.
-        arguments = {"key": key, "definition": model.definition, "engine": known.get("engine")}
+        measured = self._measured.get(_digest(model), {})
+        arguments = {"key": key, "definition": model.definition, "engine": measured.get("engine")}
         generation = self._generation
         found, _ = await self._helper.call("load", arguments, weights)
         if generation != self._helper.generation:
             raise errors.Unavailable("the predictor process ended; try again", reason=Helper.ENDED)
         size = max(found.pop("memory_bytes"), weights_bytes, LEAST_BYTES)
-        self._known[key] = {**found, **known, "memory_bytes": str(size)}
+        self._measured.setdefault(_digest(model), found)
+        self._known[key] = {**measured, **found, "memory_bytes": str(size)}
         log.info("model loaded", extra={"model": key, **self._known[key]})
         self._budget.add(key, size)
         await self._fit(key, size)
@@ -154,3 +160,9 @@ def _key_of(name: str, version: int) -> str:
 def _parse_key(key: str) -> tuple[str, int]:
     name, _, version = key.rpartition("/")
     return name, int(version)
+
+
+def _digest(model: Model) -> str:
+    """Of what a model computes, whatever its weights are."""
+    parts = [model.definition.get(name) for name in ("layers", "input_shape")]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -19,6 +19,7 @@ from typing import Any
 from bessemer_server.domain import tensors
 
 PREFIX = struct.Struct("<IQ")
+_ENCODER, _DECODER = json.JSONEncoder(separators=(",", ":")), json.JSONDecoder()
 Place = Callable[[tensors.Tensor], int | None]
 """Copies a tensor into shared memory and says where it is; None for one that goes with the frame."""
 
@@ -37,7 +38,7 @@ def encode(
         else:
             entry.append(start)
         entries.append(entry)
-    head = json.dumps({**header, "tensors": entries}, separators=(",", ":")).encode()
+    head = _ENCODER.encode({**header, "tensors": entries}).encode()
     return [PREFIX.pack(len(head), sum(map(len, pieces))) + head, *pieces]
 
 
@@ -45,7 +46,7 @@ def decode(
     head: bytes, body: bytes | memoryview, shared: memoryview | None = None
 ) -> tuple[dict[str, Any], dict[str, tensors.Tensor]]:
     """Header and tensors; the tensors are views into `body` and into what is `shared`."""
-    header = json.loads(head)
+    header = _DECODER.decode(head.decode())
     view, position, found = memoryview(body), 0, {}
     for name, datatype, shape, size, *place in header.pop("tensors"):
         if place:
