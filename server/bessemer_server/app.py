@@ -235,6 +235,10 @@ def _start_dispatcher(
     dispatcher = Dispatcher(PredictorClient(helper, blobs, memory_bytes))
     dispatcher.start()
     stack.push_async_callback(dispatcher.close)
+    if settings.metrics_listen:
+        from bessemer_server.rpc import exposition  # its library is not needed otherwise
+
+        stack.enter_context(exposition.serve(settings.metrics_listen, dispatcher))
     return dispatcher
 
 

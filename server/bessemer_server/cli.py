@@ -38,9 +38,18 @@ CONFIG = click.option(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.option("--listen", metavar="HOST:PORT", help="Address for clients.  [default: 127.0.0.1:50051]")
+@click.option("--metrics-listen", metavar="HOST:PORT", help="Address for Prometheus.  [default: none]")
 @DATA_DIR
 @DATABASE
 @click.option("--device", metavar="auto|cpu|cuda:0,1", help="Where to train.  [default: auto]")
+@click.option(
+    "--engine", metavar="auto|torch|onnxruntime", help="What computes predictions.  [default: auto]"
+)
+@click.option(
+    "--predictor-memory-mib",
+    type=int,
+    help="Memory for models that predict.  [default: half of the machine's]",
+)
 @click.option("--slots", type=int, help="Jobs that train at the same time.  [default: one per device]")
 @click.option(
     "--dataset-dir",

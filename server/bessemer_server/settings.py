@@ -23,6 +23,8 @@ class Settings(pydantic.BaseModel):
 
     listen: str = "127.0.0.1:50051"
     """Address and port for clients; port 0 takes a free one."""
+    metrics_listen: str = ""
+    """Address and port for Prometheus, HOST:PORT; empty for none."""
     data_dir: pathlib.Path = pathlib.Path("~/.bessemer")
     """Folder for the database (unless `database` says otherwise), downloads and the lock."""
     database: str = ""
@@ -53,9 +55,11 @@ class Settings(pydantic.BaseModel):
     stop_with_stdin: bool = False
     """Stop when standard input closes, so that no server outlives the program that started it."""
 
-    @pydantic.field_validator("listen")
+    @pydantic.field_validator("listen", "metrics_listen")
     @classmethod
-    def _check_listen(cls, value: str) -> str:
+    def _check_listen(cls, value: str, info: pydantic.ValidationInfo) -> str:
+        if not value and info.field_name == "metrics_listen":
+            return value
         match = LISTEN.fullmatch(value)
         if not match or int(match["port"]) > 65535:
             raise ValueError("must be HOST:PORT, e.g. 127.0.0.1:50051 or 0.0.0.0:50051")

@@ -364,6 +364,10 @@ class Predictor(Protocol):
         """Name and version of each model that is loaded and warm."""
         ...
 
+    def memory(self) -> Sequence[tuple[str, int, int]]:
+        """Name, version and measured bytes of each of them."""
+        ...
+
     def describe(self, model: Model) -> Mapping[str, str]:
         """What runs a model that was loaded, and what was measured to choose it; empty for one that was not."""
         ...

@@ -29,6 +29,10 @@ class Budget:
         """What all of them take."""
         return sum(self._sizes.values())
 
+    def size_bytes(self, key: str) -> int:
+        """What a model takes; 0 for one that is not loaded."""
+        return self._sizes.get(key, 0)
+
     def use(self, key: str) -> None:
         """A loaded model was asked for."""
         self._sizes.move_to_end(key)

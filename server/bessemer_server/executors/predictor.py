@@ -64,6 +64,10 @@ class PredictorClient:
         """See `ports.Predictor.loaded`."""
         return [_parse_key(key) for key in list(self._budget) if self._is_loaded(key)]
 
+    def memory(self) -> Sequence[tuple[str, int, int]]:
+        """See `ports.Predictor.memory`."""
+        return [(*model, self._budget.size_bytes(_key_of(*model))) for model in self.loaded()]
+
     def describe(self, model: Model) -> Mapping[str, str]:
         """See `ports.Predictor.describe`."""
         return self._known.get(_key(model), {})

@@ -63,6 +63,15 @@ class Dispatcher:
         """Name and version of each model that is loaded and warm."""
         return self._predictor.loaded()
 
+    def memory(self) -> Sequence[tuple[str, int, int]]:
+        """Name, version and measured bytes of each model that is loaded."""
+        return self._predictor.memory()
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Requests and rows that wait for the predictor."""
+        return self._batcher.waiting, self._batcher.waiting_rows
+
     def describe(self, model: Model) -> Mapping[str, str]:
         """See `ports.Predictor.describe`."""
         return self._predictor.describe(model)

@@ -6,6 +6,9 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 
+from bessemer_server.serving import histograms
+from bessemer_server.serving.histograms import Histogram
+
 Key = tuple[str, int]
 """Name and version of a model."""
 
@@ -55,6 +58,30 @@ class Batch:
 
 
 @dataclasses.dataclass(slots=True)
+class Spread:
+    """How the durations of requests, in seconds, and the rows of batches are spread."""
+
+    request: Histogram = dataclasses.field(default_factory=lambda: Histogram(histograms.SECONDS))
+    queue: Histogram = dataclasses.field(default_factory=lambda: Histogram(histograms.SECONDS))
+    input: Histogram = dataclasses.field(default_factory=lambda: Histogram(histograms.SECONDS))
+    infer: Histogram = dataclasses.field(default_factory=lambda: Histogram(histograms.SECONDS))
+    output: Histogram = dataclasses.field(default_factory=lambda: Histogram(histograms.SECONDS))
+    rows: Histogram = dataclasses.field(default_factory=lambda: Histogram(histograms.ROWS))
+
+    def add(self, batch: Batch) -> None:
+        """A batch and its requests."""
+        steps_ns = batch.input_ns + batch.infer_ns + batch.output_ns
+        for queue_ns in batch.queue_ns:
+            self.queue.add(queue_ns / 1e9)
+            self.request.add((queue_ns + steps_ns) / 1e9)
+        times = len(batch.queue_ns)
+        self.input.add(batch.input_ns / 1e9, times)
+        self.infer.add(batch.infer_ns / 1e9, times)
+        self.output.add(batch.output_ns / 1e9, times)
+        self.rows.add(batch.rows)
+
+
+@dataclasses.dataclass(slots=True)
 class ModelStatistics:
     """Of one version of a model, since the server started."""
 
@@ -72,6 +99,7 @@ class ModelStatistics:
     """Per request."""
     by_rows: dict[int, Steps] = dataclasses.field(default_factory=lambda: defaultdict(Steps))
     """Per batch of so many rows."""
+    spread: Spread = dataclasses.field(default_factory=Spread)
 
 
 class Statistics:
@@ -91,6 +119,7 @@ class Statistics:
             found.success.add(queue_ns + batch.input_ns + batch.infer_ns + batch.output_ns)
         found.steps.add(batch, len(batch.queue_ns))
         found.by_rows[batch.rows].add(batch)
+        found.spread.add(batch)
 
     def record_failure(self, key: Key, ns: int) -> None:
         """A request was refused, given up, or its batch failed."""
@@ -100,6 +129,6 @@ class Statistics:
         """Of one version; all zero before its first request."""
         return self._models.setdefault(key, ModelStatistics())
 
-    def keys(self) -> list[Key]:
+    def models(self) -> list[Key]:
         """Versions that were asked, in order."""
         return sorted(self._models)

@@ -86,7 +86,7 @@ class InferenceServicer:
     ) -> pb.ModelStatisticsResponse:
         """Of the versions that are asked for, or of all that were ever asked."""
         counted = self._dispatcher.statistics
-        keys = counted.keys() if not request.name else await self._find(request.name, request.version)
+        keys = counted.models() if not request.name else await self._find(request.name, request.version)
         return pb.ModelStatisticsResponse(
             model_stats=[descriptions.describe_statistics(key, counted.of(key)) for key in keys]
         )
