@@ -9,7 +9,7 @@ import functools
 import logging
 import os
 import signal
-import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 
 import grpc
@@ -90,6 +90,7 @@ PUBLIC_SERVICES = (
 )
 
 
+STDIN = 0
 PLANNER_RETRY_S = 1.0
 INGESTER_PATIENCE_S = 1800.0
 PLANNER_PATIENCE_S = 60.0
@@ -328,11 +329,14 @@ def _catch_stop(settings: Settings) -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if settings.stop_with_stdin:
-        loop.add_reader(sys.stdin.fileno(), _read_stdin, loop, stop)
+        # A thread, since a loop can wait for pipes but not for files. A daemon: the end of the process does not wait for it.
+        threading.Thread(target=_await_end_of_stdin, args=(loop, stop), name="stdin", daemon=True).start()
     return stop
 
 
-def _read_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    if not os.read(sys.stdin.fileno(), 4096):
-        loop.remove_reader(sys.stdin.fileno())
-        stop.set()
+def _await_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    with contextlib.suppress(OSError):  # it is closed already
+        while os.read(STDIN, 4096):
+            pass
+    with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        loop.call_soon_threadsafe(stop.set)

@@ -229,3 +229,13 @@ def wait_for_forkserver(service):
         for process in service.processes()[1:]:
             if "forkserver" in " ".join(process.cmdline()):
                 return process
+
+
+def test_a_server_that_shall_stop_with_its_input_takes_a_file_for_input_too(make_service, tmp_path):
+    (tmp_path / "input").write_text("some words\n")
+    with (tmp_path / "input").open() as file:
+        ended = subprocess.run(
+            make_service().command(), stdin=file, capture_output=True, text=True, check=False, timeout=60
+        )
+    assert ended.returncode == 0, ended.stderr
+    assert "listening on" in ended.stdout
