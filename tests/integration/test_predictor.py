@@ -124,7 +124,7 @@ async def test_models_load_on_demand_and_those_used_least_recently_go(start, cat
 
 async def check_growth(start, catalog, loads):
     client, helper = start(5 * MODEL_BYTES)
-    for number in range(2 * MODELS):
+    for number in range(MODELS):
         await ask(client, catalog, number % MODELS)
     before = resident_bytes(pid_of(helper))
     for number in range(loads):
@@ -135,7 +135,20 @@ async def check_growth(start, catalog, loads):
 
 
 async def test_memory_of_models_that_go_is_returned(start, catalog):
-    await check_growth(start, catalog, 40)
+    await check_growth(start, catalog, 28)
+
+
+async def test_what_a_large_batch_took_is_returned_with_the_next_model_that_comes(start, catalog):
+    client, helper = start(100 * MIB)
+    for number in (0, 1):
+        await ask(client, catalog, number)
+    before = resident_bytes(pid_of(helper))
+    rows = np.tile(ROWS, (4096, 1))
+    many = {"features": tensors.Tensor("FP32", rows.shape, rows.tobytes())}
+    await client.predict(catalog[0][0], many)
+    assert resident_bytes(pid_of(helper)) > before + 2 * MODEL_BYTES
+    await ask(client, catalog, 2)
+    assert resident_bytes(pid_of(helper)) < before + 2 * MODEL_BYTES
 
 
 @pytest.mark.long
@@ -192,9 +205,11 @@ async def test_a_predictor_that_dies_each_time_is_unavailable_and_works_once_it_
 ):
     client, helper = start(100 * MIB)
     await ask(client, catalog, 0)
+    os.kill(pid_of(helper), signal.SIGSTOP)  # so that no answer comes before its end
     asking = asyncio.create_task(ask(client, catalog, 0))
     for generation in (1, 2):
-        while helper.generation < generation or not helper._pending:  # noqa: ASYNC110 - nothing tells it
+        while helper.generation < generation or not helper._pending:
+            assert not asking.done()
             await asyncio.sleep(0)
         os.kill(pid_of(helper), signal.SIGKILL)
     with pytest.raises(errors.Unavailable, match="the predictor process ended; try again"):

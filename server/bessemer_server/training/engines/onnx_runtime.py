@@ -23,6 +23,9 @@ class OnnxRuntime:
         options.log_severity_level = 3
         # A thread that spins while it waits takes the core from whoever has work.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Its own arena would keep what the largest batch of this model took; without it all models share the free memory of the
+        # process, at the same speed (docs/measurements.md).
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
         given, answer = interfaces.of(model.definition)
         self._input, self._outputs = given.name, [answer.name]
         self._session = onnxruntime.InferenceSession(

@@ -122,18 +122,13 @@ def test_a_file_tells_its_model_labels_signature_and_vocabulary():
     assert [d.dim_param or d.dim_value for d in given.type.tensor_type.shape.dim] == ["batch", 9]
 
 
-def test_a_trunk_of_torchvision_is_exported():
-    options = {"name": "shufflenet_v2_x0_5", "weights": "random", "smallest_side": 64, "pooling": "average"}
-    exporting.export(*models.publish([{"backbone": options}], (32, 48, 1)), {})
-
-
 @pytest.mark.long
 @pytest.mark.parametrize(
     "name",
     [
         "alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet",
         "inception_v3", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "regnet_y_400mf", "resnet18", "resnet50",
-        "resnext50_32x4d", "vgg11_bn",
+        "resnext50_32x4d", "shufflenet_v2_x0_5", "vgg11_bn",
     ],
 )  # fmt: skip
 def test_a_trunk_of_each_family_of_torchvision_is_exported(name):
