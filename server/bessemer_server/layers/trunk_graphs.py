@@ -195,11 +195,12 @@ def _layer_norm_module(graph: graphs.Graph, module: nn.LayerNorm, inputs: graphs
     )
 
 
-def _layer_norm(
-    graph: graphs.Graph, inputs: graphs.Value, shape: Sequence[int], *tensors: Any
-) -> graphs.Value:
-    weight, bias, epsilon = tensors
-    return graph.add("LayerNormalization", inputs, weight, bias, axis=-len(shape), epsilon=epsilon)
+def _layer_norm(graph: graphs.Graph, inputs: graphs.Value, *args: Any, **kwargs: Any) -> graphs.Value:
+    names = ("normalized_shape", "weight", "bias", "eps")
+    given = {**dict(zip(names, args, strict=False)), **kwargs}
+    axis = -len(given["normalized_shape"])
+    tensors = given["weight"], given["bias"]
+    return graph.add("LayerNormalization", inputs, *tensors, axis=axis, epsilon=given.get("eps", 1e-5))
 
 
 def _cat(graph: graphs.Graph, tensors: Sequence[graphs.Value], dim: int = 0) -> graphs.Value:

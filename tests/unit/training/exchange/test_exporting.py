@@ -146,6 +146,27 @@ def test_a_trunk_with_attention_is_refused_by_what_it_calls():
         exporting.export(definition, weights, {})
 
 
+class Normalised(nn.Module):
+    """Calls the function as convnext does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(3))
+        self.bias = nn.Parameter(torch.rand(3))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        last = images.permute(0, 2, 3, 1)
+        return nn.functional.layer_norm(last, (3,), self.weight, self.bias, 1e-6).permute(0, 3, 1, 2)
+
+
+def test_functions_may_get_what_they_take_in_order_or_by_name():
+    graph = graphs.Graph()
+    trunk_graphs.export(graph, nn.Sequential(Normalised()), graphs.Value("images", 4), (8, 8))
+    normalisation = graph.nodes[1]
+    assert normalisation.inputs[1:] == ("0.weight", "0.bias")
+    assert normalisation.attributes == {"axis": -1, "epsilon": 1e-6}
+
+
 @pytest.mark.parametrize(
     ("trunk", "sentence"),
     [
