@@ -66,7 +66,9 @@ def test_metadata_tells_the_signature(server, model):
     assert list(metadata.versions) == [model.version]
     assert [(t.name, t.datatype, list(t.shape)) for t in metadata.inputs] == [("features", "FP32", [-1, 4])]
     assert [(t.name, t.datatype, list(t.shape)) for t in metadata.outputs] == [
-        ("probabilities", "FP32", [-1, 3])
+        ("probabilities", "FP32", [-1, 3]),
+        ("class", "INT64", [-1]),
+        ("label", "BYTES", [-1]),
     ]
 
 

@@ -1,5 +1,6 @@
 """All that an unmodified tritonclient offers, beyond plain predictions: sync, asyncio, streams, repository, statistics."""
 
+import io
 import queue
 
 import grpc
@@ -7,11 +8,13 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton
 import tritonclient.grpc.aio as triton_aio
+from PIL import Image
 from sklearn import datasets
 from tritonclient.utils import InferenceServerException
 
 import bessemer
 from bessemer.inference.v2 import inference_pb2 as pb
+from bessemer_server.data import pictures
 
 FEATURES = datasets.load_iris().data.astype(np.float32)
 NAME = "protocol-iris"
@@ -50,7 +53,12 @@ def test_the_configuration_is_that_of_a_batched_model(server):
     config = server.get_model_config(NAME).config
     assert (config.name, config.max_batch_size) == (NAME, 4096)
     assert [(i.name, i.data_type, list(i.dims)) for i in config.input] == [("features", 11, [4])]  # TYPE_FP32
-    assert [(o.name, o.data_type, list(o.dims)) for o in config.output] == [("probabilities", 11, [3])]
+    outputs = [(o.name, o.data_type, list(o.dims)) for o in config.output]
+    assert outputs == [
+        ("probabilities", 11, [3]),
+        ("class", 9, []),
+        ("label", 13, []),
+    ]  # TYPE_INT64, TYPE_STRING
     assert config.HasField("dynamic_batching")
     assert not config.model_transaction_policy.decoupled
 
@@ -220,3 +228,111 @@ def test_a_new_version_takes_over_and_the_old_one_can_still_be_asked(server, mod
     first = server.infer(NAME, [tensor(FEATURES[:1])], model_version="1")
     assert first.get_response().model_version == "1"
     assert (NAME, "1") in states(server)  # older versions are told while they are loaded
+
+
+@pytest.fixture(scope="module")
+def painter(service):
+    with bessemer.connect(service.address) as client:
+        yield (
+            client.train("mnist_cnn", dataset="digits", name="protocol-digits", epochs=2)
+            .wait(progress=False)
+            .model
+        )
+
+
+def digits(count=3):
+    return datasets.load_digits().images[:count].astype(np.uint8)[..., None]
+
+
+def picture(array, datatype="UINT8"):
+    made = triton.InferInput("image", list(array.shape), datatype)
+    made.set_data_from_numpy(array)
+    return made
+
+
+def encode(pixels, form, mode="L", size=None):
+    drawn = Image.fromarray(pixels[..., 0]).convert(mode)
+    file = io.BytesIO()
+    (drawn.resize(size, Image.Resampling.NEAREST) if size else drawn).save(file, form)
+    return file.getvalue()
+
+
+def scores(server, given):
+    return server.infer("protocol-digits", [given]).as_numpy("probabilities")
+
+
+def test_pictures_come_as_files_in_colour_and_in_any_size(server, painter):
+    pixels = digits()
+    expected = scores(server, picture(pixels))
+    files = np.array([encode(each, "PNG") for each in pixels], dtype=object)
+    np.testing.assert_array_equal(scores(server, picture(files, "BYTES")), expected)
+    coloured = np.repeat(pixels, 3, axis=-1)
+    np.testing.assert_allclose(scores(server, picture(coloured)), expected, atol=1e-6)
+    larger = pixels.repeat(4, axis=1).repeat(6, axis=2)
+    fitted = np.zeros_like(pixels)
+    for each, target in zip(larger, fitted, strict=True):
+        pictures.scale(each, target)  # as uploads are
+    np.testing.assert_array_equal(scores(server, picture(larger)), scores(server, picture(fitted)))
+    mixed = [
+        encode(pixels[0], "PNG"),
+        encode(pixels[1], "PNG", "RGB"),
+        encode(pixels[2], "BMP", size=(48, 32)),
+    ]
+    answers = scores(server, picture(np.array(mixed, dtype=object), "BYTES"))
+    np.testing.assert_allclose(answers[:2], expected[:2], atol=1e-6)
+    np.testing.assert_allclose(answers[2], scores(server, picture(fitted))[2], atol=1e-6)
+
+
+BOMB = encode(np.zeros((10, 10, 1), np.uint8), "PNG", "1", size=(20_000, 20_000))
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"no picture", "row 1 no picture can be read from it"),
+        (b"", "row 1 no picture can be read from it"),
+        (encode(digits()[0], "PNG")[:-30], "row 1 no picture can be read from it"),
+        (BOMB, "row 1 has (20000×20000|more than 64,000,000) pixels"),
+    ],
+    ids=["words", "nothing", "torn", "bomb"],
+)
+def test_a_file_that_is_no_picture_is_refused_by_its_row(server, painter, content, text):
+    files = np.array([encode(digits()[0], "PNG"), content], dtype=object)
+    with pytest.raises(InferenceServerException, match=text) as refused:
+        scores(server, picture(files, "BYTES"))
+    assert refused.value.status() == "StatusCode.INVALID_ARGUMENT"
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8, 2), (1, 8, 8), (0, 8, 8, 1), (1, 0, 8, 1)], ids=str)
+def test_pixels_of_no_picture_are_refused(server, painter, shape):
+    with pytest.raises(InferenceServerException) as refused:
+        scores(server, picture(np.zeros(shape, np.uint8)))
+    assert refused.value.status() == "StatusCode.INVALID_ARGUMENT"
+
+
+def test_class_and_label_are_given_when_they_are_asked_for(server):
+    def ask(*names):
+        outputs = [triton.InferRequestedOutput(name) for name in names]
+        return server.infer(NAME, [tensor(FEATURES[::50])], outputs=outputs)
+
+    answer = ask("label", "class")
+    expected = server.infer(NAME, [tensor(FEATURES[::50])]).as_numpy("probabilities").argmax(axis=1)
+    names = ["setosa", "versicolor", "virginica"]
+    assert [output.name for output in answer.get_response().outputs] == ["label", "class"]
+    assert answer.as_numpy("class").tolist() == expected.tolist()
+    assert answer.as_numpy("label").tolist() == [names[i].encode() for i in expected]
+    assert [o.name for o in server.infer(NAME, [tensor(FEATURES[:1])]).get_response().outputs] == [
+        "probabilities"
+    ]
+    with pytest.raises(InferenceServerException, match="only scores in FP32 have classes"):
+        server.infer(
+            NAME, [tensor(FEATURES[:1])], outputs=[triton.InferRequestedOutput("class", class_count=1)]
+        )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_row_that_is_not_finite_is_refused_by_its_number(server, value):
+    features = FEATURES[:4].copy()
+    features[2, 1] = value
+    with pytest.raises(InferenceServerException, match="row 2 has NaN or infinity"):
+        server.infer(NAME, [tensor(features)])

@@ -161,6 +161,25 @@ def test_killed_servers(prepared, unbroken):
     row.finish()
 
 
+class Strikes:
+    """Losses of each job in a row without a checkpoint between, as the scheduler counts them; see `STRIKES`."""
+
+    def __init__(self):
+        self._seen = {}
+
+    def wait(self, client):
+        """Until no job that is at work would have lost too many."""
+        for job in client.jobs.list(state="STARTING") + client.jobs.list(state="RUNNING"):
+            losses, saved = self._seen.get(job.id, (0, 0))
+            while (newest := newest_step(job)) == saved and losses >= STRIKES and not is_over(job):
+                pause(0.02)
+            self._seen[job.id] = (losses + 1 if newest == saved else 1), newest
+
+
+def newest_step(job):
+    return max((checkpoint.step for checkpoint in job.checkpoints()), default=0)
+
+
 def kill_everyone(service, seen):
     everyone = service.processes()
     seen += everyone
@@ -173,7 +192,14 @@ def kill_everyone(service, seen):
 def test_killed_everyone(prepared, unbroken):
     row, draw = tally.begin("kill -9 of everything"), random.Random(tally.SEED)
     seen: list[psutil.Process] = []
-    run_under_kills(prepared, unbroken, row, draw, lambda service: kill_everyone(service, seen))
+    strikes = Strikes()
+
+    def kill(service):
+        with bessemer.connect(service.address) as client:
+            strikes.wait(client)
+        kill_everyone(service, seen)
+
+    run_under_kills(prepared, unbroken, row, draw, kill)
     seen += prepared.processes()
     prepared.stop()
     _, alive = psutil.wait_procs(seen, timeout=10)

@@ -6,11 +6,12 @@ Triton's order of checks and its texts, since clients and their users know them.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 
 from bessemer_server.domain import errors, tensors
 from bessemer_server.domain.models import Model, TensorSpec
-from bessemer_server.serving import contents, texts
+from bessemer_server.serving import contents, pictures, texts, verdicts
 
 MAX_BATCH = 4096
 
@@ -71,7 +72,9 @@ def _check_raw(request: Request, model: Model) -> None:
 
 
 def _check_outputs(request: Request, model: Model) -> None:
-    known = {spec.name for spec in model.outputs}
+    if not request.outputs:
+        return
+    known = {spec.name for spec in (*model.outputs, *verdicts.specs(model))}
     for name in request.outputs:
         if name not in known:
             raise errors.InvalidArgument(
@@ -96,6 +99,9 @@ def _check_names(request: Request, model: Model, specs: Mapping[str, TensorSpec]
 
 
 def _check_tensor(tensor: Input, spec: TensorSpec, model: Model) -> tensors.Tensor:
+    is_picture = pictures.is_picture(spec)
+    if is_picture and tensor.shape[1:] != spec.shape[1:]:
+        spec = _other_form(tensor, spec)
     if tensor.datatype != spec.datatype:
         raise errors.InvalidArgument(
             f"inference input '{tensor.name}' data-type is '{tensor.datatype}', but model '{model.name}' expects "
@@ -104,7 +110,8 @@ def _check_tensor(tensor: Input, spec: TensorSpec, model: Model) -> tensors.Tens
     _check_shape(tensor, spec, model)
     data = tensor.raw if tensor.raw is not None else _pack(tensor, model)
     if spec.datatype == "BYTES":
-        texts.check(tensor.name, model.name, data, tensor.shape[0])
+        check_elements = texts.check_count if is_picture else texts.check
+        check_elements(tensor.name, model.name, data, tensor.shape[0])
         return tensors.Tensor(spec.datatype, tensor.shape, data)
     expected = tensors.size_bytes(spec.datatype, tensor.shape)
     if len(data) != expected:
@@ -112,7 +119,30 @@ def _check_tensor(tensor: Input, spec: TensorSpec, model: Model) -> tensors.Tens
             f"input byte size mismatch for input '{tensor.name}' for model '{model.name}'. Expected {expected}, got "
             f"{len(data)}"
         )
+    if spec.datatype == "FP32":
+        _check_finite(tensor, data, model)
     return tensors.Tensor(spec.datatype, tensor.shape, data)
+
+
+def _check_finite(tensor: Input, data: bytes, model: Model) -> None:
+    """NaN and infinity are refused here, by their row: in a batch they would spoil what others get."""
+    values = memoryview(data).cast("f")
+    if math.isfinite(sum(values)):  # as float64: finite float32 values do not sum to infinity
+        return
+    row = next(i for i, value in enumerate(values) if not math.isfinite(value)) // math.prod(tensor.shape[1:])
+    raise errors.InvalidArgument(
+        f"inference input '{tensor.name}' for model '{model.name}' must be finite, but row {row} has NaN or infinity"
+    )
+
+
+def _other_form(tensor: Input, spec: TensorSpec) -> TensorSpec:
+    """What a picture may come as beside the signature's own form: files, or pixels of another size, grey or in colour."""
+    if tensor.datatype == "BYTES":
+        return TensorSpec(spec.name, "BYTES", (-1,))
+    has_pixels = len(tensor.shape) == pictures.RANK and min(tensor.shape) > 0
+    if has_pixels and tensor.shape[-1] in pictures.CHANNELS:
+        return TensorSpec(spec.name, spec.datatype, (-1, *tensor.shape[1:]))
+    return spec
 
 
 def _check_shape(tensor: Input, spec: TensorSpec, model: Model) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bessemer_server.data.uploads import contract, images
+from bessemer_server.data import pictures as decoding
+from bessemer_server.data.uploads import contract
 from bessemer_server.domain import errors
 from tests.unit.data import pictures, upload_files
 
@@ -143,4 +144,4 @@ def test_what_would_not_fit_into_memory_is_refused_before_it_is_decoded(parse, m
 
 
 def test_decoders_that_start_programs_are_not_among_the_formats():
-    assert not {"EPS", "PDF", "WMF"} & set(images.FORMATS)
+    assert not {"EPS", "PDF", "WMF"} & set(decoding.FORMATS)

@@ -7,7 +7,7 @@ from typing import Any
 
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain.models import Model, TensorSpec
-from bessemer_server.serving import requests, statistics
+from bessemer_server.serving import requests, statistics, verdicts
 
 PLATFORM = "bessemer_torch"
 BACKEND = "bessemer"
@@ -20,7 +20,7 @@ def metadata(model: Model, versions: Sequence[int], engine: Mapping[str, str]) -
         versions=[str(version) for version in versions],
         platform=PLATFORM,
         inputs=[_metadata(spec) for spec in model.inputs],
-        outputs=[_metadata(spec) for spec in model.outputs],
+        outputs=[_metadata(spec) for spec in (*model.outputs, *verdicts.specs(model))],
         properties=_properties(model, engine),
     )
 
@@ -41,7 +41,7 @@ def configuration(model: Model, engine: Mapping[str, str]) -> pb.ModelConfig:
         config.dynamic_batching.SetInParent()
     for spec in model.inputs:
         config.input.add(name=spec.name, data_type=_datatype(spec), dims=_dims(spec, model))
-    for spec in model.outputs:
+    for spec in (*model.outputs, *verdicts.specs(model)):
         config.output.add(name=spec.name, data_type=_datatype(spec), dims=_dims(spec, model))
     return config
 

@@ -8,7 +8,7 @@ from typing import Any
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import tensors
 from bessemer_server.domain.models import Model
-from bessemer_server.serving import classification, contents, parameters, requests
+from bessemer_server.serving import classification, contents, parameters, requests, verdicts
 
 
 def parse(request: pb.ModelInferRequest) -> requests.Request:
@@ -60,7 +60,7 @@ def answer(
     """The outputs that were asked for, in the form in which the inputs came: raw, or typed where the datatype has one."""
     response = pb.ModelInferResponse(model_name=model.name, model_version=str(model.version), id=request.id)
     names = [output.name for output in request.outputs] or [spec.name for spec in model.outputs]
-    chosen = [_classify(name, outputs[name], classes.get(name, 0), model) for name in names]
+    chosen = [_choose(name, outputs, classes.get(name, 0), model) for name in names]
     for name, tensor in zip(names, chosen, strict=True):
         response.outputs.add(name=name, datatype=tensor.datatype, shape=tensor.shape)
     if not (_is_typed(request) and _add_typed(response, chosen)):
@@ -68,7 +68,10 @@ def answer(
     return response
 
 
-def _classify(name: str, tensor: tensors.Tensor, count: int, model: Model) -> tensors.Tensor:
+def _choose(name: str, outputs: Mapping[str, tensors.Tensor], count: int, model: Model) -> tensors.Tensor:
+    tensor = outputs.get(name)
+    if tensor is None:
+        tensor = verdicts.work_out(name, outputs[verdicts.SOURCE], model.labels)
     return classification.rank(name, tensor, count, model.labels) if count else tensor
 
 

@@ -13,7 +13,7 @@ from google.protobuf import message_factory
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors
 from bessemer_server.rpc.inference import descriptions, messages, streams
-from bessemer_server.serving import parameters, requests, statistics
+from bessemer_server.serving import parameters, pictures, requests, statistics
 from bessemer_server.serving.dispatcher import Dispatcher
 from bessemer_server.serving.repository import Repository, parse_version
 
@@ -111,7 +111,7 @@ class InferenceServicer:
         model = await self._repository.get(request.model_name, request.model_version)
         asked = parameters.parse(messages.read_parameters(request.parameters))
         classes = messages.read_classes(request)
-        inputs = requests.check(messages.parse(request), model)
+        inputs = await pictures.fit(requests.check(messages.parse(request), model), model)
         outputs = await self._dispatcher.predict(model, inputs, timeout_s, asked)
         return messages.answer(request, model, outputs, classes)
 

@@ -1,0 +1,86 @@
+"""Pictures in other forms than a model's own, made into it before they meet a batch: files, other sizes, grey for colour.
+
+Decoding has threads of its own, so that neither the event loop nor the database waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+from collections.abc import Mapping
+
+from bessemer_server.domain import errors, tensors
+from bessemer_server.domain.models import Model, TensorSpec
+
+RANK = 4
+CHANNELS = (1, 3)
+MAX_PIXELS = 256_000_000
+"""Of all pictures of one request together."""
+MAX_TOLD = 5
+
+Tensors = Mapping[str, tensors.Tensor]
+_threads = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="pictures")
+
+
+def is_picture(spec: TensorSpec) -> bool:
+    """Whether an input takes pictures, [N, H, W, C], that files can hold."""
+    return spec.datatype == "UINT8" and len(spec.shape) == RANK and spec.shape[-1] in CHANNELS
+
+
+def has_form(tensor: tensors.Tensor, spec: TensorSpec) -> bool:
+    """Whether it is as the signature says."""
+    return tensor.datatype == spec.datatype and tensor.shape[1:] == spec.shape[1:]
+
+
+async def fit(inputs: Tensors, model: Model) -> Tensors:
+    """The inputs in the model's own form: each picture scaled to fill it (bilinear), its centre kept, as uploads are. Raises
+    `InvalidArgument` with the rows that are no pictures.
+    """
+    specs = {spec.name: spec for spec in model.inputs}
+    if all(has_form(tensor, specs[name]) for name, tensor in inputs.items()):
+        return inputs
+    loop = asyncio.get_running_loop()
+    return {
+        name: tensor
+        if has_form(tensor, specs[name])
+        else await loop.run_in_executor(_threads, _fit, tensor, specs[name], model.name)
+        for name, tensor in inputs.items()
+    }
+
+
+def _fit(tensor: tensors.Tensor, spec: TensorSpec, model: str) -> tensors.Tensor:
+    import numpy as np  # with Pillow, 30 MB that a server without pictures does not need
+
+    from bessemer_server.data import pictures
+
+    pixels = np.zeros((tensor.rows, *spec.shape[1:]), np.uint8)
+    outcomes: list[object]
+    if tensor.datatype == "BYTES":
+        files = list(tensors.unpack_elements(tensor.data))
+        looks = [pictures.attempt(pictures.look, file) for file in files]
+        _check_size(sum(look.height * look.width for look in looks if isinstance(look, pictures.Look)), model)
+        outcomes = [
+            look if isinstance(look, pictures.Faulty) else pictures.attempt(pictures.decode, file, target)
+            for file, look, target in zip(files, looks, pixels, strict=True)
+        ]
+    else:
+        given = np.frombuffer(tensor.data, np.uint8).reshape(tensor.shape)
+        _check_size(given[..., 0].size, model)
+        outcomes = [
+            pictures.attempt(pictures.scale, each, target) for each, target in zip(given, pixels, strict=True)
+        ]
+    faults = {row: fault for row, fault in enumerate(outcomes) if isinstance(fault, pictures.Faulty)}
+    if faults:
+        told = "; ".join(f"row {row} {fault}" for row, fault in list(faults.items())[:MAX_TOLD])
+        more = f"; {len(faults) - MAX_TOLD} more" if len(faults) > MAX_TOLD else ""
+        raise errors.InvalidArgument(f"input '{spec.name}' for model '{model}': {told}{more}")
+    return tensors.Tensor(spec.datatype, pixels.shape, pixels.data.cast("B"))
+
+
+def _check_size(pixels: int, model: str) -> None:
+    if pixels > MAX_PIXELS:
+        raise errors.InvalidArgument(
+            f"the pictures of one request for model '{model}' have {pixels:,} pixels together, but at most {MAX_PIXELS:,} are "
+            "taken; send fewer or smaller ones"
+        )
