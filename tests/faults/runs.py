@@ -41,4 +41,5 @@ def check_equal(job, unbroken):
     assert dict(job.history) == dict(unbroken.history)
     images = np.arange(4 * 64, dtype=np.uint8).reshape(4, 8, 8) % 17
     ours, theirs = job.model.predict(images), unbroken.model.predict(images)
-    assert [p.probabilities for p in ours] == [p.probabilities for p in theirs]
+    # Two servers may have found different engines to be the fastest.
+    np.testing.assert_allclose([p.probabilities for p in ours], [p.probabilities for p in theirs], atol=1e-5)

@@ -13,6 +13,8 @@ from bessemer_server.domain.models import Model
 from bessemer_server.serving import parameters, statistics
 from bessemer_server.serving.batcher import Batcher, Item
 
+ENDED = "HELPER_ENDED"
+"""The predictor process died, and did so again when it was asked once more."""
 MAX_BATCH_ROWS = 64
 MAX_WAITING_ROWS = 16_384
 
@@ -119,15 +121,14 @@ class Dispatcher:
     async def _run_batch(self, batch: list[_Waiting]) -> None:
         try:
             outputs = await self._forward(batch)
-        except errors.Unavailable as error:
-            for waiting in batch:
-                _fail(waiting, error)
         except Exception as error:
-            if len(batch) == 1:
-                _fail(batch[0], error)
+            if len(batch) == 1 or _is_nobodys_fault(error):
+                for waiting in batch:
+                    _fail(waiting, error)
                 return
-            for waiting in batch:  # one of them is at fault: alone, it fails alone
-                await self._run_batch([waiting])
+            half = len(batch) // 2
+            for part in (batch[:half], batch[half:]):  # one of them is at fault: alone, it fails alone
+                await self._run_batch(part)
         else:
             for waiting, answer in zip(batch, outputs, strict=True):
                 if not waiting.answer.done():
@@ -182,6 +183,11 @@ def _split(outputs: Tensors, rows: list[int]) -> list[Tensors]:
         return [outputs]
     parts = {name: tensors.split(output, rows) for name, output in outputs.items()}
     return [{name: parts[name][i] for name in parts} for i in range(len(rows))]
+
+
+def _is_nobodys_fault(error: Exception) -> bool:
+    """Whether each of the requests would fail so; a process that has ended may have ended over one of them."""
+    return isinstance(error, errors.Unavailable) and error.reason != ENDED
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:

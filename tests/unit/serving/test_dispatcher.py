@@ -13,6 +13,7 @@ from bessemer_server.serving.dispatcher import Dispatcher
 from tests.unit.serving.test_requests import MODEL
 
 POISON = -1.0
+DEADLY = -2.0
 
 
 class DoublingPredictor:
@@ -33,6 +34,8 @@ class DoublingPredictor:
         self.batches.append(tensor.rows)
         if POISON in values:
             raise ValueError("poison")
+        if DEADLY in values:
+            raise errors.Unavailable("the predictor process ended; try again", reason="HELPER_ENDED")
         return {"y": Tensor("FP32", tensor.shape, struct.pack(f"<{tensor.rows}f", *(2 * v for v in values)))}
 
 
@@ -66,15 +69,21 @@ async def test_what_gathers_while_the_predictor_is_busy_goes_as_one_batch_and_co
     assert len(predictor.batches) < 20
 
 
-async def test_a_request_that_breaks_its_batch_fails_alone(dispatcher, predictor):
+@pytest.mark.parametrize(("value", "error"), [(POISON, ValueError), (DEADLY, errors.Unavailable)])
+async def test_a_request_that_breaks_its_batch_or_kills_the_predictor_fails_alone(
+    dispatcher, predictor, value, error
+):
     predictor.gate.clear()
-    asked = [asyncio.create_task(ask(dispatcher, value)) for value in (1.0, POISON, 3.0)]
+    first = asyncio.create_task(ask(dispatcher, 0.0))
+    await asyncio.sleep(0)
+    asked = [asyncio.create_task(ask(dispatcher, float(n) if n != 5 else value)) for n in range(16)]
     await asyncio.sleep(0)
     predictor.gate.set()
     answers = await asyncio.gather(*asked, return_exceptions=True)
-    assert answers[0] == [2.0]
-    assert isinstance(answers[1], ValueError)
-    assert answers[2] == [6.0]
+    assert isinstance(answers.pop(5), error)
+    assert answers == [[2.0 * n] for n in range(16) if n != 5]
+    await first
+    assert len(predictor.batches) <= 10  # halves of halves, and not each one alone
 
 
 async def test_models_do_not_share_a_batch(dispatcher, predictor):
