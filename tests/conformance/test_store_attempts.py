@@ -275,3 +275,21 @@ async def test_a_starting_job_that_was_cancelled_does_not_become_running(store: 
     await store.request_cancel("job-1", NOW)
     assert await store.report("job-1", 1, [], None, NOW) is Command.CANCEL
     assert (await store.get_job("job-1")).state is State.CANCELLING
+
+
+@pytest.mark.parametrize("how", ["release", "fail"])
+async def test_an_attempt_that_was_heard_of_meanwhile_is_not_lost(store, how):
+    attempt = await samples.begin(store)
+    heard = (await store.active_attempts())[0].lease_time
+    await store.report("job-1", 1, [], None, samples.at(7))
+
+    def lose(since):
+        if how == "fail":
+            return store.fail("job-1", attempt.number, samples.LOSS, samples.at(8), heard=since)
+        return store.release("job-1", attempt.number, samples.LOSS, True, samples.at(8), heard=since)
+
+    with pytest.raises(errors.StaleAttempt, match="it is not lost"):
+        await lose(heard)
+    assert (await store.get_job("job-1")).state is State.RUNNING
+    await lose((await store.active_attempts())[0].lease_time)
+    assert (await store.get_job("job-1")).state is not State.RUNNING

@@ -169,7 +169,7 @@ class Strikes:
 
     def wait(self, client):
         """Until no job that is at work would have lost too many."""
-        for job in client.jobs.list(state="STARTING") + client.jobs.list(state="RUNNING"):
+        for job in [*client.jobs.list(state="STARTING"), *client.jobs.list(state="RUNNING")]:
             losses, saved = self._seen.get(job.id, (0, 0))
             while (newest := newest_step(job)) == saved and losses >= STRIKES and not is_over(job):
                 pause(0.02)

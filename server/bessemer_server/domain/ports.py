@@ -153,8 +153,10 @@ class Store(Protocol):
         """→ SUCCEEDED, and publish the next version of the job's name, in one transaction. Again: the same model."""
         ...
 
-    async def fail(self, job_id: str, attempt: int, failure: Failure, now: Time) -> None:
-        """→ FAILED. Again: nothing."""
+    async def fail(
+        self, job_id: str, attempt: int, failure: Failure, now: Time, *, heard: Time | None = None
+    ) -> None:
+        """→ FAILED. Again: nothing. `heard`: see `release`."""
         ...
 
     async def confirm_cancel(self, job_id: str, attempt: int, now: Time) -> None:
@@ -162,11 +164,20 @@ class Store(Protocol):
         ...
 
     async def release(
-        self, job_id: str, attempt: int, failure: Failure, is_loss: bool, now: Time, *, delay_s: float = 0.0
+        self,
+        job_id: str,
+        attempt: int,
+        failure: Failure,
+        is_loss: bool,
+        now: Time,
+        *,
+        delay_s: float = 0.0,
+        heard: Time | None = None,
     ) -> Job:
         """The attempt ended without an outcome: → QUEUED, or → CANCELLED when it was CANCELLING, → PAUSED when it was
         PAUSING. `is_loss` counts it in `Job.losses`; a preemption does not count. `failure.message` becomes the state message. A job that is queued again
-        is not ready for `delay_s`.
+        is not ready for `delay_s`. With `heard`, the time at which the attempt was last heard of as far as the caller knows,
+        raises `StaleAttempt` when it was heard of since: then nobody may take it for lost.
         """
         ...
 

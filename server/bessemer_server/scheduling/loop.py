@@ -108,34 +108,46 @@ class Scheduler:
             is_ours = attempt.slot in self._slots
             if is_ours and self._executor.is_busy(attempt) and self._leases.excuse(attempt, now_s):
                 continue  # this machine has too much to do; another attempt would only add to it
-            await self.lose(
-                attempt.job_id, attempt.number, losses.from_silence(attempt, self._lease_timeout_s)
-            )
-            await self._executor.kill(attempt)
+            failure = losses.from_silence(attempt, self._lease_timeout_s)
+            if await self.lose(attempt.job_id, attempt.number, failure, heard=attempt.lease_time):
+                await self._executor.kill(attempt)
 
-    async def lose(self, job_id: str, number: int, failure: Failure, *, is_loss: bool = True) -> None:
-        """The attempt ended without an outcome: queue the job again, or fail it when that happened too often."""
+    async def lose(
+        self,
+        job_id: str,
+        number: int,
+        failure: Failure,
+        *,
+        is_loss: bool = True,
+        heard: Time | None = None,
+    ) -> bool:
+        """The attempt ended without an outcome: queue the job again, or fail it when that happened too often. False, and
+        nothing happens, when it has told its outcome, or was heard of since `heard` (see `ports.Store.release`).
+        """
         try:
             job = await self._store.get_job(job_id)
             if not job.state.is_active or job.attempt != number:
-                return  # it told its outcome before it ended
+                return False  # it told its outcome before it ended
             if job.overrun_s >= 0 and job.state not in ASKED_TO_STOP:
                 failure, is_last = losses.from_deadline(job), True
             else:
                 is_last = is_loss and job.state not in ASKED_TO_STOP and not policy.may_retry(job.losses + 1)
             if is_last:
                 told = await evidence.complete(self._store, self._logs, job_id, number, failure)
-                await self._store.fail(job_id, number, told, self._clock())
+                await self._store.fail(job_id, number, told, self._clock(), heard=heard)
             else:
                 delay_s = policy.back_off_s(job.losses + 1, self._back_off_s) if is_loss else 0.0
-                await self._store.release(job_id, number, failure, is_loss, self._clock(), delay_s=delay_s)
+                await self._store.release(
+                    job_id, number, failure, is_loss, self._clock(), delay_s=delay_s, heard=heard
+                )
         except (errors.StaleAttempt, errors.NotFound):
-            return
+            return False
         log.warning(
             "attempt lost",
             extra={"job": job_id, "attempt": number, "reason": failure.reason, "why": failure.message},
         )
         self._notices.announce(job_id)
+        return True
 
     async def settle_failure(self, job_id: str, number: int, failure: Failure) -> None:
         """The trainer says why it cannot go on: the job fails, or waits for what somebody can put right meanwhile. Raises

@@ -272,9 +272,12 @@ class MemoryStore:
         versions.append(model)
         return model
 
-    async def fail(self, job_id: str, attempt: int, failure: Failure, now: Time) -> None:
+    async def fail(
+        self, job_id: str, attempt: int, failure: Failure, now: Time, *, heard: Time | None = None
+    ) -> None:
         record = self._record(job_id)
         if not rules.is_repeat(record.job, attempt, State.FAILED):
+            rules.check_silent(record.attempts[attempt], heard)
             record.apply(rules.fail(record.job, failure, now))
 
     async def confirm_cancel(self, job_id: str, attempt: int, now: Time) -> None:
@@ -283,9 +286,18 @@ class MemoryStore:
             record.apply(rules.confirm_cancel(record.job, now))
 
     async def release(
-        self, job_id: str, attempt: int, failure: Failure, is_loss: bool, now: Time, *, delay_s: float = 0.0
+        self,
+        job_id: str,
+        attempt: int,
+        failure: Failure,
+        is_loss: bool,
+        now: Time,
+        *,
+        delay_s: float = 0.0,
+        heard: Time | None = None,
     ) -> Job:
         record = self._current(job_id, attempt)
+        rules.check_silent(record.attempts[attempt], heard)
         return record.apply(rules.release(record.job, failure, is_loss, now, delay_s))
 
     async def request_cancel(self, job_id: str, now: Time) -> Job:

@@ -24,6 +24,7 @@ from bessemer_server.domain.events import (
 )
 from bessemer_server.domain.jobs import (
     DEADLINE_GRACE_S,
+    Attempt,
     Command,
     Failure,
     Job,
@@ -113,6 +114,14 @@ def check_current(job: Job, attempt: int) -> None:
     raise errors.StaleAttempt(
         f"attempt {attempt} of job {job.id} may no longer write: {found}. Nothing was changed; end this trainer"
     )
+
+
+def check_silent(attempt: Attempt, heard: Time | None) -> None:
+    """Raise `StaleAttempt` when the attempt was heard of since `heard`; None does not ask."""
+    if heard is not None and attempt.lease_time != heard:
+        raise errors.StaleAttempt(
+            f"attempt {attempt.number} of job {attempt.job_id} was heard of at {attempt.lease_time}: it is not lost"
+        )
 
 
 def is_repeat(job: Job, attempt: int, outcome: State) -> bool:

@@ -90,10 +90,13 @@ def succeed(
     return model
 
 
-def fail(connection: sa.Connection, job_id: str, attempt: int, failure: Failure, now: Time) -> None:
+def fail(
+    connection: sa.Connection, job_id: str, attempt: int, failure: Failure, *, now: Time, heard: Time | None
+) -> None:
     """→ FAILED."""
     job = jobs.lock(connection, job_id)
     if not rules.is_repeat(job, attempt, State.FAILED):
+        _check_silent(connection, job_id, attempt, heard)
         jobs.save(connection, rules.fail(job, failure, now))
 
 
@@ -113,9 +116,11 @@ def release(
     *,
     now: Time,
     delay_s: float,
+    heard: Time | None,
 ) -> Job:
     """→ QUEUED, or → CANCELLED when that was asked for."""
     job = lock_current(connection, job_id, attempt)
+    _check_silent(connection, job_id, attempt, heard)
     return jobs.save(connection, rules.release(job, failure, is_loss, now, delay_s))
 
 
@@ -129,6 +134,13 @@ def lock_current(connection: sa.Connection, job_id: str, attempt: int) -> Job:
 def renew(connection: sa.Connection, job_id: str, attempt: int, now: Time) -> None:
     """Note that the attempt was heard of."""
     _update(connection, job_id, attempt, lease_time=now)
+
+
+def _check_silent(connection: sa.Connection, job_id: str, attempt: int, heard: Time | None) -> None:
+    if heard is not None:
+        mine = sa.and_(attempts.c.job_id == job_id, attempts.c.number == attempt)
+        row = connection.execute(sa.select(attempts).where(mine)).one()
+        rules.check_silent(rows.read_attempt(row), heard)
 
 
 def _update(connection: sa.Connection, job_id: str, attempt: int, **values: Any) -> None:

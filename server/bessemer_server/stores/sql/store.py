@@ -158,8 +158,12 @@ class SqlStore:
             "succeed", lambda c: attempts.succeed(c, job_id, attempt, publication, now)
         )
 
-    async def fail(self, job_id: str, attempt: int, failure: Failure, now: Time) -> None:
-        await self.database.write("fail", lambda c: attempts.fail(c, job_id, attempt, failure, now))
+    async def fail(
+        self, job_id: str, attempt: int, failure: Failure, now: Time, *, heard: Time | None = None
+    ) -> None:
+        await self.database.write(
+            "fail", lambda c: attempts.fail(c, job_id, attempt, failure, now=now, heard=heard)
+        )
 
     async def confirm_cancel(self, job_id: str, attempt: int, now: Time) -> None:
         await self.database.write(
@@ -167,11 +171,21 @@ class SqlStore:
         )
 
     async def release(
-        self, job_id: str, attempt: int, failure: Failure, is_loss: bool, now: Time, *, delay_s: float = 0.0
+        self,
+        job_id: str,
+        attempt: int,
+        failure: Failure,
+        is_loss: bool,
+        now: Time,
+        *,
+        delay_s: float = 0.0,
+        heard: Time | None = None,
     ) -> Job:
         return await self.database.write(
             "release",
-            lambda c: attempts.release(c, job_id, attempt, failure, is_loss, now=now, delay_s=delay_s),
+            lambda c: attempts.release(
+                c, job_id, attempt, failure, is_loss, now=now, delay_s=delay_s, heard=heard
+            ),
         )
 
     async def request_cancel(self, job_id: str, now: Time) -> Job:
