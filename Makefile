@@ -28,8 +28,8 @@ run: $(STAMP) ## Start the service on localhost:50051 (ARGS="--data-dir DIR ..."
 	@exec $(BIN)/bessemer-server $(ARGS)
 
 .PHONY: test
-test: $(STAMP) ## Run every test (ARGS="tests/unit -k name" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP) ## Run every test, a process on each core (ARGS="tests/unit -k name" for some)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 .PHONY: torture
 torture: $(STAMP) ## Run every test, the long ones too

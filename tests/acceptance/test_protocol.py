@@ -83,7 +83,7 @@ def test_the_likeliest_classes_come_with_value_index_and_label(server):
             "unexpected inference output 'probabilitys'",
         ),
     ],
-    ids=str,
+    ids=["parameter of bytes", "unknown output"],
 )
 def test_what_cannot_be_asked_is_refused(server, arguments, text):
     with pytest.raises(InferenceServerException, match=text):

@@ -40,8 +40,7 @@ class JumpingService(Service):
         draft.rename(self.clock)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize(("jumps", "seed"), [(2, 0), (20, 1)])
+@pytest.mark.parametrize(("jumps", "seed"), [(2, 0), pytest.param(20, 1, marks=pytest.mark.long)])
 def test_jumps_of_the_clock_end_no_attempt_and_no_duration_is_negative(service, tmp_path, jumps, seed):
     draw = random.Random(seed)
     spec = failing.SPEC | {"epochs": 2 * jumps + 4}

@@ -63,8 +63,7 @@ def flip(service, newest, seed):
     return steps, [step for step in held if step not in steps]
 
 
-@pytest.mark.long
-@pytest.mark.parametrize(("newest", "seed"), [(2, 1), (4, 2)])
+@pytest.mark.parametrize(("newest", "seed"), [(2, 1), pytest.param(4, 2, marks=pytest.mark.long)])
 def test_damaged_checkpoints_are_told_and_passed_over_and_the_run_ends_as_if_nothing_had_been(
     make_service, unbroken, newest, seed
 ):

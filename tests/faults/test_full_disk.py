@@ -48,9 +48,8 @@ def wait_until_told(client, job_id: str) -> None:
         threading.Event().wait(0.02)
 
 
-@pytest.mark.long
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("fillings", [1, FILLINGS])
+@pytest.mark.parametrize("fillings", [1, pytest.param(FILLINGS, marks=pytest.mark.long)])
 def test_a_full_disk_refuses_new_jobs_fails_none_and_loses_nothing(make_service, fillings):
     draw = random.Random(7)
     service = make_service("--slots", "1")

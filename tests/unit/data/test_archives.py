@@ -98,7 +98,11 @@ def test_another_archive_than_the_published_one_is_not_unpacked(tmp_path):
     assert not (tmp_path / "aclImdb").exists()
 
 
-@pytest.mark.parametrize("content", [pack({"../out.txt": "x"}), b"no archive", pack(REVIEWS)[:-40]])
+@pytest.mark.parametrize(
+    "content",
+    [pack({"../out.txt": "x"}), b"no archive", pack(REVIEWS)[:-40]],
+    ids=["escape", "words", "torn"],
+)
 def test_an_archive_that_is_damaged_or_reaches_out_of_its_folder_is_refused(tmp_path, content):
     (tmp_path / "a.tar.gz").write_bytes(content)
     archive = archives.Archive("a", "a.tar.gz", (), hashlib.md5(content).hexdigest())
