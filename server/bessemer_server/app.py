@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -44,7 +45,7 @@ from bessemer_server.executors.process import ProcessExecutor
 from bessemer_server.rpc import (
     catalog,
     datasets,
-    interceptors,
+    guarding,
     jobs,
     models,
     reflection,
@@ -169,21 +170,24 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         repository = Repository(store)
         inference_servicer = inference.InferenceServicer(repository, dispatcher)
 
-        server = grpc.aio.server(interceptors=[interceptors.ErrorInterceptor()], options=SERVER_OPTIONS)
+        server = grpc.aio.server(options=SERVER_OPTIONS)
+        guarded: Any = guarding.GuardedServer(server)
         jobs_pb2_grpc.add_JobServiceServicer_to_server(
-            jobs.JobServicer(store, planner, scheduler, notices, log_collector), server
+            jobs.JobServicer(store, planner, scheduler, notices, log_collector), guarded
         )
         models_pb2_grpc.add_ModelServiceServicer_to_server(
-            models.ModelServicer(store, blobs, evaluator, exporter), server
+            models.ModelServicer(store, blobs, evaluator, exporter), guarded
         )
-        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog.CatalogServicer(store, planner), server)
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(
+            catalog.CatalogServicer(store, planner), guarded
+        )
         ingester = IngesterClient(
             lambda: Helper("ingester", forkserver, entry.run_ingester, patience_s=INGESTER_PATIENCE_S)
         )
         room = spooling.Room(settings.data_dir / "uploads", settings.max_upload_mib << 20)
         room.clear()
         datasets_pb2_grpc.add_DatasetServiceServicer_to_server(
-            datasets.DatasetServicer(store, blobs, planner, ingester, room, collector=collector), server
+            datasets.DatasetServicer(store, blobs, planner, ingester, room, collector=collector), guarded
         )
         resources = worker.Resources(
             threads=max(1, settings_module.cpu_count() // max(1, settings.slots)),
@@ -202,10 +206,10 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
                 collector=collector,
                 published=repository.published,
             ),
-            server,
+            guarded,
         )
-        health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
-        inference.register(server, inference_servicer)
+        health_pb2_grpc.add_HealthServicer_to_server(health_servicer, guarded)
+        inference.register(guarded, inference_servicer)
         reflection.enable(server, PUBLIC_FILES, PUBLIC_SERVICES)
 
         address = _bind(server, settings.listen)

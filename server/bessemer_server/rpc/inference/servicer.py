@@ -12,6 +12,7 @@ from google.protobuf import message_factory
 
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors
+from bessemer_server.rpc import guarding
 from bessemer_server.rpc.inference import descriptions, messages, streams
 from bessemer_server.serving import parameters, pictures, requests, statistics
 from bessemer_server.serving.dispatcher import Dispatcher
@@ -193,7 +194,7 @@ def check_repository(name: str) -> None:
         raise errors.InvalidArgument(f"there is one repository, without a name, but '{name}' was asked for")
 
 
-def register(server: grpc.aio.Server, servicer: InferenceServicer) -> None:
+def register(server: guarding.GuardedServer, servicer: InferenceServicer) -> None:
     """Serve under the protocol's name: generated code would use the name of our own package."""
     methods = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods
     handlers = {

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -21,41 +21,64 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class ErrorInterceptor(grpc.aio.ServerInterceptor):
-    """Turns domain errors into rich statuses, and whatever else is raised into INTERNAL without its text."""
+class GuardedServer:
+    """A server to register services with: errors that their handlers raise become statuses.
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
-        """Wrap the handler of a call."""
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
+    The domain's errors become rich statuses, whatever else is raised becomes INTERNAL without its text. No interceptor, since
+    grpc.aio would run that anew for each call: handlers are wrapped once, when they are registered.
+    """
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._server = server
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """See `grpc.aio.Server`."""
+        self._server.add_generic_rpc_handlers([_GuardedHandlers(each) for each in handlers])
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
+        """See `grpc.aio.Server`; generated code calls both, and the generic ones suffice."""
+
+
+class _GuardedHandlers(grpc.GenericRpcHandler):
+    def __init__(self, inner: grpc.GenericRpcHandler) -> None:
+        self._inner = inner
+        self._guarded: dict[str, Handler] = {}
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
+        """The handler of a method of this service; None for any other."""
         method = handler_call_details.method
-        if handler.response_streaming:
-            behavior = handler.stream_stream or handler.unary_stream
-            make = (
-                grpc.stream_stream_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_stream_rpc_method_handler
-            )
-            is_generator = inspect.isasyncgenfunction(behavior)
-            wrapped: Any = (_guard_stream if is_generator else _guard_unary)(method, behavior)
-        else:
-            behavior = handler.stream_unary or handler.unary_unary
-            make = (
-                grpc.stream_unary_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_unary_rpc_method_handler
-            )
-            wrapped = _guard_unary(method, behavior)
-        # Of a stream of requests, gRPC itself refuses what cannot be decoded.
-        deserialize = handler.request_deserializer
-        if not handler.request_streaming and deserialize is not None:
-            deserialize = _guard_deserializer(deserialize)
-        return make(wrapped, deserialize, handler.response_serializer)
+        if method not in self._guarded:
+            handler = self._inner.service(handler_call_details)
+            if handler is None:
+                return None
+            self._guarded[method] = _guard(method, handler)
+        return self._guarded[method]
+
+
+def _guard(method: str, handler: Handler) -> Handler:
+    if handler.response_streaming:
+        behavior = handler.stream_stream or handler.unary_stream
+        make: Any = (
+            grpc.stream_stream_rpc_method_handler
+            if handler.request_streaming
+            else grpc.unary_stream_rpc_method_handler
+        )
+        is_generator = inspect.isasyncgenfunction(behavior)
+        wrapped: Any = (_guard_stream if is_generator else _guard_unary)(method, behavior)
+    else:
+        behavior = handler.stream_unary or handler.unary_unary
+        make = (
+            grpc.stream_unary_rpc_method_handler
+            if handler.request_streaming
+            else grpc.unary_unary_rpc_method_handler
+        )
+        wrapped = _guard_unary(method, behavior)
+    # Of a stream of requests, gRPC itself refuses what cannot be decoded.
+    deserialize = handler.request_deserializer
+    if not handler.request_streaming and deserialize is not None:
+        deserialize = _guard_deserializer(deserialize)
+    guarded: Handler = make(wrapped, deserialize, handler.response_serializer)
+    return guarded
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
