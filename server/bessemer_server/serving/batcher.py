@@ -86,6 +86,18 @@ class Batcher(Generic[P]):
             self.waiting -= 1
             self.waiting_rows -= item.rows
 
+    def may_grow(self) -> bool:
+        """Whether a later request could still come into the next batch, and nobody is held up for it who goes first."""
+        if len(self._queues) != 1 or self.waiting_rows >= self._max_batch_rows:
+            return False
+        ((level, _), queue) = next(iter(self._queues.items()))
+        return level == sys.maxsize and bool(queue) and queue[0][1].form is not None
+
+    @property
+    def earliest_s(self) -> float:
+        """No deadline of a request that waits is before this."""
+        return self._deadlines[0][0] if self._deadlines else float("inf")
+
     def take(self, now_s: float) -> tuple[list[Item[P]], list[Item[P]]]:
         """The next batch, and the requests that were dropped since their deadline has passed."""
         late = list(self._expire(now_s))

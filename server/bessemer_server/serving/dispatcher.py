@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 
 from bessemer_server.domain import errors, ports, tensors
 from bessemer_server.domain.models import Model
-from bessemer_server.serving import parameters, statistics
+from bessemer_server.serving import holding, parameters, sleeps, statistics
 from bessemer_server.serving.batcher import Batcher, Item
 
 ENDED = "HELPER_ENDED"
@@ -34,12 +34,16 @@ class _Waiting:
 
 
 class Dispatcher:
-    """One loop per predictor: while it is busy, requests gather; when it is idle, the next batch goes."""
+    """One loop per predictor: while it is busy, requests gather; when it is idle, the next batch goes, unless `holding` has found
+    that waiting for more pays.
+    """
 
-    def __init__(self, predictor: ports.Predictor) -> None:
+    def __init__(self, predictor: ports.Predictor, hold: holding.Holding | None = None) -> None:
         self._predictor = predictor
         self._batcher: Batcher[_Waiting] = Batcher(MAX_BATCH_ROWS, MAX_WAITING_ROWS)
         self._arrived = asyncio.Event()
+        self._is_held = False
+        self._holding = hold or holding.Holding(MAX_BATCH_ROWS)
         self._running: asyncio.Task[None] | None = None
         self.statistics = statistics.Statistics()
 
@@ -95,7 +99,8 @@ class Dispatcher:
         deadline_s = time.monotonic() + patience_s
         item = Item(_key(model), form, waiting.rows, deadline_s, waiting, asked.priority)
         self._batcher.add(item)
-        self._arrived.set()
+        if not (self._is_held and self._is_short()):
+            self._arrived.set()
         try:
             return await answer
         except asyncio.CancelledError:
@@ -107,6 +112,7 @@ class Dispatcher:
 
     async def _run(self) -> None:
         while True:
+            await self._gather()
             batch, late = self._batcher.take(time.monotonic())
             for item in late:
                 _fail(item.payload, errors.DeadlineExceeded("the deadline passed while the request waited"))
@@ -117,6 +123,30 @@ class Dispatcher:
             elif not late:
                 self._arrived.clear()
                 await self._arrived.wait()
+
+    async def _gather(self) -> None:
+        """Hold the next batch back until as many wait as are wanted."""
+        in_vain = False
+        if self._is_short():
+            self._is_held = True
+            try:
+                async with asyncio.timeout(self._patience_s()):
+                    self._arrived.clear()
+                    await self._arrived.wait()
+            except TimeoutError:
+                in_vain = True
+            finally:
+                self._is_held = False
+        if self._batcher.waiting:
+            self._holding.observe(self._batcher.waiting, sleeps.count(), in_vain=in_vain)
+
+    def _is_short(self) -> bool:
+        """Whether the next batch may wait for more requests."""
+        return 0 < self._batcher.waiting < self._holding.wanted and self._batcher.may_grow()
+
+    def _patience_s(self) -> float:
+        """Nobody's deadline passes over it: half of what is left goes to the forward."""
+        return min(holding.LONGEST_S, (self._batcher.earliest_s - time.monotonic()) / 2)
 
     async def _run_batch(self, batch: list[_Waiting]) -> None:
         try:
