@@ -31,6 +31,13 @@ def read_state(data_dir: pathlib.Path, job_id: str) -> str:
         return str(database.execute("SELECT state FROM jobs WHERE id = ?", (job_id,)).fetchone()[0])
 
 
+def most_losses(data_dir: pathlib.Path) -> int:
+    """Attempts in a row, without a checkpoint between them, that any job at work has lost."""
+    with contextlib.closing(_open(data_dir)) as database:
+        query = "SELECT coalesce(max(losses), 0) FROM jobs WHERE state IN ('QUEUED', 'STARTING', 'RUNNING')"
+        return int(database.execute(query).fetchone()[0])
+
+
 def late_writes(data_dir: pathlib.Path, job_id: str) -> list[int]:
     """Cursors of what an attempt left after the next one had begun."""
     with contextlib.closing(_open(data_dir)) as database:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 import bessemer
+from bessemer_server.scheduling import policy
 from tests.faults import families, mutants, results, tally
 from tests.fix_service import Service
 
@@ -161,23 +162,12 @@ def test_killed_servers(prepared, unbroken):
     row.finish()
 
 
-class Strikes:
-    """Losses of each job in a row without a checkpoint between, as the scheduler counts them; see `STRIKES`."""
-
-    def __init__(self):
-        self._seen = {}
-
-    def wait(self, client):
-        """Until no job that is at work would have lost too many."""
-        for job in [*client.jobs.list(state="STARTING"), *client.jobs.list(state="RUNNING")]:
-            losses, saved = self._seen.get(job.id, (0, 0))
-            while (newest := newest_step(job)) == saved and losses >= STRIKES and not is_over(job):
-                pause(0.02)
-            self._seen[job.id] = (losses + 1 if newest == saved else 1), newest
-
-
-def newest_step(job):
-    return max((checkpoint.step for checkpoint in job.checkpoints()), default=0)
+def spare_the_weak(service):
+    """Wait until no job has been lost so often in a row that once more would be too much."""
+    deadline = time.monotonic() + 2 * PATIENCE_S
+    while results.most_losses(service.data_dir) >= policy.MAX_LOSSES:
+        assert time.monotonic() < deadline, "a job comes to no checkpoint"
+        pause(0.02)
 
 
 def kill_everyone(service, seen):
@@ -192,11 +182,9 @@ def kill_everyone(service, seen):
 def test_killed_everyone(prepared, unbroken):
     row, draw = tally.begin("kill -9 of everything"), random.Random(tally.SEED)
     seen: list[psutil.Process] = []
-    strikes = Strikes()
 
     def kill(service):
-        with bessemer.connect(service.address) as client:
-            strikes.wait(client)
+        spare_the_weak(service)
         kill_everyone(service, seen)
 
     run_under_kills(prepared, unbroken, row, draw, kill)
