@@ -155,19 +155,22 @@ class Crowd:
         except bessemer.NotFound:
             return model.GONE, 0
         except bessemer.FailedPrecondition:
-            try:
-                return model.REFUSED, client.jobs.get(job_id)._message.last_cursor
-            except bessemer.NotFound:
-                return model.GONE, 0
+            return self._refused(client, job_id)
 
     def _delete(self, client: bessemer.Client, job_id: str) -> tuple[str, int]:
         """Again is no error, so the job is not looked up before."""
         try:
             bessemer.Job(client._transport, jobs_pb2.Job(id=job_id)).delete()
         except bessemer.FailedPrecondition:
-            return model.REFUSED, client.jobs.get(job_id)._message.last_cursor
+            return self._refused(client, job_id)
         self.jobs[job_id].is_gone = True
         return model.GONE, 0
+
+    def _refused(self, client: bessemer.Client, job_id: str) -> tuple[str, int]:
+        try:
+            return model.REFUSED, client.jobs.get(job_id)._message.last_cursor
+        except bessemer.NotFound:  # somebody else has deleted it since
+            return model.GONE, 0
 
 
 def find_all(client: bessemer.Client, crowd: Crowd) -> dict[str, bessemer.Job]:
