@@ -101,6 +101,8 @@ class DataLoss(DomainError):
     default_reason = "DATA_LOSS"
 
 
+COMPARED = 200
+"""Letters of a name up to which it is compared with others."""
 KNOWN_SHOWN = 12
 """Names that `suggest` lists at most."""
 
@@ -108,7 +110,8 @@ KNOWN_SHOWN = 12
 def suggest(wrong: str, known: Iterable[str]) -> str:
     """Sentence that names the nearest of `known`, or all of them: for "unknown ..." messages."""
     names = sorted(known)
-    near = difflib.get_close_matches(wrong, names, n=2, cutoff=0.5)
+    # A comparison takes time with the length, and a name may have as many letters as a message.
+    near = difflib.get_close_matches(wrong, names, n=2, cutoff=0.5) if len(wrong) <= COMPARED else []
     if near:
         return f"did you mean {' or '.join(near)}?"
     if not names:

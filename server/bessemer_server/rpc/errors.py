@@ -44,12 +44,17 @@ def to_status(error: errors.DomainError) -> status_pb2.Status:
             for v in _first(error.violations)
         ]
         details.append(error_details_pb2.BadRequest(field_violations=violations))
-    status = status_pb2.Status(code=CODES[type(error)].value[0], message=_cut(error.message, 1000))
+    status = status_pb2.Status(code=CODES[type(error)].value[0], message=to_message(error))
     for detail in details:
         packed = any_pb2.Any()
         packed.Pack(detail)
         status.details.append(packed)
     return status
+
+
+def to_message(error: errors.DomainError) -> str:
+    """Its message, as long as one may be: it may quote what came."""
+    return _cut(error.message, 1000)
 
 
 def _first(violations: Sequence[errors.Violation]) -> list[errors.Violation]:

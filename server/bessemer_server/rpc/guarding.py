@@ -73,9 +73,8 @@ def _guard(method: str, handler: Handler) -> Handler:
             else grpc.unary_unary_rpc_method_handler
         )
         wrapped = _guard_unary(method, behavior)
-    # Of a stream of requests, gRPC itself refuses what cannot be decoded.
     deserialize = handler.request_deserializer
-    if not handler.request_streaming and deserialize is not None:
+    if deserialize is not None:
         deserialize = _guard_deserializer(deserialize)
     guarded: Handler = make(wrapped, deserialize, handler.response_serializer)
     return guarded
@@ -104,14 +103,26 @@ def _guard_deserializer(deserialize: Callable[[bytes], Any]) -> Callable[[bytes]
     return call
 
 
+def _check(request: Any) -> Any:
+    """The request, or the stream of them, in which one that cannot be decoded is raised as an error."""
+    if isinstance(request, _Undecodable):
+        request.raise_error()
+    return _check_each(request) if isinstance(request, AsyncIterator) else request
+
+
+async def _check_each(stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in stream:
+        if isinstance(request, _Undecodable):
+            request.raise_error()
+        yield request
+
+
 def _guard_unary(method: str, behavior: Any) -> Any:
     """For what returns its answer, and for streams that write theirs to the context, as the health service does."""
 
     async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         try:
-            if isinstance(request, _Undecodable):
-                request.raise_error()
-            return await behavior(request, context)
+            return await behavior(_check(request), context)
         except Exception as error:
             await _abort(method, error, context)
 
@@ -121,9 +132,7 @@ def _guard_unary(method: str, behavior: Any) -> Any:
 def _guard_stream(method: str, behavior: Any) -> Any:
     async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
         try:
-            if isinstance(request, _Undecodable):
-                request.raise_error()
-            async for response in behavior(request, context):
+            async for response in behavior(_check(request), context):
                 yield response
         except Exception as error:
             await _abort(method, error, context)

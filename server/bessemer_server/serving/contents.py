@@ -26,8 +26,10 @@ FIELDS = {
 """Field of InferTensorContents, and code of `array.array` for numbers, for each datatype that can come typed."""
 
 
-def pack(name: str, model: str, datatype: str, typed: Mapping[str, Sequence[Any]]) -> bytes:
-    """The values as little-endian bytes. Raises `InvalidArgument` for another field or a value out of range."""
+def pack(name: str, model: str, datatype: str, typed: Mapping[str, Sequence[Any]], count: int) -> bytes:
+    """The values as little-endian bytes. Raises `InvalidArgument` for another field, other than `count` values, or a value out
+    of range.
+    """
     field, code = FIELDS.get(datatype, ("", ""))
     if set(typed) != {field}:
         others = ", ".join(sorted(set(typed) - {field}))
@@ -35,6 +37,7 @@ def pack(name: str, model: str, datatype: str, typed: Mapping[str, Sequence[Any]
             f"unexpected explicit tensor data ({others}) for input tensor '{name}' for model '{model}' of type "
             f"'{datatype}', expected {field or 'raw contents'}"
         )
+    _check_count(name, model, datatype, len(typed[field]), count)
     if datatype == "BYTES":
         return tensors.pack_elements(typed[field])
     try:
@@ -46,6 +49,20 @@ def pack(name: str, model: str, datatype: str, typed: Mapping[str, Sequence[Any]
     if sys.byteorder == "big":
         values.byteswap()
     return values.tobytes()
+
+
+def _check_count(name: str, model: str, datatype: str, got: int, count: int) -> None:
+    """Before work is done for each value."""
+    if got == count:
+        return
+    if datatype == "BYTES":
+        raise errors.InvalidArgument(
+            f"expected {count} string elements for inference input '{name}' for model '{model}', got {got}"
+        )
+    size = tensors.ITEM_BYTES[datatype]
+    raise errors.InvalidArgument(
+        f"input byte size mismatch for input '{name}' for model '{model}'. Expected {count * size}, got {got * size}"
+    )
 
 
 def unpack(tensor: tensors.Tensor) -> tuple[str, Sequence[Any]] | None:

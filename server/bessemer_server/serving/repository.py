@@ -15,6 +15,8 @@ FRESH_S = 1.0
 this server publishes counts at once.
 """
 MAX_VERSION_DIGITS = 9
+MAX_NAME_LETTERS = 200
+"""More than any model has: a longer name, which a request may have, is not looked for."""
 
 
 def parse_version(text: str) -> int | None:
@@ -57,6 +59,10 @@ class Repository:
 
     async def get(self, name: str, version_text: str) -> Model:
         """The model of a request. Raises `NotFound` in the protocol's words, with near names, and for one that was unloaded."""
+        if len(name) > MAX_NAME_LETTERS:
+            raise errors.NotFound(
+                f"Request for unknown model: '{name[:MAX_NAME_LETTERS]}…' is not found (no model's name is so long)"
+            )
         if name in self._unloaded:
             raise errors.NotFound(
                 f"Request for unknown model: '{name}' has no available versions: it was unloaded (RepositoryModelUnload); "

@@ -161,7 +161,8 @@ def _check_shape(tensor: Input, spec: TensorSpec, model: Model) -> None:
         )
     if not 1 <= shape[0] <= MAX_BATCH:
         raise errors.InvalidArgument(
-            f"inference request batch-size must be from 1 to {MAX_BATCH} for '{model.name}', got {shape[0]}"
+            f"inference request batch-size must be from 1 to {MAX_BATCH} for '{model.name}', got {shape[0]} for input "
+            f"'{tensor.name}'"
         )
 
 
@@ -170,4 +171,4 @@ def _pack(tensor: Input, model: Model) -> bytes:
         raise errors.InvalidArgument(
             f"unable to find data for input tensor '{tensor.name}' for model '{model.name}' in request."
         )
-    return contents.pack(tensor.name, model.name, tensor.datatype, tensor.typed)
+    return contents.pack(tensor.name, model.name, tensor.datatype, tensor.typed, math.prod(tensor.shape))

@@ -82,3 +82,10 @@ async def test_an_absent_model_is_looked_for_each_time() -> None:
             await repository.get("digit", "")
     await publish(store, "second")
     assert (await repository.get("digits", "2")).version == 2
+
+
+async def test_a_name_longer_than_any_model_has_is_not_looked_for() -> None:
+    store, repository, _ = await make()
+    with pytest.raises(errors.NotFound, match=r"unknown model: 'm{200}…' is not found"):
+        await repository.get("m" * 1_000_000, "")
+    assert store.asked == 0

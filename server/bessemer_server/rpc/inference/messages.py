@@ -6,14 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bessemer.inference.v2 import inference_pb2 as pb
-from bessemer_server.domain import tensors
+from bessemer_server.domain import errors, tensors
 from bessemer_server.domain.models import Model
 from bessemer_server.serving import classification, contents, parameters, requests, verdicts
 
+MAX_AXES = 16
+
 
 def parse(request: pb.ModelInferRequest) -> requests.Request:
-    """What was asked, independent of the transport; raw bytes are not copied."""
+    """What was asked, independent of the transport; raw bytes are not copied. Raises `InvalidArgument`."""
     raw = request.raw_input_contents
+    for tensor in request.inputs:
+        if len(tensor.shape) > MAX_AXES:
+            raise errors.InvalidArgument(
+                f"input '{tensor.name}' has {len(tensor.shape)} dimensions, but no tensor has more than {MAX_AXES}"
+            )
     inputs = [
         requests.Input(
             name=tensor.name,

@@ -8,6 +8,7 @@ from typing import Any
 
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors
+from bessemer_server.rpc import errors as rpc_errors
 
 AHEAD = 64
 """Requests of one stream that are under way at a time; further ones stay with the client."""
@@ -60,6 +61,6 @@ async def _answer(
         if is_strict:
             raise
         failed = pb.ModelInferResponse(id=request.id)
-        return pb.ModelStreamInferResponse(error_message=error.message, infer_response=failed)
+        return pb.ModelStreamInferResponse(error_message=rpc_errors.to_message(error), infer_response=failed)
     response.parameters["triton_final_response"].bool_param = True
     return pb.ModelStreamInferResponse(infer_response=response)
