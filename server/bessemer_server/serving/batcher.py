@@ -1,7 +1,8 @@
 """Which requests go into the next batch. Pure: time is an argument, nothing waits here.
 
 Work-conserving: a batch goes out as soon as the predictor is idle, with whatever has gathered while it was busy. There
-is no delay to tune. A batch holds requests of one model and one form, in the order of their arrival. Whose turn it is:
+is no delay to tune. A batch holds requests of one model and one form, in the order of their arrival, and as many rows as pay:
+where a batch of twice the rows takes twice as long, nothing is gained by it. Whose turn it is:
 requests of a higher priority first; among equals the model that had least of the predictor's time since it has waited
 (start-time fair queueing: Goyal, Vin, Cheng, SIGCOMM 1996), so that a model with a long queue holds up no other.
 """
@@ -12,11 +13,12 @@ import dataclasses
 import heapq
 import itertools
 import sys
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
 from bessemer_server.domain import errors
+from bessemer_server.serving.costs import Costs
 
 P = TypeVar("P")
 
@@ -53,6 +55,7 @@ class Batcher(Generic[P]):
         self._max_batch_rows = max_batch_rows
         self._max_waiting_rows = max_waiting_rows
         self._queues: dict[tuple[int, Hashable], deque[tuple[int, Item[P]]]] = {}
+        self._costs: dict[Hashable, Costs] = defaultdict(Costs)
         self._spent_s: dict[Hashable, float] = {}
         """Of the predictor, by model, since somebody waits."""
         self._deadlines: list[tuple[float, int, Item[P]]] = []
@@ -88,10 +91,11 @@ class Batcher(Generic[P]):
 
     def may_grow(self) -> bool:
         """Whether a later request could still come into the next batch, and nobody is held up for it who goes first."""
-        if len(self._queues) != 1 or self.waiting_rows >= self._max_batch_rows:
+        if len(self._queues) != 1:
             return False
-        ((level, _), queue) = next(iter(self._queues.items()))
-        return level == sys.maxsize and bool(queue) and queue[0][1].form is not None
+        ((level, model), queue) = next(iter(self._queues.items()))
+        is_full = self.waiting_rows >= self._most_rows(model)
+        return not is_full and level == sys.maxsize and bool(queue) and queue[0][1].form is not None
 
     @property
     def earliest_s(self) -> float:
@@ -116,6 +120,13 @@ class Batcher(Generic[P]):
         else:
             self._spent_s.clear()
 
+    def learn(self, model: Hashable, rows: int, seconds: float) -> None:
+        """A batch of the model took so long: what larger ones are worth."""
+        self._costs[model].add(rows, seconds)
+
+    def _most_rows(self, model: Hashable) -> int:
+        return self._costs[model].limit(self._max_batch_rows)
+
     def _next(self) -> Item[P] | None:
         """The request whose turn it is."""
         for key in list(self._queues):
@@ -131,11 +142,11 @@ class Batcher(Generic[P]):
 
     def _fill(self, batch: list[Item[P]], head: Item[P], queue: deque[tuple[int, Item[P]]]) -> None:
         """Take from the queue what fits to the head, until something does not."""
-        rows = sum(item.rows for item in batch)
+        rows, most_rows = sum(item.rows for item in batch), self._most_rows(head.model)
         while queue:
             item = queue[0][1]
             if not item.is_gone:
-                fits = rows + item.rows <= self._max_batch_rows and head.form is not None
+                fits = rows + item.rows <= most_rows and head.form is not None
                 if item is not head and not (fits and item.form == head.form):
                     return
                 batch.append(item)

@@ -175,6 +175,7 @@ class Dispatcher:
         answers = _split(outputs, [waiting.rows for waiting in batch])
         times.append(time.perf_counter_ns())
         self._count(batch, times)
+        self._batcher.learn(_key(model), _rows(inputs), (times[2] - times[1]) / 1e9)
         return answers
 
     def _count(self, batch: list[_Waiting], times: Sequence[int]) -> None:

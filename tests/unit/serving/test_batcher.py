@@ -151,3 +151,10 @@ def test_deadlines_of_requests_that_were_served_do_not_pile_up():
         batcher.add(item("a", n, deadline_s=1e9))
         batcher.take(0.0)
     assert len(batcher._deadlines) < 2000
+
+
+def test_a_batch_holds_no_more_rows_than_pay():
+    batcher, _ = fill([("a", 1, 1, math.inf, 0, False)] * 20)
+    for rows in (1, 2):
+        batcher.learn("a", rows, 0.1 * rows)
+    assert [len(batch) for batch in drain(batcher)[0]] == [1] * 20

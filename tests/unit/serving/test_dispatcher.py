@@ -68,6 +68,8 @@ class Wanting(holding.Holding):
 async def held(predictor):
     """A dispatcher whose batches wait for four requests."""
     dispatcher = Dispatcher(predictor, Wanting(4.0))
+    for rows in (1, 2, 4):  # as long as each other: larger batches pay
+        dispatcher._batcher.learn((MODEL.name, MODEL.version), rows, 1.0)
     dispatcher.start()
     yield dispatcher
     await dispatcher.close()
