@@ -1,6 +1,7 @@
 """All that an unmodified tritonclient offers, beyond plain predictions: sync, asyncio, streams, repository, statistics."""
 
 import io
+import math
 import queue
 
 import grpc
@@ -281,6 +282,33 @@ def test_pictures_come_as_files_in_colour_and_in_any_size(server, painter):
     answers = scores(server, picture(np.array(mixed, dtype=object), "BYTES"))
     np.testing.assert_allclose(answers[:2], expected[:2], atol=1e-6)
     np.testing.assert_allclose(answers[2], scores(server, picture(fitted))[2], atol=1e-6)
+
+
+def test_pixels_come_as_floating_point_on_the_same_scale(server, painter):
+    pixels = digits()
+    expected = scores(server, picture(pixels))
+    close = pixels + np.float32(0.3)
+    np.testing.assert_array_equal(scores(server, picture(close, "FP32")), expected)
+    larger = pixels.repeat(4, axis=1).repeat(4, axis=2)
+    answers = scores(server, picture(larger.astype(np.float32), "FP32"))
+    np.testing.assert_array_equal(answers, scores(server, picture(larger)))
+
+
+@pytest.mark.parametrize(
+    ("factor", "shift", "text"),
+    [
+        (1 / 16, 0, r"row 0 has no value above 1; .* multiply by 255"),
+        (1, -3, r"row 0 has values from -3 to 1\d; .* not standardised"),
+        (16, 100, r"row 0 has values from 100 to 3\d\d"),
+        (math.nan, 0, r"row 0 has values from nan to nan"),
+    ],
+    ids=["to one", "standardised", "too large", "no number"],
+)
+def test_floating_point_on_another_scale_is_refused(server, painter, factor, shift, text):
+    given = digits(1).astype(np.float32) * factor + shift
+    with pytest.raises(InferenceServerException, match=text) as refused:
+        scores(server, picture(given.astype(np.float32), "FP32"))
+    assert refused.value.status() == "StatusCode.INVALID_ARGUMENT"
 
 
 BOMB = encode(np.zeros((10, 10, 1), np.uint8), "PNG", "1", size=(20_000, 20_000))

@@ -17,6 +17,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 """Pillow knows more, some of which start programs."""
 MAX_PIXELS = 64_000_000
 """Of one picture, checked before it is decoded: a file of a few bytes may claim any size."""
+WHITE = 255
 GREY = frozenset({"1", "L", "LA"})
 
 
@@ -66,6 +67,20 @@ def decode(content: bytes, target: npt.NDArray[np.uint8]) -> None:
 def scale(pixels: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]) -> None:
     """The same from pixels, uint8 [h, w, c] with 1 or 3 channels."""
     _fit(Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels), target)
+
+
+def round_off(values: npt.NDArray[np.float32], target: npt.NDArray[np.uint8]) -> None:
+    """The same from float32 [h, w, c] on the scale of uint8, 0 to 255. Raises."""
+    least, most = values.min(), values.max()
+    if not 0 <= least <= most <= WHITE:  # nor is that true of NaN
+        raise Faulty(
+            f"has values from {least:g} to {most:g}; pixels are numbers from 0 to {WHITE}, as in UINT8, not standardised"
+        )
+    if 0 < most <= 1:
+        raise Faulty(
+            f"has no value above 1; pixels are numbers from 0 to {WHITE}, as in UINT8: multiply by {WHITE}"
+        )
+    scale(np.rint(values).astype(np.uint8), target)
 
 
 def _open(content: bytes) -> Image.Image:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import math
 import os
 from collections.abc import Mapping
 
@@ -15,6 +16,7 @@ from bessemer_server.domain.models import Model, TensorSpec
 
 RANK = 4
 CHANNELS = (1, 3)
+PIXELS = ("UINT8", "FP32")
 MAX_PIXELS = 256_000_000
 """Of all pictures of one request together."""
 MAX_TOLD = 5
@@ -65,11 +67,10 @@ def _fit(tensor: tensors.Tensor, spec: TensorSpec, model: str) -> tensors.Tensor
             for file, look, target in zip(files, looks, pixels, strict=True)
         ]
     else:
-        given = np.frombuffer(tensor.data, np.uint8).reshape(tensor.shape)
-        _check_size(given[..., 0].size, model)
-        outcomes = [
-            pictures.attempt(pictures.scale, each, target) for each, target in zip(given, pixels, strict=True)
-        ]
+        _check_size(math.prod(tensor.shape[:-1]), model)
+        given = np.frombuffer(tensor.data, tensors.NUMPY_NAMES[tensor.datatype]).reshape(tensor.shape)
+        place = pictures.scale if tensor.datatype == "UINT8" else pictures.round_off
+        outcomes = [pictures.attempt(place, each, target) for each, target in zip(given, pixels, strict=True)]
     faults = {row: fault for row, fault in enumerate(outcomes) if isinstance(fault, pictures.Faulty)}
     if faults:
         told = "; ".join(f"row {row} {fault}" for row, fault in list(faults.items())[:MAX_TOLD])

@@ -100,7 +100,7 @@ def _check_names(request: Request, model: Model, specs: Mapping[str, TensorSpec]
 
 def _check_tensor(tensor: Input, spec: TensorSpec, model: Model) -> tensors.Tensor:
     is_picture = pictures.is_picture(spec)
-    if is_picture and tensor.shape[1:] != spec.shape[1:]:
+    if is_picture and (tensor.datatype, tensor.shape[1:]) != (spec.datatype, spec.shape[1:]):
         spec = _other_form(tensor, spec)
     if tensor.datatype != spec.datatype:
         raise errors.InvalidArgument(
@@ -119,7 +119,7 @@ def _check_tensor(tensor: Input, spec: TensorSpec, model: Model) -> tensors.Tens
             f"input byte size mismatch for input '{tensor.name}' for model '{model.name}'. Expected {expected}, got "
             f"{len(data)}"
         )
-    if spec.datatype == "FP32":
+    if spec.datatype == "FP32" and not is_picture:
         _check_finite(tensor, data, model)
     return tensors.Tensor(spec.datatype, tensor.shape, data)
 
@@ -136,13 +136,16 @@ def _check_finite(tensor: Input, data: bytes, model: Model) -> None:
 
 
 def _other_form(tensor: Input, spec: TensorSpec) -> TensorSpec:
-    """What a picture may come as beside the signature's own form: files, or pixels of another size, grey or in colour."""
+    """What a picture may come as beside the signature's own form: files, or pixels of another size, grey or in colour, UINT8 or
+    FP32.
+    """
     if tensor.datatype == "BYTES":
         return TensorSpec(spec.name, "BYTES", (-1,))
+    datatype = tensor.datatype if tensor.datatype in pictures.PIXELS else spec.datatype
     has_pixels = len(tensor.shape) == pictures.RANK and min(tensor.shape) > 0
     if has_pixels and tensor.shape[-1] in pictures.CHANNELS:
-        return TensorSpec(spec.name, spec.datatype, (-1, *tensor.shape[1:]))
-    return spec
+        return TensorSpec(spec.name, datatype, (-1, *tensor.shape[1:]))
+    return TensorSpec(spec.name, datatype, spec.shape)
 
 
 def _check_shape(tensor: Input, spec: TensorSpec, model: Model) -> None:
