@@ -16,7 +16,7 @@ from bessemer.worker.v1 import worker_pb2_grpc
 from bessemer_server.blobs.sql import SqlBlobStore
 from bessemer_server.domain.jobs import NewJob
 from bessemer_server.executors.logs import LogCollector
-from bessemer_server.rpc import guarding, worker
+from bessemer_server.rpc import guarding, traffic, worker
 from bessemer_server.scheduling.collector import Collector
 from bessemer_server.scheduling.loop import Scheduler, digest_token, utc_now
 from bessemer_server.scheduling.notices import Notices
@@ -43,7 +43,9 @@ async def serve(folder: pathlib.Path, spec: dict[str, object]) -> None:
     server = grpc.aio.server(
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
     )
-    worker_pb2_grpc.add_WorkerServiceServicer_to_server(servicer, guarding.GuardedServer(server))
+    worker_pb2_grpc.add_WorkerServiceServicer_to_server(
+        servicer, guarding.GuardedServer(server, traffic.Traffic())
+    )
     address = f"unix:{folder}/worker.sock"
     server.add_insecure_port(address)
     await server.start()

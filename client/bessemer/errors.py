@@ -61,6 +61,11 @@ class PermissionDenied(BessemerError):
 class Unavailable(BessemerError):
     """The server is not there, or restarts. The same call may succeed soon."""
 
+    def __init__(self, message: str, *, is_away: bool = False) -> None:
+        super().__init__(message)
+        self.is_away = is_away
+        """No server took the call, or one that was about to stop: it may be repeated when there is one again."""
+
 
 class DeadlineExceeded(BessemerError):
     """No answer came within the timeout."""
@@ -96,7 +101,9 @@ def from_rpc(error: grpc.RpcError, address: str) -> BessemerError:
     code, details = error.code(), error.details() or ""
     match code:
         case grpc.StatusCode.UNAVAILABLE:
-            return Unavailable(_explain_unavailable(details, address))
+            return Unavailable(_explain_unavailable(details, address), is_away=_is_away(error))
+        case grpc.StatusCode.CANCELLED:  # not by us: the service stopped while the call was on its way in
+            return Unavailable(_explain_unavailable("socket closed", address), is_away=True)
         case grpc.StatusCode.DEADLINE_EXCEEDED if details == "Deadline Exceeded":
             return DeadlineExceeded(
                 f"{address} gave no answer in time; `connect(timeout=...)` sets how long to wait"
@@ -123,6 +130,16 @@ def _explain_unavailable(details: str, address: str) -> str:
     if lowered in {"socket closed", "connection reset"} or lowered.startswith("recvmsg:"):
         return f"the connection to {address} broke: the service stopped or restarts"
     return details
+
+
+def _is_away(error: grpc.RpcError) -> bool:
+    from google.rpc import error_details_pb2
+    from grpc_status import rpc_status
+
+    status = rpc_status.from_call(error)
+    info = error_details_pb2.ErrorInfo()
+    reasons = [info.reason for detail in (status.details if status else ()) if detail.Unpack(info)]
+    return reasons in ([], ["STOPPING"])  # without a reason gRPC itself says so
 
 
 def _violations(error: grpc.RpcError) -> tuple[Violation, ...]:

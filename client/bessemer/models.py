@@ -36,9 +36,7 @@ class Model(ModelRecord):
         return [
             prediction
             for array in self._prepare(inputs)
-            for prediction in self._read_predictions(
-                self._transport.call(self._transport.infer, self._build_request(array))
-            )
+            for prediction in self._read_predictions(self._transport.predict(self._build_request(array)))
         ]
 
     def sample(self, n: int, *, seed: int = 0) -> npt.NDArray[np.uint8]:
@@ -49,7 +47,7 @@ class Model(ModelRecord):
         """
         self._check_generator()
         request = generation.build_request(self.name, self.version, n, seed)
-        return generation.parse(self._transport.call(self._transport.infer, request))
+        return generation.parse(self._transport.predict(request))
 
     def evaluate(self, dataset: str | None = None, *, split: str = "test") -> evaluation.Evaluation:
         """Measure this model on the test, validation or train split of a data set, by default of its own.

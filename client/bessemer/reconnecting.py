@@ -1,9 +1,12 @@
-"""How `watch` bears a server that goes away. Pure: time is an argument."""
+"""How `watch` and predictions bear a server that goes away. Pure: time is an argument."""
 
 from __future__ import annotations
 
 PAUSES_S = (0.1, 0.2, 0.5, 1.0)
 """Between the tries; the last one is for all further ones."""
+
+RESTART_S = 30.0
+"""How long a prediction waits for a server that restarts."""
 
 
 class Reconnecting:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import grpc
 
-from bessemer import _calls, errors
+from bessemer import _calls, errors, reconnecting
 from bessemer.inference.v2 import inference_pb2
 from bessemer.v1 import catalog_pb2_grpc, datasets_pb2_grpc, jobs_pb2_grpc, models_pb2_grpc
 
@@ -36,7 +37,7 @@ class Transport:
         self.models = models_pb2_grpc.ModelServiceStub(self._channel)
         self.datasets = datasets_pb2_grpc.DatasetServiceStub(self._channel)
         self.catalog = catalog_pb2_grpc.CatalogServiceStub(self._channel)
-        self.infer = self._channel.unary_unary(
+        self._infer = self._channel.unary_unary(
             _calls.INFER_METHOD,
             request_serializer=inference_pb2.ModelInferRequest.SerializeToString,
             response_deserializer=inference_pb2.ModelInferResponse.FromString,
@@ -50,6 +51,18 @@ class Transport:
             return method(request, timeout=timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
             raise errors.from_rpc(error, self.address) from None
+
+    def predict(self, request: inference_pb2.ModelInferRequest) -> inference_pb2.ModelInferResponse:
+        """The answer to a prediction, which is asked for again when the service restarts. Raises as `call` does."""
+        tries = reconnecting.Reconnecting(0.0 if self.is_private else reconnecting.RESTART_S)
+        while True:
+            try:
+                return self.call(self._infer, request)
+            except errors.Unavailable as error:
+                pause_s = tries.choose_pause(time.monotonic()) if error.is_away else None
+                if pause_s is None:
+                    raise
+                time.sleep(pause_s)
 
     def upload(self, method: Callable[..., T], requests: Iterator[Any]) -> T:
         """The answer to a stream of requests, without a timeout. What making them raises comes out as it is."""

@@ -50,6 +50,7 @@ from bessemer_server.rpc import (
     models,
     reflection,
     spooling,
+    traffic,
     worker,
 )
 from bessemer_server.rpc.inference import servicer as inference
@@ -139,6 +140,7 @@ class _Service:
     server: grpc.aio.Server
     health: health.aio.HealthServicer
     inference: inference.InferenceServicer
+    calls: traffic.Traffic
     scheduler: Scheduler
     scheduling: asyncio.Task[None]
 
@@ -168,10 +170,11 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         )
         health_servicer = health.aio.HealthServicer()
         repository = Repository(store)
-        inference_servicer = inference.InferenceServicer(repository, dispatcher)
+        calls = traffic.Traffic()
+        inference_servicer = inference.InferenceServicer(repository, dispatcher, calls)
 
         server = grpc.aio.server(options=SERVER_OPTIONS)
-        guarded: Any = guarding.GuardedServer(server)
+        guarded: Any = guarding.GuardedServer(server, calls)
         jobs_pb2_grpc.add_JobServiceServicer_to_server(
             jobs.JobServicer(store, planner, scheduler, notices, log_collector), guarded
         )
@@ -227,7 +230,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         stack.push_async_callback(_cancel, asyncio.create_task(Poller(store, notices).run()))
         running = asyncio.create_task(_schedule(scheduler, executor, planner, settings))
         stack.push_async_callback(_cancel, running)
-        yield _Service(address, server, health_servicer, inference_servicer, scheduler, running)
+        yield _Service(address, server, health_servicer, inference_servicer, calls, scheduler, running)
 
 
 def _start_dispatcher(
@@ -291,12 +294,13 @@ async def _find_devices(planner: PlannerClient) -> tuple[str, ...]:
 
 
 async def _drain(service: _Service, settings: Settings) -> None:
-    """Say that we go, let trainers save, let calls end."""
+    """Say that we go, let trainers save, answer what was accepted, let calls end."""
     failpoints.hit("drain.begun")
     await service.health.enter_graceful_shutdown()
     service.inference.is_ready = False
     await service.scheduler.drain(settings.grace_seconds)
     failpoints.hit("drain.ended")
+    await service.calls.close(settings.grace_seconds)
     await service.server.stop(min(settings.grace_seconds, 5.0))
 
 

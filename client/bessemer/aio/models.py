@@ -38,7 +38,7 @@ class Model(ModelRecord):
             prediction
             for array in arrays
             for prediction in self._read_predictions(
-                await self._transport.call(self._transport.infer, self._build_request(array))
+                await self._transport.predict(self._build_request(array))
             )
         ]
 
@@ -50,7 +50,7 @@ class Model(ModelRecord):
         """
         self._check_generator()
         request = generation.build_request(self.name, self.version, n, seed)
-        return generation.parse(await self._transport.call(self._transport.infer, request))
+        return generation.parse(await self._transport.predict(request))
 
     async def evaluate(self, dataset: str | None = None, *, split: str = "test") -> evaluation.Evaluation:
         """Measure this model on the test, validation or train split of a data set, by default of its own.

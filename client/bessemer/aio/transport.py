@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
 import grpc
 import grpc.aio
 
-from bessemer import _calls, errors
+from bessemer import _calls, errors, reconnecting
 from bessemer.inference.v2 import inference_pb2
 from bessemer.v1 import catalog_pb2_grpc, datasets_pb2_grpc, jobs_pb2_grpc, models_pb2_grpc
 
@@ -57,7 +58,7 @@ class Transport:
         return catalog_pb2_grpc.CatalogServiceStub(self._channel)
 
     @functools.cached_property
-    def infer(self) -> Any:
+    def _infer(self) -> Any:
         """The prediction RPC."""
         return self._channel.unary_unary(
             _calls.INFER_METHOD,
@@ -73,6 +74,20 @@ class Transport:
             return await method(request, timeout=timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
             raise errors.from_rpc(error, self.address) from None
+
+    async def predict(self, request: inference_pb2.ModelInferRequest) -> inference_pb2.ModelInferResponse:
+        """The answer to a prediction, which is asked for again when the service restarts. Raises as `call` does."""
+        tries = reconnecting.Reconnecting(reconnecting.RESTART_S)
+        while True:
+            try:
+                answer: inference_pb2.ModelInferResponse = await self.call(self._infer, request)
+            except errors.Unavailable as error:
+                pause_s = tries.choose_pause(time.monotonic()) if error.is_away else None
+                if pause_s is None:
+                    raise
+                await asyncio.sleep(pause_s)
+            else:
+                return answer
 
     async def upload(self, method: Any, requests: Iterator[Any]) -> Any:
         """The answer to a stream of requests, which are made in a thread. What making them raises comes out as it is."""

@@ -13,7 +13,7 @@ import grpc
 from grpc_status import rpc_status
 
 from bessemer_server.domain import errors as domain_errors
-from bessemer_server.rpc import errors
+from bessemer_server.rpc import errors, traffic
 
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]  # generic for mypy only
@@ -28,20 +28,22 @@ class GuardedServer:
     grpc.aio would run that anew for each call: handlers are wrapped once, when they are registered.
     """
 
-    def __init__(self, server: grpc.aio.Server) -> None:
+    def __init__(self, server: grpc.aio.Server, calls: traffic.Traffic) -> None:
         self._server = server
+        self._calls = calls
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         """See `grpc.aio.Server`."""
-        self._server.add_generic_rpc_handlers([_GuardedHandlers(each) for each in handlers])
+        self._server.add_generic_rpc_handlers([_GuardedHandlers(each, self._calls) for each in handlers])
 
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
         """See `grpc.aio.Server`; generated code calls both, and the generic ones suffice."""
 
 
 class _GuardedHandlers(grpc.GenericRpcHandler):
-    def __init__(self, inner: grpc.GenericRpcHandler) -> None:
+    def __init__(self, inner: grpc.GenericRpcHandler, calls: traffic.Traffic) -> None:
         self._inner = inner
+        self._calls = calls
         self._guarded: dict[str, Handler] = {}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
@@ -51,11 +53,11 @@ class _GuardedHandlers(grpc.GenericRpcHandler):
             handler = self._inner.service(handler_call_details)
             if handler is None:
                 return None
-            self._guarded[method] = _guard(method, handler)
+            self._guarded[method] = _guard(method, handler, self._calls)
         return self._guarded[method]
 
 
-def _guard(method: str, handler: Handler) -> Handler:
+def _guard(method: str, handler: Handler, calls: traffic.Traffic) -> Handler:
     if handler.response_streaming:
         behavior = handler.stream_stream or handler.unary_stream
         make: Any = (
@@ -64,7 +66,7 @@ def _guard(method: str, handler: Handler) -> Handler:
             else grpc.unary_stream_rpc_method_handler
         )
         is_generator = inspect.isasyncgenfunction(behavior)
-        wrapped: Any = (_guard_stream if is_generator else _guard_unary)(method, behavior)
+        wrapped: Any = (_guard_stream if is_generator else _guard_unary)(method, behavior, calls)
     else:
         behavior = handler.stream_unary or handler.unary_unary
         make = (
@@ -72,7 +74,7 @@ def _guard(method: str, handler: Handler) -> Handler:
             if handler.request_streaming
             else grpc.unary_unary_rpc_method_handler
         )
-        wrapped = _guard_unary(method, behavior)
+        wrapped = _guard_unary(method, behavior, calls)
     deserialize = handler.request_deserializer
     if deserialize is not None:
         deserialize = _guard_deserializer(deserialize)
@@ -117,11 +119,12 @@ async def _check_each(stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
         yield request
 
 
-def _guard_unary(method: str, behavior: Any) -> Any:
+def _guard_unary(method: str, behavior: Any, calls: traffic.Traffic) -> Any:
     """For what returns its answer, and for streams that write theirs to the context, as the health service does."""
 
     async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         try:
+            calls.check()
             return await behavior(_check(request), context)
         except Exception as error:
             await _abort(method, error, context)
@@ -129,9 +132,10 @@ def _guard_unary(method: str, behavior: Any) -> Any:
     return call
 
 
-def _guard_stream(method: str, behavior: Any) -> Any:
+def _guard_stream(method: str, behavior: Any, calls: traffic.Traffic) -> Any:
     async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
         try:
+            calls.check()
             async for response in behavior(_check(request), context):
                 yield response
         except Exception as error:

@@ -7,11 +7,14 @@ import threading
 import grpc
 import numpy as np
 import pytest
+from grpc_status import rpc_status
 
 import bessemer
 from bessemer import _calls, jobs
 from bessemer.inference.v2 import inference_pb2
 from bessemer.v1 import jobs_pb2, jobs_pb2_grpc, models_pb2, models_pb2_grpc
+from bessemer_server.domain import errors as domain_errors
+from bessemer_server.rpc import errors as rpc_errors
 
 SUCCEEDED, RUNNING = jobs_pb2.Job.SUCCEEDED, jobs_pb2.Job.RUNNING
 
@@ -25,6 +28,8 @@ class Servicer(jobs_pb2_grpc.JobServiceServicer, models_pb2_grpc.ModelServiceSer
         self.pages = []
         self.token = None
         self.endless = False
+        self.refusals = []
+        self.asked = 0
         self.watch_ended = threading.Event()
 
     def WatchJob(self, request, context):  # noqa: N802 - gRPC's name
@@ -76,6 +81,13 @@ class Servicer(jobs_pb2_grpc.JobServiceServicer, models_pb2_grpc.ModelServiceSer
 
     def infer(self, request, context):
         """High where the first feature is more than 5."""
+        self.asked += 1
+        if self.refusals:
+            error = domain_errors.Unavailable("not now", reason=self.refusals.pop())
+            status = rpc_status.to_status(rpc_errors.to_status(error))
+            # gRPC itself shall not try again.
+            metadata = (*status.trailing_metadata, ("grpc-retry-pushback-ms", "-1"))
+            context.abort_with_status(status._replace(trailing_metadata=metadata))
         features = np.frombuffer(request.raw_input_contents[0], "<f4").reshape(request.inputs[0].shape)
         high = (features[:, 0] > 5).astype("<f4")
         answer = inference_pb2.ModelInferResponse(
@@ -215,3 +227,19 @@ def test_a_client_can_be_made_before_there_is_a_loop(address):
             return (await client.jobs.get("j")).id
 
     assert asyncio.run(ask()) == "j"
+
+
+async def test_a_prediction_is_asked_for_again_while_the_service_restarts_and_not_where_it_is_at_fault(
+    remote, address, servicer
+):
+    awaited = await remote.models.get("m")
+    with bessemer.connect(address) as client:
+        blocking = client.models.get("m")
+        for predict in (awaited.predict, lambda given: asyncio.to_thread(blocking.predict, given)):
+            servicer.asked, servicer.refusals = 0, ["STOPPING", "STOPPING"]
+            assert [each.label for each in await predict([9, 2, 3, 4])] == ["high"]
+            assert servicer.asked == 3
+            servicer.asked, servicer.refusals = 0, ["HELPER_ENDED"]
+            with pytest.raises(bessemer.Unavailable, match="not now"):
+                await predict([9, 2, 3, 4])
+            assert servicer.asked == 1

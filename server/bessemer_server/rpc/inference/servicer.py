@@ -12,7 +12,7 @@ from google.protobuf import message_factory
 
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors
-from bessemer_server.rpc import guarding
+from bessemer_server.rpc import guarding, traffic
 from bessemer_server.rpc.inference import descriptions, messages, streams
 from bessemer_server.serving import parameters, pictures, requests, statistics
 from bessemer_server.serving.dispatcher import Dispatcher
@@ -37,9 +37,10 @@ EXTENSIONS = (
 class InferenceServicer:
     """GRPCInferenceService. `is_ready` is lowered before the server drains."""
 
-    def __init__(self, repository: Repository, dispatcher: Dispatcher) -> None:
+    def __init__(self, repository: Repository, dispatcher: Dispatcher, calls: traffic.Traffic) -> None:
         self._repository = repository
         self._dispatcher = dispatcher
+        self._calls = calls
         self.is_ready = True
 
     async def ServerLive(self, request: pb.ServerLiveRequest, context: Context) -> pb.ServerLiveResponse:
@@ -58,7 +59,9 @@ class InferenceServicer:
         return pb.ServerMetadataResponse(name="bessemer", version=version, extensions=EXTENSIONS)
 
     async def ModelReady(self, request: pb.ModelReadyRequest, context: Context) -> pb.ModelReadyResponse:
-        """Load and warm the model, then say so."""
+        """Load and warm the model, then say so; no model is ready on a server that is about to stop."""
+        if not self.is_ready:
+            return pb.ModelReadyResponse(ready=False)
         try:
             model = await self._repository.get(request.name, request.version)
         except errors.NotFound:
@@ -109,6 +112,14 @@ class InferenceServicer:
         return await self._infer(request, context.time_remaining())
 
     async def _infer(self, request: pb.ModelInferRequest, timeout_s: float | None) -> pb.ModelInferResponse:
+        name = request.model_name
+        self._calls.begin(name)
+        try:
+            return await self._predict(request, timeout_s)
+        finally:
+            self._calls.end(name)
+
+    async def _predict(self, request: pb.ModelInferRequest, timeout_s: float | None) -> pb.ModelInferResponse:
         model = await self._repository.get(request.model_name, request.model_version)
         asked = parameters.parse(messages.read_parameters(request.parameters))
         classes = messages.read_classes(request)
@@ -184,6 +195,9 @@ class InferenceServicer:
         except errors.NotFound:
             return pb.RepositoryModelUnloadResponse()
         self._repository.set_unloaded(request.model_name, True)
+        await self._calls.wait_for(
+            request.model_name
+        )  # it would be loaded again for what was accepted before
         await self._dispatcher.unload(request.model_name)
         return pb.RepositoryModelUnloadResponse()
 

@@ -1,0 +1,72 @@
+"""Predictions under way, and whether the service still takes calls: what a stop waits for, and an unload."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+
+from bessemer_server.domain import errors
+
+STOPPING = "STOPPING"
+"""Reason of the error that calls get while the service stops."""
+QUIET_S = 0.05
+"""So long nobody may have called before the server itself is stopped, which cancels calls that are on their way in."""
+LOUD_S = 1.0
+"""Who calls on and on without a pause is waited for so long."""
+
+
+class Traffic:
+    """Counts predictions by model, from their acceptance to their answer."""
+
+    def __init__(self) -> None:
+        self._is_closed = False
+        self._refused = 0
+        self._underway: Counter[str] = Counter()
+        self._ended = asyncio.Event()
+
+    def check(self) -> None:
+        """Raise `Unavailable` for a call that comes when the service stops."""
+        if self._is_closed:
+            self._refused += 1
+            raise errors.Unavailable(
+                "the service stops; ask another one, or this one when it is back", reason=STOPPING
+            )
+
+    def begin(self, model: str) -> None:
+        """A prediction is accepted. Raises as `check` does."""
+        self.check()
+        self._underway[model] += 1
+
+    def end(self, model: str) -> None:
+        """It was answered, or has failed."""
+        self._underway[model] -= 1
+        if not self._underway[model]:
+            del self._underway[model]
+            self._ended.set()
+
+    async def wait_for(self, model: str) -> None:
+        """Return when no prediction of the model is under way."""
+        while model in self._underway:
+            await self._wait()
+
+    async def close(self, patience_s: float) -> None:
+        """Refuse further calls, and return when all that were accepted are answered, and those that were refused know it."""
+        self._is_closed = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                while self._underway:
+                    await self._wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOUD_S):
+                await self._await_quiet()
+
+    async def _wait(self) -> None:
+        self._ended.clear()
+        await self._ended.wait()
+
+    async def _await_quiet(self) -> None:
+        before = -1
+        while before != self._refused:
+            before = self._refused
+            await asyncio.sleep(QUIET_S)
