@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pathlib
 import signal
 import socket
 
@@ -31,7 +32,11 @@ def run_echo(connection: socket.socket) -> None:
             raise errors.InvalidArgument(violations=[errors.Violation("a.b", "must be c")])
         raise {"NotFound": errors.NotFound, "ValueError": ValueError}[arguments["kind"]]("gone")
 
-    service.serve(connection, {"echo": echo, "pid": tell_pid, "fail": fail, "die": die})
+    def wait(arguments, _body):
+        with pathlib.Path(arguments["pipe"]).open("rb") as pipe:
+            return len(pipe.read()), {}
+
+    service.serve(connection, {"wait": wait, "echo": echo, "pid": tell_pid, "fail": fail, "die": die})
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +103,20 @@ async def test_a_helper_that_is_stuck_is_ended_and_forked_again(forkserver):
         assert (await stuck.call("pid", {}))[0] != first
     finally:
         await stuck.close()
+
+
+async def test_a_call_that_waits_behind_another_is_not_taken_for_stuck_nor_is_one_whose_caller_gave_up(
+    helper, tmp_path
+):
+    os.mkfifo(tmp_path / "pipe")
+    first = asyncio.create_task(helper.call("wait", {"pipe": str(tmp_path / "pipe")}))
+    while not helper._pending:  # noqa: ASYNC110 - nothing tells when it was asked
+        await asyncio.sleep(0)
+    behind = asyncio.create_task(helper.call("echo", {}, patience_s=0.05))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.sleep(0.2)
+    assert not behind.done()
+    (tmp_path / "pipe").write_bytes(b"")
+    assert (await behind)[0] == {}
+    assert helper.generation == 1

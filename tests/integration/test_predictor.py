@@ -20,6 +20,7 @@ from bessemer_server.domain import checkpoints, errors, models, tensors
 from bessemer_server.executors.forkserver import ForkServer
 from bessemer_server.executors.helper import Helper
 from bessemer_server.executors.predictor import PredictorClient
+from bessemer_server.serving.dispatcher import Dispatcher
 from bessemer_server.training import inference
 from bessemer_server.worker import arrays, entry
 from tests.unit.training.exchange import models as published
@@ -103,6 +104,10 @@ def resident_bytes(pid):
     match = re.search(r"RssAnon:\s+(\d+) kB", status)
     assert match
     return int(match[1]) * 1024
+
+
+def predicts(helper):
+    return any(call.method == "predict" for call in helper._pending.values())
 
 
 def pid_of(helper):
@@ -205,10 +210,11 @@ async def test_a_predictor_that_dies_each_time_is_unavailable_and_works_once_it_
 ):
     client, helper = start(100 * MIB)
     await ask(client, catalog, 0)
-    os.kill(pid_of(helper), signal.SIGSTOP)  # so that no answer comes before its end
-    asking = asyncio.create_task(ask(client, catalog, 0))
+    rows = np.tile(ROWS, (2048, 1))
+    many = {"features": tensors.Tensor("FP32", rows.shape, rows.tobytes())}  # no answer comes before its end
+    asking = asyncio.create_task(client.predict(catalog[0][0], many))
     for generation in (1, 2):
-        while helper.generation < generation or not helper._pending:
+        while helper.generation < generation or not predicts(helper):
             assert not asking.done()
             await asyncio.sleep(0)
         os.kill(pid_of(helper), signal.SIGKILL)
@@ -217,13 +223,26 @@ async def test_a_predictor_that_dies_each_time_is_unavailable_and_works_once_it_
     await ask(client, catalog, 0)
 
 
-async def test_a_predictor_that_hangs_is_ended_and_started_again(start, catalog):
-    client, helper = start(100 * MIB, patience_s=2)
+async def test_a_forward_that_hangs_is_ended_soon_and_what_waits_behind_it_is_answered(start, catalog):
+    client, helper = start(100 * MIB, least_patience_s=1)
     await ask(client, catalog, 0)
-    os.kill(pid_of(helper), signal.SIGSTOP)
-    with pytest.raises(errors.Unavailable, match=r"gave no answer for 2 s and was ended"):
-        await ask(client, catalog, 0)
-    await ask(client, catalog, 0)
+    dispatcher = Dispatcher(client)
+    dispatcher.start()
+    try:
+        os.kill(pid_of(helper), signal.SIGSTOP)
+        hanging = asyncio.create_task(dispatcher.predict(catalog[0][0], INPUTS, None))
+        while not helper._pending:  # noqa: ASYNC110 - nothing tells when it was asked
+            await asyncio.sleep(0)
+        behind = [asyncio.create_task(dispatcher.predict(catalog[0][n], INPUTS, None)) for n in (0, 1, 0)]
+        with pytest.raises(errors.Unavailable, match=r"gave no answer for 1\.\d* s and was ended") as stuck:
+            await hanging
+        assert stuck.value.reason == "HELPER_STUCK"
+        for number, answer in zip((0, 1, 0), await asyncio.gather(*behind), strict=True):
+            given = arrays.to_array(answer["probabilities"])
+            assert given == pytest.approx(catalog[2][number], abs=1e-3)
+    finally:
+        await dispatcher.close()
+    assert helper.generation == 2
 
 
 async def test_a_batch_that_the_kernel_ended_the_process_over_is_tried_again_in_halves(start, catalog):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import logging
 import socket
@@ -21,6 +22,15 @@ Answer = tuple[Any, dict[str, tensors.Tensor]]
 log = logging.getLogger(__name__)
 
 STOP_GRACE_S = 2.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class _Call:
+    """What the process was asked and has not answered."""
+
+    method: str
+    patience_s: float
+    answer: asyncio.Future[Answer]
 
 
 class Helper:
@@ -51,7 +61,9 @@ class Helper:
         self._target = target
         self._arguments = arguments
         self._ids = itertools.count(1)
-        self._pending: dict[int, asyncio.Future[Answer]] = {}
+        self._pending: dict[int, _Call] = {}
+        """In the order in which they are answered."""
+        self._timer: asyncio.TimerHandle | None = None
         self._starting = asyncio.Lock()
         self._process: BaseProcess | None = None
         self._is_closing = False
@@ -65,41 +77,59 @@ class Helper:
         return self._link is not None
 
     async def call(
-        self, method: str, arguments: Mapping[str, Any], body: Body | None = None, *, answer_bytes: int = 0
+        self,
+        method: str,
+        arguments: Mapping[str, Any],
+        body: Body | None = None,
+        *,
+        answer_bytes: int = 0,
+        patience_s: float | None = None,
     ) -> Answer:
-        """Ask, and wait for the answer, whose tensors may have `answer_bytes`. Raises what the helper raised, or `Unavailable`
-        when it died.
+        """Ask, and wait for the answer, whose tensors may have `answer_bytes`. `patience_s`: other than the helper's, from when the
+        process is at this call. Raises what the helper raised, or `Unavailable` when it died.
         """
         connection = await self.start()
         request_id = next(self._ids)
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Answer] = loop.create_future()
-        self._pending[request_id] = answer
         header = {"id": request_id, "method": method, "arguments": arguments}
-        patience = loop.call_later(self._patience_s, self._end_stuck, method, answer)
+        frame = self._encode(header, body or {}, answer_bytes)
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._pending[request_id] = _Call(method, patience_s or self._patience_s, answer)
+        if len(self._pending) == 1:
+            self._watch()
         try:
-            await connection.send(self._encode(header, body or {}, answer_bytes))
+            await connection.send(frame)
             return await answer
         finally:
-            patience.cancel()
-            self._pending.pop(request_id, None)
+            answer.cancel()  # who gave up is not told any more; nothing happens to an answer that is there
+
+    def _watch(self) -> None:
+        """Count the time of the call that the process is at, and of no other: what waits behind it cannot be stuck."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if self._pending:
+            first = next(iter(self._pending.values()))
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(first.patience_s, self._end_stuck, first)
 
     def _encode(self, header: dict[str, Any], body: Body, answer_bytes: int) -> list[bytes | memoryview]:
         if self._sharing is None:
             return frames.encode(header, body)
         return self._sharing.encode(header, body, answer_bytes)
 
-    def _end_stuck(self, method: str, answer: asyncio.Future[Answer]) -> None:
-        log.error("helper stuck", extra={"helper": self._name, "method": method})
-        if not answer.done():
-            answer.set_exception(
+    def _end_stuck(self, call: _Call) -> None:
+        log.error("helper stuck", extra={"helper": self._name, "method": call.method})
+        if self._process is not None:
+            self._process.kill()
+        if self._link is not None:
+            self._link.close()  # at once: the next call shall fork it again, and not go to one that is about to end
+        if not call.answer.done():
+            call.answer.set_exception(
                 errors.Unavailable(
-                    f"the {self._name} process gave no answer for {self._patience_s:g} s and was ended; try again",
+                    f"the {self._name} process gave no answer for {call.patience_s:.3g} s and was ended; try again",
                     reason="HELPER_STUCK",
                 )
             )
-        if self._process is not None:
-            self._process.kill()  # its connection closes, and the next call forks it again
 
     async def start(self) -> link.Link:
         """Fork the process unless it is there."""
@@ -142,17 +172,20 @@ class Helper:
         if self._sharing:
             self._sharing.close()
             self._sharing = None
-        for answer in self._pending.values():
-            if not answer.done():
-                answer.set_exception(
+        for call in self._pending.values():
+            if not call.answer.done():
+                call.answer.set_exception(
                     errors.Unavailable(f"the {self._name} process ended; try again", reason=Helper.ENDED)
                 )
+        self._pending.clear()
+        self._watch()
 
     def _settle(self, header: dict[str, Any], body: dict[str, tensors.Tensor]) -> None:
         if self._sharing:
             body = self._sharing.take_out(header["id"], body)
-        answer = self._pending.get(header["id"])
-        if answer is None or answer.done():  # the caller gave up
+        answer = self._pending.pop(header["id"]).answer
+        self._watch()
+        if answer.done():  # the caller gave up
             return
         if "error" in header:
             answer.set_exception(_rebuild_error(header))

@@ -11,7 +11,7 @@ from typing import Any
 
 from bessemer_server.domain import errors, ports, tensors
 from bessemer_server.domain.models import Model
-from bessemer_server.executors import memory, stored
+from bessemer_server.executors import memory, patience, stored
 from bessemer_server.executors.budget import Budget
 from bessemer_server.executors.helper import Helper
 
@@ -30,6 +30,7 @@ class PredictorClient:
         memory_bytes: int,
         *,
         count_memory_kills: Callable[[], int] = memory.count_kills,
+        least_patience_s: float = patience.LEAST_S,
     ) -> None:
         self._helper = helper
         self._blobs = blobs
@@ -43,15 +44,24 @@ class PredictorClient:
         """Rows of a batch after which the kernel ended the process for want of memory, halved."""
         self._count_memory_kills = count_memory_kills
         self._kills = count_memory_kills()
+        self._patience = patience.Patience(least_patience_s)
 
     async def load(self, model: Model) -> None:
-        """See `ports.Predictor.load`. Raises `ResourceExhausted` for a model that is larger than the budget."""
+        """See `ports.Predictor.load`. Raises `ResourceExhausted` for a model that is larger than the budget. A process that ends
+        meanwhile, be it over another call, is asked once more.
+        """
         key = _key(model)
         if self._is_loaded(key):
             self._budget.use(key)
             return
         async with self._loading:
-            if not self._is_loaded(key):  # who asked first has loaded it
+            if self._is_loaded(key):  # who asked first has loaded it
+                return
+            try:
+                await self._load(key, model)
+            except errors.Unavailable as error:
+                if error.reason != Helper.ENDED:
+                    raise
                 await self._load(key, model)
 
     async def unload(self, name: str) -> None:
@@ -94,9 +104,17 @@ class PredictorClient:
         key = _key(model)
         await self.load(model)
         arguments: dict[str, Any] = {"key": key, "limit": self._limits.get(key)}
-        answer_bytes = _count_bytes(model, _count_rows(inputs))
+        rows = _count_rows(inputs)
+        size_bytes = sum(tensor.size_bytes for tensor in inputs.values())
         # No other call comes between the look at what is loaded and this one, and calls are answered in order.
-        _, outputs = await self._helper.call("predict", arguments, inputs, answer_bytes=answer_bytes)
+        seconds, outputs = await self._helper.call(
+            "predict",
+            arguments,
+            inputs,
+            answer_bytes=_count_bytes(model, rows),
+            patience_s=self._patience.choose(key, rows, size_bytes, is_batched=model.is_batched),
+        )
+        self._patience.observe(key, rows, seconds)
         return outputs
 
     def _is_loaded(self, key: str) -> bool:
@@ -117,6 +135,7 @@ class PredictorClient:
         found, _ = await self._helper.call("load", arguments, weights)
         if generation != self._helper.generation:
             raise errors.Unavailable("the predictor process ended; try again", reason=Helper.ENDED)
+        self._patience.observe(key, 1, found.pop("warm_s"))
         size = max(found.pop("memory_bytes"), weights_bytes, LEAST_BYTES)
         self._measured.setdefault(_digest(model), found)
         self._known[key] = {**measured, **found, "memory_bytes": str(size)}

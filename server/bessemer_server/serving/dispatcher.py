@@ -150,6 +150,15 @@ class Dispatcher:
 
     async def _run_batch(self, batch: list[_Waiting]) -> None:
         try:
+            await self._predictor.load(batch[0].model)
+        except Exception as error:  # the model is at fault, and none of the requests
+            for waiting in batch:
+                _fail(waiting, error)
+        else:
+            await self._run_part(batch)
+
+    async def _run_part(self, batch: list[_Waiting]) -> None:
+        try:
             outputs = await self._forward(batch)
         except Exception as error:
             if len(batch) == 1 or _is_nobodys_fault(error):
@@ -158,7 +167,7 @@ class Dispatcher:
                 return
             half = len(batch) // 2
             for part in (batch[:half], batch[half:]):  # one of them is at fault: alone, it fails alone
-                await self._run_batch(part)
+                await self._run_part(part)
         else:
             for waiting, answer in zip(batch, outputs, strict=True):
                 if not waiting.answer.done():
@@ -166,7 +175,6 @@ class Dispatcher:
 
     async def _forward(self, batch: list[_Waiting]) -> list[Tensors]:
         model = batch[0].model
-        await self._predictor.load(model)
         times = [time.perf_counter_ns()]
         inputs = _join(batch)
         times.append(time.perf_counter_ns())

