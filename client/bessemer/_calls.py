@@ -6,6 +6,7 @@ import datetime
 import json
 import re
 import uuid
+from collections.abc import Mapping
 
 from bessemer import _faults, errors
 from bessemer.v1 import jobs_pb2, models_pb2
@@ -58,6 +59,8 @@ CHANNEL_OPTIONS = [
 INFER_METHOD = "/inference.GRPCInferenceService/ModelInfer"
 """The protocol's standard name: the generated stub would call our own package's."""
 PAGE_SIZE = 200
+VERSION = re.compile(r"[0-9]+|[A-Za-z][A-Za-z0-9._-]*")
+"""A version or an alias, or nearly: the service knows the rest."""
 PRIORITY_MAX = 100
 ADDRESS = re.compile(r"(unix|dns|ipv4|ipv6):.+|(\[[\da-fA-F:.]+\]|[^:/\s\[\]]+):(?P<port>\d{1,5})")
 
@@ -132,18 +135,59 @@ def build_logs(job_id: str, follow: bool, after: int, attempt: int | None) -> jo
 
 
 def parse_reference(reference: str) -> tuple[str, str]:
-    """Name and version of `digits-cnn@2` or `digits-cnn`; the version is empty for the newest."""
-    name, _, version = reference.partition("@")
+    """Name and version or alias of `digits-cnn@2`, `digits-cnn@champion` or `digits-cnn`; empty for the newest."""
+    name, _, version = _faults.check_text("name", reference).partition("@")
+    if "@" in reference and not VERSION.fullmatch(version):
+        description = (
+            f"behind the @ comes a version, a whole number from 1, or an alias, which begins with a letter, e.g. {name}@1 or "
+            f"{name}@champion; but this is {reference!r}"
+        )
+        raise errors.InvalidArgument(violations=(errors.Violation("version", description),))
     return name, version
 
 
 def build_get_model(reference: str) -> models_pb2.GetModelRequest:
-    """The request for `digits-cnn@2` or `digits-cnn`. Raises `InvalidArgument`."""
-    name, version = parse_reference(_faults.check_text("name", reference))
-    if version and not version.isdecimal():
-        description = f"a version is a whole number from 1, e.g. {name}@1, but this is {reference!r}"
-        raise errors.InvalidArgument(violations=(errors.Violation("version", description),))
+    """The request for a model. Raises `InvalidArgument`."""
+    name, version = parse_reference(reference)
     return models_pb2.GetModelRequest(name=name, version=version)
+
+
+def build_delete_model(reference: str) -> models_pb2.DeleteModelRequest:
+    """The request that deletes a version, or a whole model. Raises `InvalidArgument`."""
+    name, version = parse_reference(reference)
+    return models_pb2.DeleteModelRequest(name=name, version=version)
+
+
+def build_set_alias(
+    name: str, alias: str, shares: str | int | Mapping[str | int, int]
+) -> models_pb2.SetModelAliasRequest:
+    """The request that makes or moves an alias. Raises `InvalidArgument`."""
+    given = shares if isinstance(shares, Mapping) else {shares: 1}
+    for version, share in given.items():
+        if isinstance(share, bool) or not isinstance(share, int) or not 1 <= share < 2**31:
+            description = f"must be a whole number from 1, in any unit, but is {share!r}"
+            raise errors.InvalidArgument(violations=(errors.Violation(f"shares[{version}]", description),))
+    message = models_pb2.ModelAlias(
+        name=_faults.check_text("name", name),
+        alias=_faults.check_text("alias", alias),
+        shares={_faults.check_text("version", str(version)): share for version, share in given.items()},
+    )
+    return models_pb2.SetModelAliasRequest(alias=message)
+
+
+def build_delete_alias(name: str, alias: str) -> models_pb2.DeleteModelAliasRequest:
+    """The request that removes an alias. Raises `InvalidArgument`."""
+    return models_pb2.DeleteModelAliasRequest(
+        name=_faults.check_text("name", name), alias=_faults.check_text("alias", alias)
+    )
+
+
+def parse_aliases(message: models_pb2.ListModelAliasesResponse) -> dict[str, dict[str, int]]:
+    """By alias, the share of each version, in the order of the versions."""
+    return {
+        found.alias: {version: found.shares[version] for version in sorted(found.shares, key=int)}
+        for found in message.aliases
+    }
 
 
 def build_model_list(name: str | None, limit: int | None) -> models_pb2.ListModelsRequest:

@@ -61,6 +61,11 @@ class ModelRecord:
         return self._message.version
 
     @property
+    def aliases(self) -> tuple[str, ...]:
+        """Those that name this version, alone or beside others, when it was asked for."""
+        return tuple(self._message.aliases)
+
+    @property
     def job_id(self) -> str:
         """The job that trained it."""
         return self._message.job_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bessemer import _calls, evaluation, exports, generation
@@ -88,6 +88,19 @@ class Model(ModelRecord):
             for part in self._transport.stream(self._transport.models.ExportModel, request):
                 file.write(part.data)
 
+    def alias(self, name: str) -> None:
+        """Give this version the alias `name`, of which it then answers every request: `client.models.get("digits-cnn@champion")`,
+        and clients of the protocol that ask for the version `champion`. A version that had it before loses it at the same moment.
+        """
+        request = _calls.build_set_alias(self.name, name, self.version)
+        self._transport.call(self._transport.models.SetModelAlias, request)
+        self._message.aliases[:] = sorted({*self._message.aliases, name})
+
+    def delete(self) -> None:
+        """Remove this version; its number is not given again. Raises `FailedPrecondition` while an alias names it."""
+        request = _calls.build_delete_model(f"{self.name}@{self.version}")
+        self._transport.call(self._transport.models.DeleteModel, request)
+
 
 class Models:
     """`client.models`: the published models of a service."""
@@ -96,7 +109,7 @@ class Models:
         self._transport = transport
 
     def get(self, reference: str) -> Model:
-        """The model `name` (its newest version) or `name@version`. Raises `NotFound`."""
+        """The model `name` (its newest version), `name@version` or `name@alias`. Raises `NotFound`."""
         request = _calls.build_get_model(reference)
         return Model(self._transport, self._transport.call(self._transport.models.GetModel, request))
 
@@ -105,3 +118,28 @@ class Models:
         request = _calls.build_model_list(name, limit)
         found = self._transport.list(self._transport.models.ListModels, request, "models")
         return (Model(self._transport, message) for message in itertools.islice(found, limit))
+
+    def set_alias(self, name: str, alias: str, shares: str | int | Mapping[str | int, int]) -> None:
+        """Make or move an alias of the model `name`: to one version, or to several that share the requests, e.g.
+        `{"3": 90, "4": 10}`. It moves in one step, and no request fails. Raises `NotFound`, `InvalidArgument`.
+        """
+        request = _calls.build_set_alias(name, alias, shares)
+        self._transport.call(self._transport.models.SetModelAlias, request)
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        """Remove an alias; one that is not there is no error."""
+        request = _calls.build_delete_alias(name, alias)
+        self._transport.call(self._transport.models.DeleteModelAlias, request)
+
+    def aliases(self, name: str) -> dict[str, dict[str, int]]:
+        """The aliases of a model: by alias, the share of each version."""
+        request = models_pb2.ListModelAliasesRequest(name=name)
+        return _calls.parse_aliases(self._transport.call(self._transport.models.ListModelAliases, request))
+
+    def delete(self, reference: str) -> tuple[str, ...]:
+        """Remove `name@version`, or with `name` every version; returns their numbers, which are not given again. Raises `NotFound`,
+        and `FailedPrecondition` while an alias names one of them.
+        """
+        request = _calls.build_delete_model(reference)
+        found = self._transport.call(self._transport.models.DeleteModel, request)
+        return tuple(found.versions)

@@ -179,7 +179,15 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
             jobs.JobServicer(store, planner, scheduler, notices, log_collector), guarded
         )
         models_pb2_grpc.add_ModelServiceServicer_to_server(
-            models.ModelServicer(store, blobs, evaluator, exporter), guarded
+            models.ModelServicer(
+                store,
+                blobs,
+                evaluator,
+                exporter,
+                changed=repository.changed,
+                unload=dispatcher.unload,
+            ),
+            guarded,
         )
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(
             catalog.CatalogServicer(store, planner), guarded
@@ -207,7 +215,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
                 resources,
                 logs=log_collector,
                 collector=collector,
-                published=repository.published,
+                published=repository.changed,
             ),
             guarded,
         )

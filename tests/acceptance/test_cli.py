@@ -302,3 +302,25 @@ def test_a_faulty_table_is_an_error_line_for_each_fault(cli, tmp_path):
         "error: bad.csv line 4: has 1 cells, but the header has 2",
         "error: bad.csv line 3, x: 'many' is no number; correct it, or leave the row out",
     ]
+
+
+def test_models_are_named_and_deleted(cli):
+    for seed in ("1", "2"):
+        cli("train", "mlp", "--dataset", "iris", "--epochs", "1", "--seed", seed, "--name", "cli-named")
+    assert cli("models", "alias", "cli-named", "best").stdout == "cli-named@best is cli-named@2\n"
+    assert cli("models", "alias", "cli-named@1", "best").stdout == "cli-named@best is cli-named@1\n"
+    shares = ("--share", "1=9", "--share", "2=1")
+    assert (
+        cli("models", "alias", "cli-named", "best", *shares).stdout == "cli-named@best is shared: 1=9, 2=1\n"
+    )
+    assert "best" in cli("models", "list", "--name", "cli-named").stdout
+    assert json.loads(cli("models", "show", "cli-named@best", "--json").stdout)["version"] == "1"
+    assert "has the alias 'best'" in cli("models", "delete", "cli-named@1", status=1).stderr
+    assert (
+        "takes VERSION=PART" in cli("models", "alias", "cli-named", "best", "--share", "1", status=2).stderr
+    )
+    assert "Give either" in cli("models", "alias", "cli-named@1", "best", "--remove", status=2).stderr
+    assert cli("models", "alias", "cli-named", "best", "--remove").stdout == "cli-named has no alias best\n"
+    assert cli("models", "delete", "cli-named@1").stdout == "deleted cli-named@1\n"
+    assert cli("models", "delete", "cli-named", "--yes").stdout == "deleted cli-named@2\n"
+    assert "there is no model 'cli-named'" in cli("models", "show", "cli-named", status=1).stderr

@@ -185,6 +185,19 @@ def upload(persistent: Persistent, service: PhoenixService) -> None:
         persistent.ask(lambda: persistent.client.datasets.delete("mine"))
 
 
+def name_and_delete(persistent: Persistent, service: PhoenixService) -> None:
+    """A model gets an alias and loses it, and is deleted."""
+    job = persistent.train("a", "mlp", dataset="iris", epochs=1, name="named").wait(progress=False)
+    models = persistent.client.models
+    persistent.ask(lambda: models.set_alias("named", "champion", 1))
+    assert persistent.ask(lambda: models.get("named@champion")).job_id == job.id
+    persistent.ask(lambda: models.delete_alias("named", "champion"))
+    assert persistent.ask(lambda: models.aliases("named")) == {}
+    with contextlib.suppress(bessemer.NotFound):
+        persistent.ask(lambda: models.delete("named"))
+    assert list(persistent.ask(lambda: list(models.list("named")))) == []
+
+
 def generate(persistent: Persistent, service: PhoenixService) -> None:
     """A generator draws at the end of each epoch."""
     options = {"latent": 8, "filters": 8}

@@ -260,7 +260,9 @@ class Contract:
         self._check_metrics(job.id, job.progress.steps)
         epochs = [p.epoch for p in sorted(record.metrics.values(), key=_step) if p.scope is Scope.EPOCH]
         check(epochs == list(range(1, job.progress.epochs + 1)), f"5: {job.id} has the epochs {epochs}")
-        models = [m for versions in self._store._models.values() for m in versions if m.job_id == job.id]
+        models = [
+            m for versions in self._store._models.values() for m in versions.values() if m.job_id == job.id
+        ]
         check(len(models) == 1, f"3: {job.id} published {len(models)} models")
 
     def check_blobs(self) -> None:
@@ -269,7 +271,7 @@ class Contract:
             for checkpoint in record.checkpoints.values():
                 lost = [d for d in checkpoint.manifest.digests() if d not in self._store.blobs]
                 check(not lost, f"6: blobs of {checkpoint.id} were collected")
-        for model in (m for versions in self._store._models.values() for m in versions):
+        for model in (m for versions in self._store._models.values() for m in versions.values()):
             lost = [d for d in model.weights.digests() if d not in self._store.blobs]
             check(not lost, f"6: blobs of model {model.name} were collected")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bessemer import _calls, evaluation, exports, generation
@@ -91,6 +91,19 @@ class Model(ModelRecord):
             async for part in self._transport.stream(self._transport.models.ExportModel, request):
                 await asyncio.to_thread(file.write, part.data)
 
+    async def alias(self, name: str) -> None:
+        """Give this version the alias `name`, of which it then answers every request: `client.models.get("digits-cnn@champion")`,
+        and clients of the protocol that ask for the version `champion`. A version that had it before loses it at the same moment.
+        """
+        request = _calls.build_set_alias(self.name, name, self.version)
+        await self._transport.call(self._transport.models.SetModelAlias, request)
+        self._message.aliases[:] = sorted({*self._message.aliases, name})
+
+    async def delete(self) -> None:
+        """Remove this version; its number is not given again. Raises `FailedPrecondition` while an alias names it."""
+        request = _calls.build_delete_model(f"{self.name}@{self.version}")
+        await self._transport.call(self._transport.models.DeleteModel, request)
+
 
 class Models:
     """`client.models`: the published models of a service."""
@@ -99,7 +112,7 @@ class Models:
         self._transport = transport
 
     async def get(self, reference: str) -> Model:
-        """The model `name` (its newest version) or `name@version`. Raises `NotFound`."""
+        """The model `name` (its newest version), `name@version` or `name@alias`. Raises `NotFound`."""
         request = _calls.build_get_model(reference)
         return Model(self._transport, await self._transport.call(self._transport.models.GetModel, request))
 
@@ -110,3 +123,30 @@ class Models:
             self._transport.models.ListModels, request, "models", limit
         ):
             yield Model(self._transport, message)
+
+    async def set_alias(self, name: str, alias: str, shares: str | int | Mapping[str | int, int]) -> None:
+        """Make or move an alias of the model `name`: to one version, or to several that share the requests, e.g.
+        `{"3": 90, "4": 10}`. It moves in one step, and no request fails. Raises `NotFound`, `InvalidArgument`.
+        """
+        request = _calls.build_set_alias(name, alias, shares)
+        await self._transport.call(self._transport.models.SetModelAlias, request)
+
+    async def delete_alias(self, name: str, alias: str) -> None:
+        """Remove an alias; one that is not there is no error."""
+        request = _calls.build_delete_alias(name, alias)
+        await self._transport.call(self._transport.models.DeleteModelAlias, request)
+
+    async def aliases(self, name: str) -> dict[str, dict[str, int]]:
+        """The aliases of a model: by alias, the share of each version."""
+        request = models_pb2.ListModelAliasesRequest(name=name)
+        return _calls.parse_aliases(
+            await self._transport.call(self._transport.models.ListModelAliases, request)
+        )
+
+    async def delete(self, reference: str) -> tuple[str, ...]:
+        """Remove `name@version`, or with `name` every version; returns their numbers, which are not given again. Raises `NotFound`,
+        and `FailedPrecondition` while an alias names one of them.
+        """
+        request = _calls.build_delete_model(reference)
+        found = await self._transport.call(self._transport.models.DeleteModel, request)
+        return tuple(found.versions)

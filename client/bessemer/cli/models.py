@@ -6,7 +6,7 @@ import pathlib
 
 import click
 
-from bessemer import confusion, errors
+from bessemer import _calls, confusion, errors
 from bessemer.cli import paths, render, samples
 from bessemer.cli.session import Session
 from bessemer.model_record import Prediction, TensorSpec
@@ -15,7 +15,7 @@ from bessemer.models import Model
 
 @click.group()
 def models() -> None:
-    """List and show published models."""
+    """List, name, export, measure and delete published models."""
 
 
 @models.command("list")
@@ -31,6 +31,7 @@ def list_(session: Session, name: str | None, as_json: bool) -> None:
     rows = [
         (
             f"{model.name}@{model.version}",
+            ", ".join(model.aliases),
             model.architecture,
             model.dataset,
             f"{model.parameters:,}",
@@ -39,7 +40,7 @@ def list_(session: Session, name: str | None, as_json: bool) -> None:
         )
         for model in found
     ]
-    columns = ("MODEL", "ARCHITECTURE", "DATASET", "PARAMETERS", "ACCURACY", "AGE")
+    columns = ("MODEL", "ALIASES", "ARCHITECTURE", "DATASET", "PARAMETERS", "ACCURACY", "AGE")
     nothing = "There are no models yet. A job that succeeds publishes one."
     render.print_table(columns, rows, empty=f"There is no model {name!r}." if name else nothing)
 
@@ -49,7 +50,7 @@ def list_(session: Session, name: str | None, as_json: bool) -> None:
 @render.as_json
 @click.pass_obj
 def show(session: Session, model: str, as_json: bool) -> None:
-    """Everything about one model: NAME or NAME@VERSION."""
+    """Everything about one model: NAME, NAME@VERSION or NAME@ALIAS."""
     found = session.client.models.get(model)
     if as_json:
         render.print_json(describe(found))
@@ -65,6 +66,63 @@ def show(session: Session, model: str, as_json: bool) -> None:
             "spec": paths.flatten(found.spec),
         }
     )
+
+
+@models.command()
+@click.argument("model")
+@click.argument("alias")
+@click.option("--remove", is_flag=True, help="Take the alias away.")
+@click.option(
+    "--share",
+    "shares",
+    metavar="VERSION=PART",
+    multiple=True,
+    help="A version's part of the requests; repeat it for each.",
+)
+@click.pass_obj
+def alias(session: Session, *, model: str, alias: str, remove: bool, shares: tuple[str, ...]) -> None:
+    r"""Give a version an ALIAS, or move it: MODEL is NAME, for its newest version, or NAME@VERSION.
+
+    \b
+    bessemer models alias digits-cnn@3 champion
+    bessemer models alias digits-cnn champion --share 3=90 --share 4=10
+    bessemer models alias digits-cnn champion --remove
+    """
+    name, version = _calls.parse_reference(model)
+    if [bool(remove), bool(shares), bool(version)].count(True) > 1:
+        raise click.UsageError("Give either NAME@VERSION, or --share, or --remove.")
+    if remove:
+        session.client.models.delete_alias(name, alias)
+        click.echo(f"{name} has no alias {alias}")
+        return
+    if not shares:
+        found = session.client.models.get(model)
+        found.alias(alias)
+        click.echo(f"{name}@{alias} is {name}@{found.version}")
+        return
+    session.client.models.set_alias(name, alias, dict(_parse_share(share) for share in shares))
+    click.echo(f"{name}@{alias} is shared: {', '.join(shares)}")
+
+
+def _parse_share(text: str) -> tuple[str, int]:
+    version, _, part = text.partition("=")
+    if not (version and part.isdecimal()):
+        raise click.UsageError(
+            f"--share takes VERSION=PART with a whole number, e.g. 3=90, but got {text!r}."
+        )
+    return version, int(part)
+
+
+@models.command()
+@click.argument("model")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def delete(session: Session, model: str, *, yes: bool) -> None:
+    """Delete NAME@VERSION, or with NAME every version of a model."""
+    if "@" not in model and not yes:
+        click.confirm(f"Delete every version of {model}?", abort=True)
+    for version in session.client.models.delete(model):
+        click.echo(f"deleted {model.partition('@')[0]}@{version}")
 
 
 @models.command()
@@ -96,7 +154,7 @@ def export(session: Session, model: str, path: pathlib.Path) -> None:
 def evaluate(
     session: Session, *, model: str, dataset: str | None, split: str, output: str | None, as_json: bool
 ) -> None:
-    """Measure a model: NAME or NAME@VERSION."""
+    """Measure a model: NAME, NAME@VERSION or NAME@ALIAS."""
     target = session.client.models.get(model)
     found = target.evaluate(dataset, split=split)
     if output:
@@ -133,7 +191,7 @@ def predict(
 ) -> None:
     """Ask a model about files, or about texts.
 
-    MODEL is NAME, for its newest version, or NAME@VERSION. Each FILE is a picture of the model's size, an array of
+    MODEL is NAME, for its newest version, NAME@VERSION or NAME@ALIAS. Each FILE is a picture of the model's size, an array of
     samples (.npy), a table with a sample on each line (.csv, without a header), or texts, one on each line (.txt).
     """
     if not files and not texts:
@@ -168,6 +226,7 @@ def describe(model: Model) -> dict[str, object]:
     return {
         "name": model.name,
         "version": model.version,
+        "aliases": model.aliases,
         "job": model.job_id,
         "architecture": model.architecture,
         "dataset": model.dataset,

@@ -26,7 +26,7 @@ from bessemer.v1 import jobs_pb2 as bessemer_dot_v1_dot_jobs__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62\x65ssemer/v1/models.proto\x12\x0b\x62\x65ssemer.v1\x1a\x16\x62\x65ssemer/v1/jobs.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x03\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x04 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x05 \x01(\t\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12\'\n\x06inputs\x18\x07 \x03(\x0b\x32\x17.bessemer.v1.TensorSpec\x12(\n\x07outputs\x18\x08 \x03(\x0b\x32\x17.bessemer.v1.TensorSpec\x12\x30\n\x07metrics\x18\t \x03(\x0b\x32\x1f.bessemer.v1.Model.MetricsEntry\x12\x12\n\nparameters\x18\n \x01(\x03\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x04spec\x18\x0c \x01(\x0b\x32\x19.bessemer.v1.TrainingSpec\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\";\n\nTensorSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\"0\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"H\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"Q\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.bessemer.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"U\n\x14\x45valuateModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12\r\n\x05split\x18\x04 \x01(\t\"\xcf\x01\n\nEvaluation\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\r\n\x05split\x18\x02 \x01(\t\x12\x0f\n\x07samples\x18\x03 \x01(\x03\x12\x35\n\x07metrics\x18\x04 \x03(\x0b\x32$.bessemer.v1.Evaluation.MetricsEntry\x12)\n\x07\x63lasses\x18\x05 \x03(\x0b\x32\x18.bessemer.v1.ClassResult\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"o\n\x0b\x43lassResult\x12\r\n\x05label\x18\x01 \x01(\t\x12\x0f\n\x07samples\x18\x02 \x01(\x03\x12\x11\n\tprecision\x18\x03 \x01(\x01\x12\x0e\n\x06recall\x18\x04 \x01(\x01\x12\n\n\x02\x66\x31\x18\x05 \x01(\x01\x12\x11\n\tpredicted\x18\x06 \x03(\x03\"C\n\x12\x45xportModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x03 \x01(\t\"#\n\x13\x45xportModelResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x32\xbc\x02\n\x0cModelService\x12<\n\x08GetModel\x12\x1c.bessemer.v1.GetModelRequest\x1a\x12.bessemer.v1.Model\x12M\n\nListModels\x12\x1e.bessemer.v1.ListModelsRequest\x1a\x1f.bessemer.v1.ListModelsResponse\x12K\n\rEvaluateModel\x12!.bessemer.v1.EvaluateModelRequest\x1a\x17.bessemer.v1.Evaluation\x12R\n\x0b\x45xportModel\x12\x1f.bessemer.v1.ExportModelRequest\x1a .bessemer.v1.ExportModelResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x62\x65ssemer/v1/models.proto\x12\x0b\x62\x65ssemer.v1\x1a\x16\x62\x65ssemer/v1/jobs.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\x03\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x04 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x05 \x01(\t\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12\'\n\x06inputs\x18\x07 \x03(\x0b\x32\x17.bessemer.v1.TensorSpec\x12(\n\x07outputs\x18\x08 \x03(\x0b\x32\x17.bessemer.v1.TensorSpec\x12\x30\n\x07metrics\x18\t \x03(\x0b\x32\x1f.bessemer.v1.Model.MetricsEntry\x12\x12\n\nparameters\x18\n \x01(\x03\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x04spec\x18\x0c \x01(\x0b\x32\x19.bessemer.v1.TrainingSpec\x12\x0f\n\x07\x61liases\x18\r \x03(\t\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\";\n\nTensorSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\"0\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"H\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"Q\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.bessemer.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"U\n\x14\x45valuateModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12\r\n\x05split\x18\x04 \x01(\t\"\xcf\x01\n\nEvaluation\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\r\n\x05split\x18\x02 \x01(\t\x12\x0f\n\x07samples\x18\x03 \x01(\x03\x12\x35\n\x07metrics\x18\x04 \x03(\x0b\x32$.bessemer.v1.Evaluation.MetricsEntry\x12)\n\x07\x63lasses\x18\x05 \x03(\x0b\x32\x18.bessemer.v1.ClassResult\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"o\n\x0b\x43lassResult\x12\r\n\x05label\x18\x01 \x01(\t\x12\x0f\n\x07samples\x18\x02 \x01(\x03\x12\x11\n\tprecision\x18\x03 \x01(\x01\x12\x0e\n\x06recall\x18\x04 \x01(\x01\x12\n\n\x02\x66\x31\x18\x05 \x01(\x01\x12\x11\n\tpredicted\x18\x06 \x03(\x03\"C\n\x12\x45xportModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x03 \x01(\t\"#\n\x13\x45xportModelResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"3\n\x12\x44\x65leteModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\'\n\x13\x44\x65leteModelResponse\x12\x10\n\x08versions\x18\x01 \x03(\t\"\x8d\x01\n\nModelAlias\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12\x33\n\x06shares\x18\x03 \x03(\x0b\x32#.bessemer.v1.ModelAlias.SharesEntry\x1a-\n\x0bSharesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\">\n\x14SetModelAliasRequest\x12&\n\x05\x61lias\x18\x01 \x01(\x0b\x32\x17.bessemer.v1.ModelAlias\"6\n\x17\x44\x65leteModelAliasRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61lias\x18\x02 \x01(\t\"\x1a\n\x18\x44\x65leteModelAliasResponse\"\'\n\x17ListModelAliasesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"D\n\x18ListModelAliasesResponse\x12(\n\x07\x61liases\x18\x01 \x03(\x0b\x32\x17.bessemer.v1.ModelAlias2\x9d\x05\n\x0cModelService\x12<\n\x08GetModel\x12\x1c.bessemer.v1.GetModelRequest\x1a\x12.bessemer.v1.Model\x12M\n\nListModels\x12\x1e.bessemer.v1.ListModelsRequest\x1a\x1f.bessemer.v1.ListModelsResponse\x12K\n\rEvaluateModel\x12!.bessemer.v1.EvaluateModelRequest\x1a\x17.bessemer.v1.Evaluation\x12R\n\x0b\x45xportModel\x12\x1f.bessemer.v1.ExportModelRequest\x1a .bessemer.v1.ExportModelResponse0\x01\x12P\n\x0b\x44\x65leteModel\x12\x1f.bessemer.v1.DeleteModelRequest\x1a .bessemer.v1.DeleteModelResponse\x12K\n\rSetModelAlias\x12!.bessemer.v1.SetModelAliasRequest\x1a\x17.bessemer.v1.ModelAlias\x12_\n\x10\x44\x65leteModelAlias\x12$.bessemer.v1.DeleteModelAliasRequest\x1a%.bessemer.v1.DeleteModelAliasResponse\x12_\n\x10ListModelAliases\x12$.bessemer.v1.ListModelAliasesRequest\x1a%.bessemer.v1.ListModelAliasesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,30 +37,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODEL_METRICSENTRY']._serialized_options = b'8\001'
   _globals['_EVALUATION_METRICSENTRY']._loaded_options = None
   _globals['_EVALUATION_METRICSENTRY']._serialized_options = b'8\001'
+  _globals['_MODELALIAS_SHARESENTRY']._loaded_options = None
+  _globals['_MODELALIAS_SHARESENTRY']._serialized_options = b'8\001'
   _globals['_MODEL']._serialized_start=99
-  _globals['_MODEL']._serialized_end=499
-  _globals['_MODEL_METRICSENTRY']._serialized_start=453
-  _globals['_MODEL_METRICSENTRY']._serialized_end=499
-  _globals['_TENSORSPEC']._serialized_start=501
-  _globals['_TENSORSPEC']._serialized_end=560
-  _globals['_GETMODELREQUEST']._serialized_start=562
-  _globals['_GETMODELREQUEST']._serialized_end=610
-  _globals['_LISTMODELSREQUEST']._serialized_start=612
-  _globals['_LISTMODELSREQUEST']._serialized_end=684
-  _globals['_LISTMODELSRESPONSE']._serialized_start=686
-  _globals['_LISTMODELSRESPONSE']._serialized_end=767
-  _globals['_EVALUATEMODELREQUEST']._serialized_start=769
-  _globals['_EVALUATEMODELREQUEST']._serialized_end=854
-  _globals['_EVALUATION']._serialized_start=857
-  _globals['_EVALUATION']._serialized_end=1064
-  _globals['_EVALUATION_METRICSENTRY']._serialized_start=453
-  _globals['_EVALUATION_METRICSENTRY']._serialized_end=499
-  _globals['_CLASSRESULT']._serialized_start=1066
-  _globals['_CLASSRESULT']._serialized_end=1177
-  _globals['_EXPORTMODELREQUEST']._serialized_start=1179
-  _globals['_EXPORTMODELREQUEST']._serialized_end=1246
-  _globals['_EXPORTMODELRESPONSE']._serialized_start=1248
-  _globals['_EXPORTMODELRESPONSE']._serialized_end=1283
-  _globals['_MODELSERVICE']._serialized_start=1286
-  _globals['_MODELSERVICE']._serialized_end=1602
+  _globals['_MODEL']._serialized_end=516
+  _globals['_MODEL_METRICSENTRY']._serialized_start=470
+  _globals['_MODEL_METRICSENTRY']._serialized_end=516
+  _globals['_TENSORSPEC']._serialized_start=518
+  _globals['_TENSORSPEC']._serialized_end=577
+  _globals['_GETMODELREQUEST']._serialized_start=579
+  _globals['_GETMODELREQUEST']._serialized_end=627
+  _globals['_LISTMODELSREQUEST']._serialized_start=629
+  _globals['_LISTMODELSREQUEST']._serialized_end=701
+  _globals['_LISTMODELSRESPONSE']._serialized_start=703
+  _globals['_LISTMODELSRESPONSE']._serialized_end=784
+  _globals['_EVALUATEMODELREQUEST']._serialized_start=786
+  _globals['_EVALUATEMODELREQUEST']._serialized_end=871
+  _globals['_EVALUATION']._serialized_start=874
+  _globals['_EVALUATION']._serialized_end=1081
+  _globals['_EVALUATION_METRICSENTRY']._serialized_start=470
+  _globals['_EVALUATION_METRICSENTRY']._serialized_end=516
+  _globals['_CLASSRESULT']._serialized_start=1083
+  _globals['_CLASSRESULT']._serialized_end=1194
+  _globals['_EXPORTMODELREQUEST']._serialized_start=1196
+  _globals['_EXPORTMODELREQUEST']._serialized_end=1263
+  _globals['_EXPORTMODELRESPONSE']._serialized_start=1265
+  _globals['_EXPORTMODELRESPONSE']._serialized_end=1300
+  _globals['_DELETEMODELREQUEST']._serialized_start=1302
+  _globals['_DELETEMODELREQUEST']._serialized_end=1353
+  _globals['_DELETEMODELRESPONSE']._serialized_start=1355
+  _globals['_DELETEMODELRESPONSE']._serialized_end=1394
+  _globals['_MODELALIAS']._serialized_start=1397
+  _globals['_MODELALIAS']._serialized_end=1538
+  _globals['_MODELALIAS_SHARESENTRY']._serialized_start=1493
+  _globals['_MODELALIAS_SHARESENTRY']._serialized_end=1538
+  _globals['_SETMODELALIASREQUEST']._serialized_start=1540
+  _globals['_SETMODELALIASREQUEST']._serialized_end=1602
+  _globals['_DELETEMODELALIASREQUEST']._serialized_start=1604
+  _globals['_DELETEMODELALIASREQUEST']._serialized_end=1658
+  _globals['_DELETEMODELALIASRESPONSE']._serialized_start=1660
+  _globals['_DELETEMODELALIASRESPONSE']._serialized_end=1686
+  _globals['_LISTMODELALIASESREQUEST']._serialized_start=1688
+  _globals['_LISTMODELALIASESREQUEST']._serialized_end=1727
+  _globals['_LISTMODELALIASESRESPONSE']._serialized_start=1729
+  _globals['_LISTMODELALIASESRESPONSE']._serialized_end=1797
+  _globals['_MODELSERVICE']._serialized_start=1800
+  _globals['_MODELSERVICE']._serialized_end=2469
 # @@protoc_insertion_point(module_scope)

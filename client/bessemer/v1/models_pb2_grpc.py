@@ -54,13 +54,33 @@ class ModelServiceStub(object):
                 request_serializer=bessemer_dot_v1_dot_models__pb2.ExportModelRequest.SerializeToString,
                 response_deserializer=bessemer_dot_v1_dot_models__pb2.ExportModelResponse.FromString,
                 _registered_method=True)
+        self.DeleteModel = channel.unary_unary(
+                '/bessemer.v1.ModelService/DeleteModel',
+                request_serializer=bessemer_dot_v1_dot_models__pb2.DeleteModelRequest.SerializeToString,
+                response_deserializer=bessemer_dot_v1_dot_models__pb2.DeleteModelResponse.FromString,
+                _registered_method=True)
+        self.SetModelAlias = channel.unary_unary(
+                '/bessemer.v1.ModelService/SetModelAlias',
+                request_serializer=bessemer_dot_v1_dot_models__pb2.SetModelAliasRequest.SerializeToString,
+                response_deserializer=bessemer_dot_v1_dot_models__pb2.ModelAlias.FromString,
+                _registered_method=True)
+        self.DeleteModelAlias = channel.unary_unary(
+                '/bessemer.v1.ModelService/DeleteModelAlias',
+                request_serializer=bessemer_dot_v1_dot_models__pb2.DeleteModelAliasRequest.SerializeToString,
+                response_deserializer=bessemer_dot_v1_dot_models__pb2.DeleteModelAliasResponse.FromString,
+                _registered_method=True)
+        self.ListModelAliases = channel.unary_unary(
+                '/bessemer.v1.ModelService/ListModelAliases',
+                request_serializer=bessemer_dot_v1_dot_models__pb2.ListModelAliasesRequest.SerializeToString,
+                response_deserializer=bessemer_dot_v1_dot_models__pb2.ListModelAliasesResponse.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer(object):
     """Missing associated documentation comment in .proto file."""
 
     def GetModel(self, request, context):
-        """Returns one version of a model. Errors: NOT_FOUND, INVALID_ARGUMENT (a version that is no positive integer).
+        """Returns one version of a model. Errors: NOT_FOUND, INVALID_ARGUMENT (a version that is no positive integer and no alias).
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -93,6 +113,37 @@ class ModelServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteModel(self, request, context):
+        """Removes one version, or the whole model. What is asked of it fails from then on with NOT_FOUND; version numbers are not given
+        again. Errors: NOT_FOUND, INVALID_ARGUMENT (version), FAILED_PRECONDITION (HAS_ALIAS: an alias names the version).
+        Retry: safe; a repeat may answer NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetModelAlias(self, request, context):
+        """Makes an alias, or moves it, in one step: no request fails meanwhile. Errors: NOT_FOUND (model, version),
+        INVALID_ARGUMENT (alias, shares). Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteModelAlias(self, request, context):
+        """Removes an alias; one that is not there is no error. Errors: NOT_FOUND (model). Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListModelAliases(self, request, context):
+        """Lists the aliases of a model by name. Errors: NOT_FOUND (model). Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -115,6 +166,26 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.ExportModel,
                     request_deserializer=bessemer_dot_v1_dot_models__pb2.ExportModelRequest.FromString,
                     response_serializer=bessemer_dot_v1_dot_models__pb2.ExportModelResponse.SerializeToString,
+            ),
+            'DeleteModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteModel,
+                    request_deserializer=bessemer_dot_v1_dot_models__pb2.DeleteModelRequest.FromString,
+                    response_serializer=bessemer_dot_v1_dot_models__pb2.DeleteModelResponse.SerializeToString,
+            ),
+            'SetModelAlias': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetModelAlias,
+                    request_deserializer=bessemer_dot_v1_dot_models__pb2.SetModelAliasRequest.FromString,
+                    response_serializer=bessemer_dot_v1_dot_models__pb2.ModelAlias.SerializeToString,
+            ),
+            'DeleteModelAlias': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteModelAlias,
+                    request_deserializer=bessemer_dot_v1_dot_models__pb2.DeleteModelAliasRequest.FromString,
+                    response_serializer=bessemer_dot_v1_dot_models__pb2.DeleteModelAliasResponse.SerializeToString,
+            ),
+            'ListModelAliases': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModelAliases,
+                    request_deserializer=bessemer_dot_v1_dot_models__pb2.ListModelAliasesRequest.FromString,
+                    response_serializer=bessemer_dot_v1_dot_models__pb2.ListModelAliasesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -225,6 +296,114 @@ class ModelService(object):
             '/bessemer.v1.ModelService/ExportModel',
             bessemer_dot_v1_dot_models__pb2.ExportModelRequest.SerializeToString,
             bessemer_dot_v1_dot_models__pb2.ExportModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.v1.ModelService/DeleteModel',
+            bessemer_dot_v1_dot_models__pb2.DeleteModelRequest.SerializeToString,
+            bessemer_dot_v1_dot_models__pb2.DeleteModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetModelAlias(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.v1.ModelService/SetModelAlias',
+            bessemer_dot_v1_dot_models__pb2.SetModelAliasRequest.SerializeToString,
+            bessemer_dot_v1_dot_models__pb2.ModelAlias.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteModelAlias(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.v1.ModelService/DeleteModelAlias',
+            bessemer_dot_v1_dot_models__pb2.DeleteModelAliasRequest.SerializeToString,
+            bessemer_dot_v1_dot_models__pb2.DeleteModelAliasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModelAliases(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.v1.ModelService/ListModelAliases',
+            bessemer_dot_v1_dot_models__pb2.ListModelAliasesRequest.SerializeToString,
+            bessemer_dot_v1_dot_models__pb2.ListModelAliasesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,4 +1,4 @@
-"""Models that were trained here and that another one begins with; options name them `model:<name>[@<version>]`."""
+"""Models that were trained here and that another one begins with; options name them `model:<name>[@<version or alias>]`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from bessemer_server.domain.models import Model
 PREFIX = "model:"
 KEY = "backbone"
 """What stands at this key in options, or at its `name`, may be such a model."""
-REFERENCE = re.compile(r"model:(?P<name>[a-z0-9][a-z0-9._-]{0,62})(?:@(?P<version>[1-9][0-9]{0,8}))?")
+REFERENCE = re.compile(
+    r"model:(?P<name>[a-z0-9][a-z0-9._-]{0,62})(?:@(?P<version>[1-9][0-9]{0,8}|[A-Za-z][A-Za-z0-9._-]{0,62}))?"
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from bessemer_server.domain.aliases import Alias
 from bessemer_server.domain.bases import NO_BASES, Base
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.datasets import Content, Dataset, Upload
@@ -259,6 +260,29 @@ class Store(Protocol):
         """Newest version of each model by name; with `name`, every version of it, newest first."""
         ...
 
+    async def delete_model(self, name: str, version: int | None) -> Sequence[int]:
+        """Remove one version, or with None all of them; returns those that were removed. Their numbers are not given again, and
+        blobs that nothing else needs are collected later. Raises `NotFound`, and `FailedPrecondition` for a version that an
+        alias names.
+        """
+        ...
+
+    async def set_alias(self, alias: Alias) -> None:
+        """Make or move an alias, in one step. Raises `NotFound` for a model or version that is not there."""
+        ...
+
+    async def delete_alias(self, model: str, name: str) -> None:
+        """Remove an alias; again is no error. Raises `NotFound` for a model that is not there."""
+        ...
+
+    async def get_alias(self, model: str, name: str) -> Alias:
+        """Raises `NotFound`, with near names."""
+        ...
+
+    async def aliases(self, models: Collection[str]) -> Sequence[Alias]:
+        """All aliases of these models, by model and name."""
+        ...
+
     async def create_dataset(self, content: Content, now: Time) -> Dataset:
         """Make an uploaded data set visible. The same content again: the first one. Raises `AlreadyExists` when the
         name has other content, `FailedPrecondition` when a blob is missing.
@@ -367,8 +391,8 @@ class Predictor(Protocol):
         """Load and warm; again is quick. Raises `Unavailable` when the process is gone."""
         ...
 
-    async def unload(self, name: str) -> None:
-        """Give back the memory of every version of the model; nothing happens for one that is not loaded."""
+    async def unload(self, name: str, version: int | None = None) -> None:
+        """Give back the memory of a version, or of every version of the model; nothing happens for one that is not loaded."""
         ...
 
     def loaded(self) -> Sequence[tuple[str, int]]:

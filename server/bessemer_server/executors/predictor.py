@@ -64,11 +64,12 @@ class PredictorClient:
                     raise
                 await self._load(key, model)
 
-    async def unload(self, name: str) -> None:
+    async def unload(self, name: str, version: int | None = None) -> None:
         """See `ports.Predictor.unload`."""
         async with self._loading:
-            for key in [_key_of(*model) for model in self.loaded() if model[0] == name]:
-                await self._unload(key)
+            for model in self.loaded():
+                if model[0] == name and version in (None, model[1]):
+                    await self._unload(_key_of(*model))
 
     def loaded(self) -> Sequence[tuple[str, int]]:
         """See `ports.Predictor.loaded`."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Iterable
 
 from bessemer.v1 import catalog_pb2, datasets_pb2, jobs_pb2, models_pb2
-from bessemer_server.domain import checkpoints, datasets, events, jobs, logs, metrics, models, plans
+from bessemer_server.domain import aliases, checkpoints, datasets, events, jobs, logs, metrics, models, plans
 from bessemer_server.domain.evaluations import Evaluation
 from bessemer_server.rpc import specs
 
@@ -159,8 +160,8 @@ def evaluation_to_wire(found: Evaluation) -> models_pb2.Evaluation:
     )
 
 
-def model_to_wire(model: models.Model) -> models_pb2.Model:
-    """As a message."""
+def model_to_wire(model: models.Model, known: Iterable[aliases.Alias]) -> models_pb2.Model:
+    """As a message, with those of the aliases that name it."""
     message = models_pb2.Model(
         name=model.name,
         version=str(model.version),
@@ -173,9 +174,16 @@ def model_to_wire(model: models.Model) -> models_pb2.Model:
         metrics=model.metrics,
         parameters=model.parameters,
         spec=specs.to_wire(model.effective_spec),
+        aliases=[a.name for a in known if a.model == model.name and model.version in a.shares],
     )
     message.create_time.FromDatetime(model.create_time)
     return message
+
+
+def alias_to_wire(alias: aliases.Alias) -> models_pb2.ModelAlias:
+    """As a message."""
+    shares = {str(version): share for version, share in alias.shares.items()}
+    return models_pb2.ModelAlias(name=alias.model, alias=alias.name, shares=shares)
 
 
 def _tensor_spec(spec: models.TensorSpec) -> models_pb2.TensorSpec:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
 
 from bessemer.v1 import models_pb2 as pb
 from bessemer.v1 import models_pb2_grpc
-from bessemer_server.domain import errors, ports, safetensors
+from bessemer_server.domain import aliases, errors, ports, safetensors
 from bessemer_server.domain.datasets import Content
 from bessemer_server.domain.models import Model
 from bessemer_server.rpc import convert
 from bessemer_server.rpc.jobs import page_size
-from bessemer_server.serving import repository
+from bessemer_server.serving import references
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -23,7 +23,9 @@ SAFETENSORS, ONNX = "safetensors", "onnx"
 
 
 class ModelServicer(models_pb2_grpc.ModelServiceServicer):
-    """Tells of published models, and hands them out."""
+    """Tells of published models, hands them out, names and deletes them. `changed` hears of a model with other versions or
+    aliases, `unload` of versions that are gone.
+    """
 
     def __init__(
         self,
@@ -31,29 +33,72 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         blobs: ports.BlobStore,
         evaluator: ports.Evaluator,
         exporter: ports.Exporter,
+        *,
+        changed: Callable[[str], None],
+        unload: Callable[[str, int], Awaitable[None]],
     ) -> None:
         self._store = store
         self._blobs = blobs
         self._evaluator = evaluator
         self._exporter = exporter
+        self._changed = changed
+        self._unload = unload
 
     async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.Model:
         """One version."""
-        version = repository.parse_version(request.version)
-        return convert.model_to_wire(await self._store.get_model(request.name, version))
+        model = await references.find(self._store, request.name, request.version)
+        return convert.model_to_wire(model, await self._store.aliases([model.name]))
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
         """A page of models."""
         page = await self._store.list_models(
             request.name, page_size(request.page_size, default=50, maximum=1000), request.page_token
         )
+        known = await self._store.aliases({model.name for model in page.items})
         return pb.ListModelsResponse(
-            models=[convert.model_to_wire(model) for model in page.items], next_page_token=page.next_token
+            models=[convert.model_to_wire(model, known) for model in page.items],
+            next_page_token=page.next_token,
         )
+
+    async def DeleteModel(self, request: pb.DeleteModelRequest, context: Context) -> pb.DeleteModelResponse:
+        """One version, or all."""
+        version = None
+        if request.version:
+            version = (await references.find(self._store, request.name, request.version)).version
+        gone = await self._store.delete_model(request.name, version)
+        self._changed(request.name)
+        for number in gone:
+            await self._unload(request.name, number)
+        return pb.DeleteModelResponse(versions=map(str, gone))
+
+    async def SetModelAlias(self, request: pb.SetModelAliasRequest, context: Context) -> pb.ModelAlias:
+        """Make or move."""
+        given = request.alias
+        shares = {_parse_share(version): share for version, share in given.shares.items()}
+        alias = aliases.make(given.name, given.alias, shares)
+        await self._store.set_alias(alias)
+        self._changed(alias.model)
+        return convert.alias_to_wire(alias)
+
+    async def DeleteModelAlias(
+        self, request: pb.DeleteModelAliasRequest, context: Context
+    ) -> pb.DeleteModelAliasResponse:
+        """Again is no error."""
+        await self._store.delete_alias(request.name, request.alias)
+        self._changed(request.name)
+        return pb.DeleteModelAliasResponse()
+
+    async def ListModelAliases(
+        self, request: pb.ListModelAliasesRequest, context: Context
+    ) -> pb.ListModelAliasesResponse:
+        """By name."""
+        await self._store.get_model(request.name, None)
+        found = await self._store.aliases([request.name])
+        return pb.ListModelAliasesResponse(aliases=map(convert.alias_to_wire, found))
 
     async def EvaluateModel(self, request: pb.EvaluateModelRequest, context: Context) -> pb.Evaluation:
         """Measure one version."""
-        model = await self._store.get_model(request.name, repository.parse_version(request.version))
+        model = await references.find(self._store, request.name, request.version)
         dataset = request.dataset or model.dataset
         uploaded = await self._find_uploaded(request.dataset, model)
         found = await self._evaluator.evaluate(model, dataset, request.split or "test", uploaded)
@@ -66,7 +111,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         if request.format not in ("", SAFETENSORS, ONNX):
             description = f"must be {SAFETENSORS} or {ONNX}, but is {request.format!r}"
             raise errors.InvalidArgument(violations=[errors.Violation("format", description)])
-        model = await self._store.get_model(request.name, repository.parse_version(request.version))
+        model = await references.find(self._store, request.name, request.version)
         parts = self._exporter.export(model) if request.format == ONNX else self._read_safetensors(model)
         async for data in parts:
             yield pb.ExportModelResponse(data=data)
@@ -91,3 +136,11 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
                 reason="DATASET_GONE",
             )
         return found.content if found else None
+
+
+def _parse_share(version: str) -> int:
+    number = references.parse(version)
+    if not isinstance(number, int):
+        description = f"names no version: {version[:40]!r}; an alias names versions by their numbers, from 1"
+        raise errors.InvalidArgument(violations=[errors.Violation("shares", description)])
+    return number

@@ -9,6 +9,7 @@ from bessemer_server.domain import bases, errors, ports
 from bessemer_server.domain.datasets import Dataset
 from bessemer_server.domain.models import Model
 from bessemer_server.domain.plans import Plan
+from bessemer_server.serving import references
 
 FIELDS = ("dataset", "validation_dataset")
 """Of a specification: each may name a data set that was uploaded."""
@@ -70,10 +71,9 @@ async def _find(store: ports.Store, path: str, reference: str) -> Model:
     try:
         if match is None:
             raise errors.InvalidArgument(
-                "is no model: write model:NAME, or model:NAME@VERSION as in model:digits@2"
+                "is no model: write model:NAME, or model:NAME@VERSION as in model:digits@2, or model:NAME@ALIAS"
             )
-        version = match["version"]
-        model = await store.get_model(match["name"], int(version) if version else None)
+        model = await references.find(store, match["name"], match["version"] or "")
         if model.definition.get("kind", "classifier") != "classifier":
             raise errors.InvalidArgument(f"{reference} makes pictures; name a model that tells images apart")
     except (errors.NotFound, errors.InvalidArgument) as error:

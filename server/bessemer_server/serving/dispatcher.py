@@ -61,9 +61,9 @@ class Dispatcher:
         """Load and warm the model."""
         await self._predictor.load(model)
 
-    async def unload(self, name: str) -> None:
-        """Give back the memory of every version of the model."""
-        await self._predictor.unload(name)
+    async def unload(self, name: str, version: int | None = None) -> None:
+        """Give back the memory of a version, or of every version of the model."""
+        await self._predictor.unload(name, version)
 
     def loaded(self) -> Sequence[tuple[str, int]]:
         """Name and version of each model that is loaded and warm."""

@@ -13,6 +13,7 @@ Given = Mapping[str, tuple[str, Any]]
 
 RESERVED = "triton_"
 ALLOWED = frozenset({"triton_enable_empty_final_response"})
+ROUTING_KEY = "routing_key"
 KINDS = ("bool_param", "int64_param", "string_param", "double_param")
 
 
@@ -75,6 +76,8 @@ def _check(name: str, kind: str) -> None:
             f"parameter keys starting with '{RESERVED}' are reserved, and '{name}' is none of those that are known: "
             f"{', '.join(sorted(ALLOWED))}"
         )
+    if name == ROUTING_KEY and kind != "string_param":
+        raise _wrong_kind(name, "string_param")
     if kind not in KINDS:
         raise _wrong_kind(name, "int64_param, bool_param, double_param or string_param")
 

@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
+import random
 import time
-from collections import OrderedDict
+import weakref
 from collections.abc import Callable
 
 from bessemer_server.domain import errors, ports
+from bessemer_server.domain.aliases import Alias
 from bessemer_server.domain.models import Model
+from bessemer_server.serving import references
+from bessemer_server.serving.fresh import Fresh
 
-CACHE_SIZE = 256
-FRESH_S = 1.0
-"""So long the newest version of a model is taken for the newest without a look: another server may have published one. What
-this server publishes counts at once.
-"""
-MAX_VERSION_DIGITS = 9
 MAX_NAME_LETTERS = 200
 """More than any model has: a longer name, which a request may have, is not looked for."""
 
 
-def parse_version(text: str) -> int | None:
-    """The version that a request names; None for the newest. Raises `InvalidArgument`."""
-    if not text:
-        return None
-    # More digits than any version has, and than the database takes, are no version either.
-    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_VERSION_DIGITS and int(text) > 0):
-        raise errors.InvalidArgument(
-            f"failed to get model version from specified version string '{text[:40]}', version should be an integral "
-            f"value > 0"
-        )
-    return int(text)
-
-
 class Repository:
-    """Reads models from the store; versions never change, so they are kept in memory."""
+    """Reads models from the store. Versions never change, so they are kept in memory, and looked for again from time to time:
+    another server may have deleted one.
+    """
 
     def __init__(self, store: ports.Store, *, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._monotonic_s = monotonic_s
-        self._cache: OrderedDict[tuple[str, int], Model] = OrderedDict()
-        self._newest: dict[str, tuple[Model, float]] = {}
-        """By name, and until when it is taken for the newest."""
-        self._publications = 0
+        self._versions: Fresh[tuple[str, int], Model] = Fresh(monotonic_s)
+        self._newest: Fresh[str, Model] = Fresh(monotonic_s)
+        self._aliases: Fresh[tuple[str, str], Alias] = Fresh(monotonic_s)
+        self._objects: weakref.WeakValueDictionary[tuple[str, int], Model] = weakref.WeakValueDictionary()
+        """One for each version, with what was worked out about it."""
         self._unloaded: set[str] = set()
 
     def set_unloaded(self, name: str, is_unloaded: bool) -> None:
@@ -52,13 +40,16 @@ class Repository:
         """See `set_unloaded`."""
         return name in self._unloaded
 
-    def published(self, name: str) -> None:
-        """There is a new version of the model."""
-        self._publications += 1
-        self._newest.pop(name, None)
+    def changed(self, name: str) -> None:
+        """There is a version of the model more or less, or one of its aliases has moved."""
+        self._newest.forget(lambda key: key == name)
+        self._versions.forget(lambda key: key[0] == name)
+        self._aliases.forget(lambda key: key[0] == name)
 
-    async def get(self, name: str, version_text: str) -> Model:
-        """The model of a request. Raises `NotFound` in the protocol's words, with near names, and for one that was unloaded."""
+    async def get(self, name: str, version_text: str, routing_key: str = "") -> Model:
+        """The model of a request. Raises `NotFound` in the protocol's words, with near names, and for one that was unloaded.
+        Where several versions share an alias, requests with the same routing key meet the same.
+        """
         if len(name) > MAX_NAME_LETTERS:
             raise errors.NotFound(
                 f"Request for unknown model: '{name[:MAX_NAME_LETTERS]}…' is not found (no model's name is so long)"
@@ -69,31 +60,30 @@ class Repository:
                 "load it to have it back",
                 reason="MODEL_UNLOADED",
             )
-        if not version_text and (known := self._newest.get(name)) and self._monotonic_s() < known[1]:
-            return known[0]
-        version = parse_version(version_text)
-        if version is not None and (cached := self._cache.get((name, version))):
-            self._cache.move_to_end((name, version))
-            return cached
-        return await self._read(name, version)
-
-    async def _read(self, name: str, version: int | None) -> Model:
-        publications = self._publications
+        if not version_text and (known := self._newest.get(name)):
+            return known
+        version = references.parse(version_text)
         try:
-            model = await self._store.get_model(name, version)
+            if isinstance(version, str):
+                version = _choose(await self._find_alias(name, version), routing_key)
+            return await self._find(name, version)
         except errors.NotFound as error:
-            which = f"'{name}'" if version is None else f"'{name}' version {version}"
+            which = f"'{name}' version {version_text}" if version_text else f"'{name}'"
             raise errors.NotFound(
                 f"Request for unknown model: {which} is not found ({error.message})"
             ) from error
-        # The same object as before, with what was worked out about it.
-        model = self._cache.setdefault((model.name, model.version), model)
-        if version is None and publications == self._publications:
-            self._newest[name] = model, self._monotonic_s() + FRESH_S
-        if len(self._cache) > CACHE_SIZE:
-            (oldest, _), _ = self._cache.popitem(last=False)
-            self._newest.pop(oldest, None)
-        return model
+
+    async def _find_alias(self, model: str, name: str) -> Alias:
+        return await self._aliases.find((model, name), lambda: self._store.get_alias(model, name))
+
+    async def _find(self, name: str, version: int | None) -> Model:
+        if version is None:
+            return await self._newest.find(name, lambda: self._read(name, None))
+        return await self._versions.find((name, version), lambda: self._read(name, version))
+
+    async def _read(self, name: str, version: int | None) -> Model:
+        model = await self._store.get_model(name, version)
+        return self._objects.setdefault((model.name, model.version), model)
 
     async def newest(self) -> list[Model]:
         """The newest version of each model, by name."""
@@ -113,3 +103,9 @@ class Repository:
             found += [model.version for model in page.items]
             if not (token := page.next_token):
                 return sorted(found)
+
+
+def _choose(alias: Alias, routing_key: str) -> int:
+    if len(alias.shares) == 1:
+        return alias.main
+    return alias.choose(alias.place(routing_key) if routing_key else random.random())

@@ -9,9 +9,10 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bessemer_server.domain import logs
+from bessemer_server.domain.aliases import Alias
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.datasets import Content, Dataset
 from bessemer_server.domain.events import Event, StateChanged
@@ -69,7 +70,9 @@ class MemoryStore:
         self._records: dict[str, _Record] = {}
         self._requests: dict[str, str] = {}
         self._tokens: dict[str, tuple[str, int]] = {}
-        self._models: dict[str, list[Model]] = {}
+        self._models: dict[str, dict[int, Model]] = {}
+        self._last_versions: dict[str, int] = {}
+        self._aliases: dict[tuple[str, str], Alias] = {}
         self._datasets: dict[str, Dataset] = {}
         self._uploads: dict[str, tuple[Time, set[str]]] = {}
 
@@ -234,7 +237,7 @@ class MemoryStore:
                 needed.update(checkpoint.manifest.digests())
             if record.job.state.is_active:
                 needed.update(record.held.get(record.job.attempt, ()))
-        for model in (model for versions in self._models.values() for model in versions):
+        for model in (model for versions in self._models.values() for model in versions.values()):
             needed.update(model.weights.digests())
         for dataset in self._datasets.values():
             needed.update(dataset.content.digests())
@@ -266,10 +269,11 @@ class MemoryStore:
             assert record.job.model is not None
             return await self.get_model(record.job.model.name, record.job.model.version)
         rules.check_blobs(self._missing(publication.weights))
-        versions = self._models.setdefault(record.job.name, [])
-        model = rules.publish(record.job, copy.deepcopy(publication), len(versions) + 1, now)
+        name = record.job.name
+        version = self._last_versions[name] = self._last_versions.get(name, 0) + 1
+        model = rules.publish(record.job, copy.deepcopy(publication), version, now)
         record.apply(rules.succeed(record.job, model, now))
-        versions.append(model)
+        self._models.setdefault(name, {})[version] = model
         return model
 
     async def fail(
@@ -374,23 +378,54 @@ class MemoryStore:
         return (await self.read_log(job_id, attempt, 0, 1 << 62))[-limit:]
 
     async def get_model(self, name: str, version: int | None) -> Model:
-        versions = self._models.get(name, [])
-        number = len(versions) if version is None else version
-        if not 1 <= number <= len(versions):
-            raise rules.unknown_model(name, version, self._models, len(versions))
-        return versions[number - 1]
+        versions = self._models.get(name, {})
+        number = max(versions, default=0) if version is None else version
+        if number not in versions:
+            raise rules.unknown_model(name, version, self._models, sorted(versions))
+        return versions[number]
 
     async def list_models(self, name: str, page_size: int, page_token: str) -> Page[Model]:
         paging.check_size(page_size)
         listing = paging.models_listing(name)
         after = paging.decode(listing, page_token)
         if name:
-            models = [
-                m for m in reversed(self._models.get(name, [])) if after is None or m.version < after[0]
-            ]
+            versions = sorted(self._models.get(name, {}).values(), key=lambda m: -m.version)
+            models = [m for m in versions if after is None or m.version < after[0]]
             return paging.make_page(models, page_size, listing, lambda model: [model.version])
-        models = [self._models[n][-1] for n in sorted(self._models) if after is None or n > after[0]]
+        newest = [versions[max(versions)] for _, versions in sorted(self._models.items())]
+        models = [m for m in newest if after is None or m.name > after[0]]
         return paging.make_page(models, page_size, listing, lambda model: [model.name])
+
+    async def delete_model(self, name: str, version: int | None) -> Sequence[int]:
+        await self.get_model(name, version)
+        versions = self._models[name]
+        gone = sorted(versions) if version is None else [version]
+        rules.check_unnamed(name, gone, await self.aliases([name]))
+        for number in gone:
+            del versions[number]
+        if not versions:
+            del self._models[name]
+        return gone
+
+    async def set_alias(self, alias: Alias) -> None:
+        await self.get_model(alias.model, None)
+        for version in alias.shares:
+            await self.get_model(alias.model, version)
+        self._aliases[alias.model, alias.name] = alias
+
+    async def delete_alias(self, model: str, name: str) -> None:
+        await self.get_model(model, None)
+        self._aliases.pop((model, name), None)
+
+    async def get_alias(self, model: str, name: str) -> Alias:
+        await self.get_model(model, None)
+        found = self._aliases.get((model, name))
+        if found is None:
+            raise rules.unknown_alias(name, model, [alias.name for alias in await self.aliases([model])])
+        return found
+
+    async def aliases(self, models: Collection[str]) -> Sequence[Alias]:
+        return [alias for (model, _), alias in sorted(self._aliases.items()) if model in models]
 
     async def create_dataset(self, content: Content, now: Time) -> Dataset:
         if found := self._datasets.get(content.name):

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from bessemer_server.domain import errors, states
+from bessemer_server.domain.aliases import Alias
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest
 from bessemer_server.domain.events import (
     CheckpointDamaged,
@@ -402,13 +403,42 @@ def no_pictures(job_id: str, epoch: int, known: Sequence[int]) -> errors.NotFoun
     return errors.NotFound(f"job {job_id} has no pictures of epoch {epoch}; {there}")
 
 
-def unknown_model(name: str, version: int | None, names: Iterable[str], newest: int) -> errors.NotFound:
-    """The error for a model that does not exist. `newest`: version of the newest model of that name, 0 for none."""
-    if newest:
-        message = f"model {name!r} has no version {version}; its versions are 1 to {newest}"
+def unknown_model(
+    name: str, version: int | None, names: Iterable[str], versions: Sequence[int]
+) -> errors.NotFound:
+    """The error for a model that does not exist. `versions`: those that the model has, ascending; empty for no model."""
+    if versions:
+        message = f"model {name!r} has no version {version}; {_tell_versions(versions)}"
     else:
         message = f"there is no model {name!r}; {errors.suggest(name, names)}"
     return errors.NotFound(message, reason="MODEL_NOT_FOUND")
+
+
+def _tell_versions(versions: Sequence[int]) -> str:
+    first, last = versions[0], versions[-1]
+    if first == last:
+        return f"its only version is {first}"
+    if len(versions) == last - first + 1:
+        return f"its versions are {first} to {last}"
+    return f"its newest versions are {', '.join(map(str, versions[-5:]))}"
+
+
+def unknown_alias(alias: str, model: str, known: Iterable[str]) -> errors.NotFound:
+    """The error for an alias that a model does not have."""
+    message = f"model {model!r} has no alias {alias!r}; {errors.suggest(alias, known)}"
+    return errors.NotFound(message, reason="ALIAS_NOT_FOUND")
+
+
+def check_unnamed(model: str, versions: Collection[int], aliases: Iterable[Alias]) -> None:
+    """Raise `FailedPrecondition` when an alias names one of the versions that shall be deleted."""
+    for alias in aliases:
+        for version in alias.shares:
+            if version in versions:
+                raise errors.FailedPrecondition(
+                    f"version {version} of model {model!r} has the alias {alias.name!r}; move the alias to another version or delete "
+                    "it first",
+                    reason="HAS_ALIAS",
+                )
 
 
 def _move(

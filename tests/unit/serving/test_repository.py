@@ -6,7 +6,8 @@ import pytest
 
 from bessemer_server.domain import errors
 from bessemer_server.domain.models import Model
-from bessemer_server.serving.repository import FRESH_S, Repository
+from bessemer_server.serving.fresh import FRESH_S
+from bessemer_server.serving.repository import Repository
 from bessemer_server.stores.memory import MemoryStore
 from tests.conformance import samples
 
@@ -46,7 +47,7 @@ async def test_what_this_server_publishes_is_the_newest_at_once() -> None:
     store, repository, _ = await make()
     assert (await repository.get("digits", "")).version == 1
     await publish(store, "second")
-    repository.published("digits")
+    repository.changed("digits")
     assert (await repository.get("digits", "")).version == 2
     assert (await repository.get("digits", "1")).version == 1
 
@@ -65,7 +66,7 @@ async def test_a_version_that_comes_amid_a_look_is_not_missed() -> None:
             model = await super().get_model(name, version)
             if self.asked == 1:
                 await publish(self, "second")
-                repository.published("digits")
+                repository.changed("digits")
             return model
 
     store = Overtaken()

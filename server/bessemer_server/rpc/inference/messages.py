@@ -41,6 +41,13 @@ def read_parameters(given: Mapping[str, Any]) -> parameters.Given:
     return {name: _read(parameter) for name, parameter in given.items()}
 
 
+def read_routing_key(request: pb.ModelInferRequest) -> str:
+    """What decides which version answers where several share an alias; empty for chance."""
+    if not request.parameters or parameters.ROUTING_KEY not in request.parameters:
+        return ""
+    return str(request.parameters[parameters.ROUTING_KEY].string_param)
+
+
 def _read(parameter: Any) -> tuple[str, Any]:
     kind = parameter.WhichOneof("parameter_choice") or ""
     return kind, getattr(parameter, kind) if kind else None

@@ -16,7 +16,7 @@ from bessemer_server.rpc import guarding, traffic
 from bessemer_server.rpc.inference import descriptions, messages, streams
 from bessemer_server.serving import parameters, pictures, requests, statistics
 from bessemer_server.serving.dispatcher import Dispatcher
-from bessemer_server.serving.repository import Repository, parse_version
+from bessemer_server.serving.repository import Repository
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -74,8 +74,7 @@ class InferenceServicer:
     ) -> pb.ModelMetadataResponse:
         """Versions and signature."""
         model = await self._repository.get(request.name, request.version)
-        asked = parse_version(request.version)
-        versions = [asked] if asked else await self._repository.versions(request.name)
+        versions = [model.version] if request.version else await self._repository.versions(request.name)
         return descriptions.metadata(model, versions, self._dispatcher.describe(model))
 
     async def ModelConfig(self, request: pb.ModelConfigRequest, context: Context) -> pb.ModelConfigResponse:
@@ -100,12 +99,15 @@ class InferenceServicer:
         versions = await self._repository.versions(name)
         if not versions:
             raise errors.InvalidArgument(f"requested model '{name}' is not available")
-        version = parse_version(version_text)
-        if version is not None and version not in versions:
+        if not version_text:
+            return [(name, each) for each in versions]
+        try:
+            model = await self._repository.get(name, version_text)
+        except errors.NotFound as error:
             raise errors.InvalidArgument(
                 f"requested model version is not available for model '{name}': its versions are {versions}"
-            )
-        return [(name, version)] if version else [(name, each) for each in versions]
+            ) from error
+        return [(name, model.version)]
 
     async def ModelInfer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:
         """Check, predict, answer."""
@@ -120,7 +122,8 @@ class InferenceServicer:
             self._calls.end(name)
 
     async def _predict(self, request: pb.ModelInferRequest, timeout_s: float | None) -> pb.ModelInferResponse:
-        model = await self._repository.get(request.model_name, request.model_version)
+        routing_key = messages.read_routing_key(request)
+        model = await self._repository.get(request.model_name, request.model_version, routing_key)
         asked = parameters.parse(messages.read_parameters(request.parameters))
         classes = messages.read_classes(request)
         inputs = await pictures.fit(requests.check(messages.parse(request), model), model)

@@ -84,7 +84,7 @@ def succeed(
     """→ SUCCEEDED, and publish."""
     job = jobs.lock(connection, job_id)
     if rules.is_repeat(job, attempt, State.SUCCEEDED):
-        return models.of_job(connection, job_id)
+        return models.of_job(connection, job)
     model = models.publish(connection, job, publication, now)
     jobs.save(connection, rules.succeed(job, model, now))
     return model

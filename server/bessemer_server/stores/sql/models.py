@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from bessemer_server.domain import errors
 from bessemer_server.domain.jobs import Job, Page, Time
 from bessemer_server.domain.models import Model, Publication
 from bessemer_server.stores import paging, rules
@@ -25,9 +26,12 @@ def publish(connection: sa.Connection, job: Job, publication: Publication, now: 
     return model
 
 
-def of_job(connection: sa.Connection, job_id: str) -> Model:
-    """The model that a job has published."""
-    return rows.read_model(connection.execute(sa.select(models).where(models.c.job_id == job_id)).one())
+def of_job(connection: sa.Connection, job: Job) -> Model:
+    """The model that a job has published; raises `NotFound` when it was deleted."""
+    row = connection.execute(sa.select(models).where(models.c.job_id == job.id)).one_or_none()
+    if row is None:
+        raise unknown(connection, job.name, job.model.version if job.model else None)
+    return rows.read_model(row)
 
 
 def get(connection: sa.Connection, name: str, version: int | None) -> Model:
@@ -37,9 +41,31 @@ def get(connection: sa.Connection, name: str, version: int | None) -> Model:
         query = query.where(models.c.version == version)
     row = connection.execute(query).one_or_none()
     if row is None:
-        counts = {row.name: row.last_version for row in connection.execute(sa.select(names))}
-        raise rules.unknown_model(name, version, counts, counts.get(name, 0))
+        raise unknown(connection, name, version)
     return rows.read_model(row)
+
+
+def unknown(connection: sa.Connection, name: str, version: int | None) -> errors.NotFound:
+    """The error for a model or version that is not there."""
+    known = connection.execute(sa.select(models.c.name).distinct()).scalars()
+    return rules.unknown_model(name, version, known, versions(connection, name))
+
+
+def versions(connection: sa.Connection, name: str) -> list[int]:
+    """Those that a model has, ascending."""
+    query = sa.select(models.c.version).where(models.c.name == name).order_by(models.c.version)
+    return list(connection.execute(query).scalars())
+
+
+def lock(connection: sa.Connection, name: str) -> list[int]:
+    """The versions of a model, to which nothing is added and of which nothing is removed until the transaction ends. Raises
+    `NotFound` for a model that has none.
+    """
+    connection.execute(sa.select(names.c.name).where(names.c.name == name).with_for_update())
+    found = versions(connection, name)
+    if not found:
+        raise unknown(connection, name, None)
+    return found
 
 
 def list_page(connection: sa.Connection, name: str, page_size: int, page_token: str) -> Page[Model]:
@@ -53,8 +79,9 @@ def list_page(connection: sa.Connection, name: str, page_size: int, page_token: 
         if after is not None:
             query = query.where(models.c.version < after[0])
     else:
-        newest = sa.and_(names.c.name == models.c.name, names.c.last_version == models.c.version)
-        query = query.join(names, newest).order_by(models.c.name)
+        other = models.alias()
+        newest = sa.select(sa.func.max(other.c.version)).where(other.c.name == models.c.name)
+        query = query.where(models.c.version == newest.scalar_subquery()).order_by(models.c.name)
         if after is not None:
             query = query.where(models.c.name > after[0])
     found = [rows.read_model(row) for row in connection.execute(query)]

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from bessemer_server.domain.aliases import Alias
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.datasets import Content, Dataset
 from bessemer_server.domain.events import Event
@@ -26,11 +27,13 @@ from bessemer_server.domain.models import Model, Publication
 from bessemer_server.domain.pictures import Pictures
 from bessemer_server.stores import rules
 from bessemer_server.stores.sql import (
+    aliases,
     attempts,
     checkpoints,
     collecting,
     damage,
     datasets,
+    deletion,
     events,
     jobs,
     logs,
@@ -238,6 +241,21 @@ class SqlStore:
 
     async def list_models(self, name: str, page_size: int, page_token: str) -> Page[Model]:
         return await self.database.read(lambda c: models.list_page(c, name, page_size, page_token))
+
+    async def delete_model(self, name: str, version: int | None) -> Sequence[int]:
+        return await self.database.write("delete_model", lambda c: deletion.delete_model(c, name, version))
+
+    async def set_alias(self, alias: Alias) -> None:
+        await self.database.write("set_alias", lambda c: aliases.put(c, alias))
+
+    async def delete_alias(self, model: str, name: str) -> None:
+        await self.database.write("delete_alias", lambda c: aliases.delete(c, model, name))
+
+    async def get_alias(self, model: str, name: str) -> Alias:
+        return await self.database.read(lambda c: aliases.get(c, model, name))
+
+    async def aliases(self, models: Collection[str]) -> Sequence[Alias]:
+        return await self.database.read(lambda c: aliases.of(c, models))
 
     async def create_dataset(self, content: Content, now: Time) -> Dataset:
         return await self.database.write("create_dataset", lambda c: datasets.create(c, content, now))

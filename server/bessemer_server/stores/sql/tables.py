@@ -207,6 +207,18 @@ model_blobs = sa.Table(
 )
 """Which blobs a model holds."""
 
+model_aliases = sa.Table(
+    "model_aliases",
+    metadata,
+    sa.Column("model", columns.Word, primary_key=True),
+    sa.Column("name", columns.Word, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("share", sa.Integer, nullable=False),
+    sa.ForeignKeyConstraint(["model", "version"], [models.c.name, models.c.version]),
+    sqlite_with_rowid=False,
+)
+"""Which versions an alias names, a row for each: the database itself refuses to delete one of them."""
+
 datasets = sa.Table(
     "datasets",
     metadata,
