@@ -14,6 +14,8 @@ import time
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
+GRPC = "grpc._cython.cygrpc"
+
 
 def configure(level: str) -> None:
     """Show what this service logs from `level` on, and what its libraries warn of."""
@@ -21,6 +23,12 @@ def configure(level: str) -> None:
     handler.setFormatter(LineFormatter() if sys.stderr.isatty() else JsonFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("bessemer_server").setLevel(level.upper())
+    logging.getLogger(GRPC).addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """False of an answer that could not be sent since the caller had gone: a traceback for each would add to the load."""
+    return not record.getMessage().startswith("ExecuteBatchError")
 
 
 def fields(record: logging.LogRecord) -> dict[str, object]:

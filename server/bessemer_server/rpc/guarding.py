@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import grpc
-from grpc_status import rpc_status
 
 from bessemer_server.domain import errors as domain_errors
 from bessemer_server.rpc import errors, traffic
@@ -150,4 +149,4 @@ async def _abort(method: str, error: Exception, context: grpc.aio.ServicerContex
     if not isinstance(error, domain_errors.DomainError):
         log.error("call failed", extra={"method": method}, exc_info=error)
         error = domain_errors.DomainError("internal error; the server's log has the details")
-    await context.abort_with_status(rpc_status.to_status(errors.to_status(error)))
+    await context.abort_with_status(errors.to_grpc(error))

@@ -13,7 +13,7 @@ import dataclasses
 import heapq
 import itertools
 import sys
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
@@ -60,6 +60,8 @@ class Batcher(Generic[P]):
         """Of the predictor, by model, since somebody waits."""
         self._deadlines: list[tuple[float, int, Item[P]]] = []
         self._arrivals = itertools.count()
+        self._rows: Counter[tuple[int, Hashable]] = Counter()
+        """That wait, by priority and model."""
         self.waiting = 0
         """Requests."""
         self.waiting_rows = 0
@@ -81,6 +83,12 @@ class Batcher(Generic[P]):
             heapq.heappush(self._deadlines, (item.deadline_s, number, item))
         self.waiting += 1
         self.waiting_rows += item.rows
+        self._rows[item.level, item.model] += item.rows
+
+    def rows_before(self, model: Hashable, priority: int) -> int:
+        """Rows of the model that wait and would go before a request of this priority."""
+        level = priority or sys.maxsize
+        return sum(rows for (other, name), rows in self._rows.items() if name == model and other <= level)
 
     def discard(self, item: Item[P]) -> None:
         """Nobody waits for its answer any more; nothing happens when it is gone already."""
@@ -88,6 +96,9 @@ class Batcher(Generic[P]):
             item.is_gone = True
             self.waiting -= 1
             self.waiting_rows -= item.rows
+            self._rows[item.level, item.model] -= item.rows
+            if not self._rows[item.level, item.model]:
+                del self._rows[item.level, item.model]
 
     def may_grow(self) -> bool:
         """Whether a later request could still come into the next batch, and nobody is held up for it who goes first."""

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 
 from bessemer_server.domain import errors, ports, tensors
 from bessemer_server.domain.models import Model
-from bessemer_server.serving import holding, parameters, sleeps, statistics
+from bessemer_server.serving import holding, pace, parameters, sleeps, statistics
 from bessemer_server.serving.batcher import Batcher, Item
 
 ENDED = "HELPER_ENDED"
@@ -42,6 +42,7 @@ class Dispatcher:
         self._predictor = predictor
         self._batcher: Batcher[_Waiting] = Batcher(MAX_BATCH_ROWS, MAX_WAITING_ROWS)
         self._arrived = asyncio.Event()
+        self._pace = pace.Pace()
         self._is_held = False
         self._holding = hold or holding.Holding(MAX_BATCH_ROWS)
         self._running: asyncio.Task[None] | None = None
@@ -82,6 +83,14 @@ class Dispatcher:
         """See `ports.Predictor.describe`."""
         return self._predictor.describe(model)
 
+    def check_queue(
+        self, model: Model, timeout_s: float | None, asked: parameters.Parameters = parameters.NONE
+    ) -> None:
+        """Raise `ResourceExhausted` for a request that would be answered too late: before more is done for it."""
+        patience_s = _patience_s(timeout_s, asked)
+        if patience_s < math.inf:
+            self._pace.check(_key(model), self._batcher.rows_before(_key(model), asked.priority), patience_s)
+
     async def predict(
         self,
         model: Model,
@@ -94,7 +103,7 @@ class Dispatcher:
         """
         answer: asyncio.Future[Tensors] = asyncio.get_running_loop().create_future()
         waiting = _Waiting(model, inputs, answer, time.perf_counter_ns())
-        patience_s = min((s for s in (timeout_s, asked.timeout_s) if s is not None), default=math.inf)
+        patience_s = _patience_s(timeout_s, asked)
         form = _form(inputs) if model.is_batched else None
         deadline_s = time.monotonic() + patience_s
         item = Item(_key(model), form, waiting.rows, deadline_s, waiting, asked.priority)
@@ -119,7 +128,9 @@ class Dispatcher:
             if batch:
                 begun_s = time.monotonic()
                 await self._run_batch([item.payload for item in batch])
-                self._batcher.charge(batch[0].model, time.monotonic() - begun_s)
+                taken_s = time.monotonic() - begun_s
+                self._batcher.charge(batch[0].model, taken_s)
+                self._pace.observe(batch[0].model, sum(item.rows for item in batch), taken_s)
             elif not late:
                 self._arrived.clear()
                 await self._arrived.wait()
@@ -200,6 +211,10 @@ class Dispatcher:
 
 def _key(model: Model) -> statistics.Key:
     return model.name, model.version
+
+
+def _patience_s(timeout_s: float | None, asked: parameters.Parameters) -> float:
+    return min((s for s in (timeout_s, asked.timeout_s) if s is not None), default=math.inf)
 
 
 def _form(inputs: Tensors) -> Hashable:

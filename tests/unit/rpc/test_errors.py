@@ -3,7 +3,9 @@
 import inspect
 
 import grpc
+import pytest
 from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 
 from bessemer_server.domain import errors as domain_errors
 from bessemer_server.rpc import errors
@@ -47,3 +49,13 @@ def test_a_status_stays_small_enough_for_http_trailers_whatever_it_tells():
     request = error_details_pb2.BadRequest()
     assert status.details[1].Unpack(request)
     assert request.field_violations[-1].description == "this and 487 more are wrong too"
+
+
+@pytest.mark.parametrize("kind", list(errors.CODES))
+def test_what_is_kept_of_an_error_is_what_it_says_and_no_other(kind):
+    for message, reason in (("one", "A"), ("one", "B"), ("two", "A"), ("one", "A")):
+        error = kind(message, reason=reason)
+        kept, fresh = errors.to_grpc(error), rpc_status.to_status(errors.to_status(error))
+        assert (kept.code, kept.details, kept.trailing_metadata) == (
+            fresh.code, fresh.details, fresh.trailing_metadata
+        )  # fmt: skip

@@ -158,3 +158,20 @@ def test_a_batch_holds_no_more_rows_than_pay():
     for rows in (1, 2):
         batcher.learn("a", rows, 0.1 * rows)
     assert [len(batch) for batch in drain(batcher)[0]] == [1] * 20
+
+
+@given(ENTRIES, st.integers(0, 3))
+def test_the_rows_before_a_request_are_those_of_its_model_that_wait_and_go_first(entries, priority):
+    batcher, items = fill(entries)
+    for each, entry in zip(items, entries, strict=True):
+        if entry[-1]:
+            batcher.discard(each)
+    level = priority or math.inf
+    expected = sum(
+        each.rows
+        for each in items
+        if not each.is_gone and each.model == "a" and (each.priority or math.inf) <= level
+    )
+    assert batcher.rows_before("a", priority) == expected
+    drain(batcher)
+    assert batcher.rows_before("a", priority) == 0

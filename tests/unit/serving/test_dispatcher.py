@@ -242,3 +242,17 @@ async def test_a_batch_waits_for_nobody_when_another_would_wait_for_it(predictor
     await asyncio.gather(*first)
     await held.close()
     assert True not in hold.vain
+
+
+async def test_a_request_that_would_be_answered_too_late_is_refused_at_once(dispatcher, predictor):
+    await ask(dispatcher, 1.0)
+    predictor.gate.clear()
+    asked = [asyncio.create_task(ask(dispatcher, *[1.0] * 4000)) for _ in range(4)]
+    await asyncio.sleep(0)
+    dispatcher.check_queue(MODEL, None)
+    with pytest.raises(errors.ResourceExhausted, match="more than half of the time") as refused:
+        dispatcher.check_queue(MODEL, 1e-9)
+    assert refused.value.reason == "QUEUE_FULL"
+    predictor.gate.set()
+    await asyncio.gather(*asked)
+    dispatcher.check_queue(MODEL, 1e-9)

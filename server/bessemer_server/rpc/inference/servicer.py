@@ -125,6 +125,7 @@ class InferenceServicer:
         routing_key = messages.read_routing_key(request)
         model = await self._repository.get(request.model_name, request.model_version, routing_key)
         asked = parameters.parse(messages.read_parameters(request.parameters))
+        self._dispatcher.check_queue(model, timeout_s, asked)
         classes = messages.read_classes(request)
         inputs = await pictures.fit(requests.check(messages.parse(request), model), model)
         outputs = await self._dispatcher.predict(model, inputs, timeout_s, asked)

@@ -1,0 +1,172 @@
+"""Predictions at ten times the capacity: what is still answered in time, and how soon the rest is told: `python -m
+benchmarks.serving.overload`.
+
+Open loop by h2load (Debian: nghttp2-client), which sends at its rate whatever comes back; a second client samples what callers see,
+since h2load does not read gRPC's status. The model is slow enough for ten times its rate to be received at all: whatever a
+request costs before it can be refused, a server pays for each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import dataclasses
+import pathlib
+import subprocess
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import numpy as np
+
+import bessemer
+from benchmarks import machine, services
+from benchmarks.serving import load
+from bessemer.inference.v2 import inference_pb2 as pb
+
+MODEL = "slow"
+STATISTICS = "/inference.GRPCInferenceService/ModelStatistics"
+SIZE = 224
+"""Height and width of the pictures: the MNIST CNN takes some milliseconds for one."""
+DEADLINE_S = 1.0
+PROBES_PER_S = 40
+TIMES = 10
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was seen at one rate."""
+
+    offered: float
+    """Requests per second."""
+    goodput: float
+    """Answers per second."""
+    latencies_ms: dict[str, list[float]]
+    """Of the probes, by status."""
+
+    def describe(self, status: str) -> str:
+        """Median, 99th percentile and number."""
+        times = sorted(self.latencies_ms.get(status, []))
+        if not times:
+            return "none"
+        return f"{times[len(times) // 2]:.1f} / {times[int(len(times) * 0.99)]:.1f} ms ({len(times)})"
+
+
+def make_request() -> bytes:
+    """One picture."""
+    pixels = (np.arange(SIZE * SIZE) % 256).astype(np.uint8)
+    request = pb.ModelInferRequest(model_name=MODEL, raw_input_contents=[pixels.tobytes()])
+    request.inputs.add(name="image", datatype="UINT8", shape=[1, SIZE, SIZE, 1])
+    return request.SerializeToString()
+
+
+@contextlib.contextmanager
+def start() -> Iterator[services.Service]:
+    """A service with the model."""
+    draw = np.random.default_rng(0)
+    with services.start("--slots", "1") as service, tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, "noise.npz")
+        pixels = draw.integers(0, 256, (40, SIZE, SIZE, 1), dtype=np.uint8)
+        np.savez(file, x_train=pixels, y_train=np.arange(40) % 10)
+        with bessemer.connect(service.address) as client:
+            client.datasets.upload("noise", str(file))
+            client.train("mnist_cnn", dataset="noise", epochs=1, name=MODEL).wait(progress=False)
+        service.load(MODEL)
+        yield service
+
+
+def count_answers(service: services.Service) -> int:
+    """Predictions that were answered so far."""
+    call: Any = service.channel.unary_unary(STATISTICS)  # no serializers: bytes go and come
+    found = pb.ModelStatisticsResponse.FromString(call(b"", timeout=60))
+    return sum(each.inference_stats.success.count for each in found.model_stats)
+
+
+def measure_capacity(service: services.Service, body: bytes, seconds: float) -> float:
+    """Answers per second to 64 clients that each wait for the last one."""
+    return load.run(service.address, service.pid, body, clients=64, seconds=seconds).requests_per_second
+
+
+def flood(service: services.Service, body: bytes, rate: float, seconds: float) -> Outcome:
+    """So many requests per second, each with a deadline, and probes among them."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = pathlib.Path(folder, "body")
+        data.write_bytes(load.frame(body))
+        command = [
+            *("h2load", f"--rps={round(rate)}", "-n", str(round(rate * seconds)), "-c", "1", "-t", "1"),
+            *("-m", "100000", "-w", "30", "-W", "30"),
+            *("-H", "content-type: application/grpc", "-H", "te: trailers"),
+            *("-H", f"grpc-timeout: {round(DEADLINE_S * 1000)}m"),
+            *("-d", str(data), f"http://{service.address}{load.INFER}"),
+        ]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sending:
+            time.sleep(seconds / 4)  # the queue fills
+            before, begun = count_answers(service), time.perf_counter()
+            latencies = asyncio.run(probe(service.address, body, seconds / 2))
+            answered, elapsed = count_answers(service) - before, time.perf_counter() - begun
+            sending.communicate()
+    return Outcome(rate, answered / elapsed, latencies)
+
+
+async def probe(address: str, body: bytes, seconds: float) -> dict[str, list[float]]:
+    """Milliseconds until an answer or a refusal, by status."""
+    found = defaultdict(list)
+    async with grpc.aio.insecure_channel(address, (("grpc.enable_retries", 0),)) as channel:
+        call: Any = channel.unary_unary(load.INFER)
+
+        async def ask() -> None:
+            begun = time.perf_counter()
+            status = "OK"
+            try:
+                await call(body, timeout=DEADLINE_S)
+            except grpc.aio.AioRpcError as error:
+                status = error.code().name
+            found[status].append((time.perf_counter() - begun) * 1000)
+
+        asked = []
+        for _ in range(round(PROBES_PER_S * seconds)):
+            asked.append(asyncio.create_task(ask()))
+            await asyncio.sleep(1 / PROBES_PER_S)
+        await asyncio.gather(*asked)
+    return dict(found)
+
+
+def show(capacity: float, outcomes: list[Outcome]) -> str:
+    """A table in Markdown."""
+    lines = [
+        f"Capacity: {capacity:,.0f} answers/s to 64 clients in closed loop. Deadline of each request: {DEADLINE_S:g} s.",
+        "",
+        "| offered/s | answers/s | of capacity | answered, p50 / p99 | refused, p50 / p99 | late, p50 / p99 |",
+        "|--:|--:|--:|--:|--:|--:|",
+    ]
+    for each in outcomes:
+        statuses = ("OK", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED")
+        cells = " | ".join(each.describe(status) for status in statuses)
+        share = each.goodput / capacity
+        lines.append(f"| {each.offered:,.0f} | {each.goodput:,.0f} | {share:.2f} | {cells} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, show, and write benchmarks/results/overload.md."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.overload", description=__doc__)
+    parser.add_argument("--times", type=float, nargs="*", default=[0.5, 2, TIMES], help="of the capacity")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each run (default: %(default)s)")
+    arguments = parser.parse_args()
+    body = make_request()
+    with start() as service:
+        capacity = measure_capacity(service, body, arguments.seconds / 2)
+        outcomes = [flood(service, body, capacity * times, arguments.seconds) for times in arguments.times]
+    table = show(capacity, outcomes)
+    print(table)
+    origin = "\n".join(f"- {key}: {value}" for key, value in machine.describe().items())
+    page = f"# Predictions at ten times the capacity\n\nMNIST CNN, {SIZE}×{SIZE}.\n\n{table}\n\n{origin}\n"
+    machine.ROOT.joinpath("benchmarks", "results", "overload.md").write_text(page)
+
+
+if __name__ == "__main__":
+    main()
