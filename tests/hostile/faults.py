@@ -234,7 +234,7 @@ def _ask_for_another_count(draw: random.Random, request: pb.ModelInferRequest) -
 
 def _ask_for_another_version(draw: random.Random, request: pb.ModelInferRequest) -> str:
     request.model_version = draw.choice(
-        ("0", "-1", "1.0", "one", "9" * 30, "\N{FULLWIDTH DIGIT ONE}", "v" * 9_000)
+        ("0", "-1", "1.0", "1one", "9" * 30, "\N{FULLWIDTH DIGIT ONE}", "v" * 9_000)
     )
     return f"'{request.model_version[:40]}"
 
@@ -288,5 +288,5 @@ def _draw_unknown(draw: random.Random, subject: Subject) -> Bad:
     )
     request = subjects.make_request(name, subject.draw(draw))
     if draw.random() < 0.2:
-        request.model_name, request.model_version = subject.model, "99"
+        request.model_name, request.model_version = subject.model, draw.choice(("99", "champion"))
     return Bad("a model that is not there", request, f"'{request.model_name[:40]}", NOT_FOUND)
