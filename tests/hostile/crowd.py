@@ -68,9 +68,11 @@ class Crowd:
             self.wrong.append(f"{asked.subject.model} gave another answer than to this request alone")
 
     async def _attack(self, draw: random.Random, left: Iterator[int]) -> None:
-        senders = (self._send_request, self._send_malformed, self._send_stream, self._call_another)
+        senders = (
+            self._send_request, self._send_malformed, self._send_stream, self._call_another, self._send_voracious
+        )  # fmt: skip
         for _ in left:
-            await draw.choices(senders, weights=(90, 6, 3, 1))[0](draw)
+            await draw.choices(senders, weights=(90, 6, 3, 1, 1))[0](draw)
 
     async def _send_request(self, draw: random.Random) -> None:
         bad = faults.draw_bad(draw)
@@ -80,6 +82,10 @@ class Crowd:
     async def _send_malformed(self, draw: random.Random) -> None:
         call = self.caller.infer(malformed.draw_malformed(draw))
         self._check_refusal("malformed", await _catch(call), "cannot be decoded")
+
+    async def _send_voracious(self, draw: random.Random) -> None:
+        call = self.caller.infer(malformed.draw_voracious(draw))
+        self._check_refusal("voracious", await _catch(call), "has")
 
     async def _call_another(self, draw: random.Random) -> None:
         method = draw.choice((f"{SERVICE}/Infer", f"{SERVICE}/TraceSetting", "/x/y", "/"))

@@ -41,3 +41,23 @@ def _draw_wire_type(draw: random.Random) -> bytes:
 def _draw_varint(draw: random.Random) -> bytes:
     """A number that does not end."""
     return _draw_sound(draw) + b"\xff" * draw.choice((1, 9, 11))
+
+
+def draw_voracious(draw: random.Random) -> bytes:
+    """A sound request, and much that is small on the wire and large in memory."""
+    much = 1 << 20
+    tensors = draw.choice((b"\x2a\0", b"\x32\0", b"\x3a\0")) * (much // 2)
+    shape = _nest(b"\x1a", bytes(much))
+    values = _nest(b"\x2a", b"\x42\0" * (much // 2))
+    inputs = _nest(b"\x2a", draw.choice((shape, values, b"\x22\0" * (much // 2))))
+    return _draw_sound(draw) + draw.choice((tensors, inputs, b"\x22\0" * (much // 2)))
+
+
+def _nest(tag: bytes, content: bytes) -> bytes:
+    """A field with this content."""
+    length = len(content)
+    size = bytearray()
+    while length > 0x7F:
+        size.append(length & 0x7F | 0x80)
+        length >>= 7
+    return tag + bytes(size) + bytes([length]) + content

@@ -86,8 +86,12 @@ class _Undecodable:
     """Stands for a request that is no message: raised where errors become statuses."""
 
     size: int
+    error: domain_errors.DomainError | None
+    """What is said instead, if anything."""
 
     def raise_error(self) -> None:
+        if self.error:
+            raise self.error
         raise domain_errors.InvalidArgument(
             f"the request ({self.size:,} bytes) cannot be decoded as the message of this method; send one that was made "
             "from the service's protos"
@@ -98,8 +102,10 @@ def _guard_deserializer(deserialize: Callable[[bytes], Any]) -> Callable[[bytes]
     def call(data: bytes) -> Any:
         try:
             return deserialize(data)
+        except domain_errors.DomainError as error:
+            return _Undecodable(len(data), error)
         except Exception:  # protobuf's implementations have no error in common
-            return _Undecodable(len(data))
+            return _Undecodable(len(data), None)
 
     return call
 

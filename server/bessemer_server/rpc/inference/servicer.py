@@ -13,7 +13,7 @@ from google.protobuf import message_factory
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors
 from bessemer_server.rpc import guarding, traffic
-from bessemer_server.rpc.inference import descriptions, messages, streams
+from bessemer_server.rpc.inference import descriptions, frugal, messages, streams
 from bessemer_server.serving import parameters, pictures, requests, statistics
 from bessemer_server.serving.dispatcher import Dispatcher
 from bessemer_server.serving.repository import Repository
@@ -218,12 +218,16 @@ def register(server: guarding.GuardedServer, servicer: InferenceServicer) -> Non
     handlers = {
         method.name: _make_handler(method.client_streaming)(
             getattr(servicer, method.name),
-            request_deserializer=message_factory.GetMessageClass(method.input_type).FromString,
+            request_deserializer=_choose_decoder(message_factory.GetMessageClass(method.input_type)),
             response_serializer=message_factory.GetMessageClass(method.output_type).SerializeToString,
         )
         for method in methods
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+
+
+def _choose_decoder(message: Any) -> Any:
+    return frugal.decode if message is pb.ModelInferRequest else message.FromString
 
 
 def _make_handler(is_streaming: bool) -> Any:

@@ -1,0 +1,67 @@
+"""Requests are looked through before they are decoded: sound ones pass whatever they are made of, greedy ones do not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bessemer.inference.v2 import inference_pb2 as pb
+from bessemer_server.domain import errors
+from bessemer_server.rpc.inference import frugal
+
+NAMES = st.text(max_size=9)
+
+
+@st.composite
+def requests(draw):
+    request = pb.ModelInferRequest(model_name=draw(NAMES), id=draw(NAMES))
+    for name in draw(st.lists(NAMES, max_size=3)):
+        request.parameters[name].int64_param = draw(st.integers(-(2**63), 2**63 - 1))
+        tensor = request.inputs.add(
+            name=name, shape=draw(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=5))
+        )
+        tensor.contents.fp32_contents.extend(draw(st.lists(st.floats(width=32), max_size=9)))
+        tensor.contents.bytes_contents.extend(draw(st.lists(st.binary(max_size=300), max_size=9)))
+        request.outputs.add(name=name).parameters["classification"].double_param = 1.5
+    request.raw_input_contents.extend(draw(st.lists(st.binary(max_size=300), max_size=3)))
+    return request
+
+
+@given(requests())
+def test_what_a_client_makes_passes(request):
+    data = request.SerializeToString()
+    frugal._Scan(data).check()
+    assert frugal.decode(data).SerializeToString(deterministic=True) == request.SerializeToString(
+        deterministic=True
+    )
+
+
+def test_large_contents_pass_raw_typed_and_as_many_texts():
+    request = pb.ModelInferRequest(raw_input_contents=[bytes(1 << 20)])
+    request.inputs.add(name="x").contents.fp32_contents.extend([1.0] * 100_000)
+    request.inputs.add(name="text").contents.bytes_contents.extend([b"word"] * 4096)
+    assert frugal.decode(request.SerializeToString()) == request
+
+
+@pytest.mark.parametrize(
+    ("tail", "words"),
+    [
+        (b"\x2a\0" * 50_000, "more than 20,000 tensors"),
+        (b"\x22\0" * 50_000, "more than 20,000 tensors"),
+        (b"\x2a\x80\x80\x04" + b"\x42\0" * 32_768, "more than 20,000 tensors"),
+        (b"\x2a\x84\x80\x04\x1a\x80\x80\x04" + bytes(65_536), "the shape of an input has 65,536 bytes"),
+    ],
+    ids=["inputs", "parameters", "fields of an input", "shape"],
+)
+def test_what_is_small_on_the_wire_and_large_in_memory_is_refused(tail, words):
+    with pytest.raises(errors.InvalidArgument, match=words):
+        frugal.decode(tail)
+
+
+def test_typed_contents_beyond_all_measure_are_refused(monkeypatch):
+    monkeypatch.setattr(frugal, "MAX_TYPED_BYTES", 100_000)
+    request = pb.ModelInferRequest()
+    request.inputs.add(name="x").contents.int64_contents.extend([0] * 100_001)
+    with pytest.raises(
+        errors.InvalidArgument, match="typed contents of a request have more than 100,000 bytes"
+    ):
+        frugal.decode(request.SerializeToString())
