@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import unicodedata
 
 import numpy as np
 import pytest
@@ -80,3 +82,15 @@ def test_words_have_the_same_ids_in_every_process():
     program = "from bessemer_server.data import text; print(text.learn(['b a c a', 'd c e'], 9))"
     runs = {subprocess.check_output([sys.executable, "-c", program], text=True) for _ in range(2)}
     assert runs == {"['a', 'c', 'b', 'd', 'e']\n"}
+
+
+def test_a_text_of_combining_marks_takes_no_longer_than_another():
+    marks = "\u0315\u0300" * 1_000_000
+    assert text.split_end(f"Très{marks} bien", 5) == text.split_end(f"Très{marks[:30]} bien", 5)
+
+
+@given(st.text(st.sampled_from("ae\u0301\u0323\u0315 \u00e9’'!-漢"), max_size=40))
+def test_marks_of_common_length_change_no_word(written):
+    longest = max(map(len, re.findall(r"[^\w\s]+", written)), default=0)
+    plain = unicodedata.normalize("NFC", written).lower().replace("’", "'")
+    assert longest > 30 or text.split(written) == text.WORD.findall(plain)
