@@ -1,69 +1,72 @@
-"""Predictions with the seed's MNIST CNN under load, beside an empty handler of grpc.aio, in turns: `python -m benchmarks.serving`.
+"""Predictions with the seed's MNIST CNN under load: ours, an empty handler of grpc.aio, and the servers of others.
 
-Needs h2load (Debian: nghttp2-client). The machine should have nothing else to do; what counts are ratios within one run.
+`python -m benchmarks.serving` measures the first two, `--rivals all` (or names) every one. Needs h2load (Debian: nghttp2-client), and for the
+rivals `uv`, Java for TorchServe, and some 10 GB for their environments. The machine should have nothing else to do; what counts are
+ratios within one run: each rival runs in turns with ours, both started, one of them asked.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import statistics
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
 
 from benchmarks import machine
-from benchmarks.serving import load, systems
+from benchmarks.serving import report, systems, turns
+from benchmarks.serving.rivals import environments, running, table
 
-COMMAND = {"command": "python -m benchmarks.serving"}
 RESULTS = machine.ROOT / "benchmarks" / "results"
-Runs = dict[tuple[int, str], list[load.Sample]]
-"""By clients and system."""
 
 
-def measure(clients: list[int], rounds: int, seconds: float) -> Runs:
-    """Each system at each load, in turns, so that what else the machine does hits all."""
-    runs: Runs = {}
-    with contextlib.ExitStack() as stack:
-        running = [stack.enter_context(start()) for start in (systems.start_bessemer, systems.start_floor)]
-        for _ in range(rounds):
-            for count in clients:
-                for system in running:
-                    sample = load.run(system.address, system.pid, system.body, clients=count, seconds=seconds)
-                    runs.setdefault((count, system.name), []).append(sample)
-    return runs
+def measure(arguments: argparse.Namespace, folder: pathlib.Path) -> report.Page:
+    """Ours beside each of the others."""
+    page = report.Page()
+    plan = turns.Plan(arguments.clients, arguments.rounds, arguments.seconds)
+    with systems.start_bessemer(folder) as (ours, trained):
+        with systems.start_floor() as floor:
+            page.add(ours, floor, turns.take(plan, ours, floor))
+        for rival in _choose(arguments.rivals):
+            for engine in arguments.engines:
+                name = f"{rival.name}, {engine}"
+                print(name, file=sys.stderr, flush=True)
+                try:
+                    python = environments.find(rival, arguments.environments)
+                    with running.start(rival, engine, python, trained) as other:
+                        page.add(ours, other, turns.take(plan, ours, other))
+                except (running.NotMeasured, subprocess.CalledProcessError) as error:
+                    page.miss(name, str(error))
+    return page
 
 
-def show(runs: Runs) -> str:
-    """A table in Markdown: medians over the rounds, and the spread of requests per second."""
-    lines = [
-        "| clients | | requests/s | lowest to highest | p50 ms | p99 ms | server CPU-ms per request | memory MiB |",
-        "|--:|---|--:|--:|--:|--:|--:|--:|",
-    ]
-    for (clients, name), samples in runs.items():
-        rates = [sample.requests_per_second for sample in samples]
-        cells = [
-            f"{statistics.median(rates):,.0f}",
-            f"{min(rates):,.0f} to {max(rates):,.0f}",
-            f"{statistics.median(sample.p50_ms for sample in samples):.2f}",
-            f"{statistics.median(sample.p99_ms for sample in samples):.2f}",
-            f"{statistics.median(sample.cpu_ms for sample in samples):.3f}",
-            f"{statistics.median(sample.memory_mib for sample in samples):,.0f}",
-        ]
-        lines.append(f"| {clients} | {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+def _choose(names: list[str]) -> list[table.Rival]:
+    if names == ["all"]:
+        return list(table.RIVALS)
+    known = {rival.name.split()[0].lower(): rival for rival in table.RIVALS}
+    return [known[name.lower()] for name in names]
 
 
 def main() -> None:
     """Measure, show, and write benchmarks/results/serving.md."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
     parser.add_argument("--clients", type=int, nargs="*", default=[1, 8, 32, 64])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each run (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each run (default: %(default)s)")
+    parser.add_argument("--rivals", nargs="*", default=[], help="all, or names: pytriton, mlserver, ray, ...")
+    parser.add_argument("--engines", nargs="*", choices=table.ENGINES, default=list(table.ENGINES))
+    parser.add_argument("--environments", type=pathlib.Path, default=environments.DEFAULT)
+    parser.add_argument("--output", type=pathlib.Path, default=RESULTS / "serving.md")
     arguments = parser.parse_args()
-    runs = measure(arguments.clients, arguments.rounds, arguments.seconds)
-    table = show(runs)
-    print(table)
-    origin = "\n".join(f"- {key}: {value}" for key, value in (machine.describe() | COMMAND).items())
-    page = f"# Predictions under load\n\nMNIST CNN of the seed, one picture per request.\n\n{table}\n\n{origin}\n"
-    RESULTS.joinpath("serving.md").write_text(page)
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bessemer-bench-")))
+        page = measure(arguments, folder)
+    given = [argument for argument in sys.argv[1:] if not argument.startswith(("/", "--environments"))]
+    text = page.render(f"python -m benchmarks.serving {shlex.join(given)}".strip())
+    print(text)
+    arguments.output.write_text(text)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 import tempfile
+import urllib.request
 from typing import Any
 
 import grpc
@@ -36,31 +37,49 @@ class LoadFailed(Exception):
     """Requests were refused, or the load could not be made."""
 
 
-def frame(message: bytes) -> bytes:
-    """A message as gRPC sends it, uncompressed."""
-    return b"\0" + len(message).to_bytes(4, "big") + message
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """What is asked, again and again."""
+
+    address: str
+    path: str
+    body: bytes
+    """Of gRPC the message."""
+    is_grpc: bool = True
+    content_type: str = "application/grpc"
+
+    def ask(self) -> bytes:
+        """One call by a real client; h2load does not read gRPC's status. Raises `OSError` or `grpc.RpcError`."""
+        if not self.is_grpc:
+            request = urllib.request.Request(f"http://{self.address}{self.path}", self.body)
+            request.add_header("content-type", self.content_type)
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - a server of ours
+                return bytes(answer.read())
+        with grpc.insecure_channel(self.address, [("grpc.max_receive_message_length", -1)]) as channel:
+            call: Any = channel.unary_unary(self.path)  # no serializers: bytes go and come
+            return bytes(call(self.body, timeout=60))
+
+    @property
+    def framed(self) -> bytes:
+        """The body of the HTTP request."""
+        return b"\0" + len(self.body).to_bytes(4, "big") + self.body if self.is_grpc else self.body
 
 
-def check(address: str, body: bytes, method: str = INFER) -> bytes:
-    """One call by a real client; h2load does not read gRPC's status."""
-    with grpc.insecure_channel(address, [("grpc.max_receive_message_length", -1)]) as channel:
-        call: Any = channel.unary_unary(method)  # no serializers: bytes go and come
-        answer: bytes = call(body, timeout=120, wait_for_ready=True)
-        return answer
-
-
-def run(address: str, pid: int, body: bytes, *, clients: int, seconds: float, method: str = INFER) -> Sample:
-    """About so many seconds of load: `clients` requests under way at any time over one connection. Raises `LoadFailed`."""
-    check(address, body, method)
+def run(target: Target, pid: int, *, clients: int, seconds: float) -> Sample:
+    """About so many seconds of load: `clients` requests under way at any time, over one connection where that can carry them all
+    (HTTP/2), else over one for each. Raises `LoadFailed`.
+    """
+    target.ask()
     with tempfile.TemporaryDirectory() as folder:
         data = pathlib.Path(folder, "body")
-        data.write_bytes(frame(body))
-        warm_s, count = _send(address, data, method, clients, max(200, 8 * clients))[0], max(200, 8 * clients)
-        count = max(count, round(count / warm_s * seconds))
+        data.write_bytes(target.framed)
+        first = max(100, 8 * clients)
+        warm_s = _send(target, data, clients, first)[0]
+        count = max(first, round(first / warm_s * seconds))
         before = _processor_s(pid)
-        elapsed_s, times_ms = _send(address, data, method, clients, count)
+        elapsed_s, times_ms = _send(target, data, clients, count)
         spent_s = _processor_s(pid) - before
-    check(address, body, method)
+    target.ask()
     return Sample(
         requests_per_second=count / elapsed_s,
         p50_ms=times_ms[count // 2],
@@ -70,16 +89,16 @@ def run(address: str, pid: int, body: bytes, *, clients: int, seconds: float, me
     )
 
 
-def _send(
-    address: str, data: pathlib.Path, method: str, clients: int, count: int
-) -> tuple[float, list[float]]:
+def _send(target: Target, data: pathlib.Path, clients: int, count: int) -> tuple[float, list[float]]:
     """Seconds for `count` requests, and the milliseconds of each, ascending."""
     log = data.with_name("log")
     log.unlink(missing_ok=True)
+    connections = ("-c", "1", "-m", str(clients), "-w", "30", "-W", "30")
     command = [
-        *("h2load", "-n", str(count), "-c", "1", "-m", str(clients), "-t", "1", "-w", "30", "-W", "30"),
-        *("-H", "content-type: application/grpc", "-H", "te: trailers", f"--log-file={log}"),
-        *("-d", str(data), f"http://{address}{method}"),
+        *("h2load", "-n", str(count), "-t", "1", "-d", str(data), f"--log-file={log}"),
+        *(connections if target.is_grpc else ("--h1", "-c", str(clients), "-m", "1")),
+        *("-H", f"content-type: {target.content_type}", "-H", "te: trailers"),
+        f"http://{target.address}{target.path}",
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     finished, counts = FINISHED.search(done.stdout), COUNTS.search(done.stdout)

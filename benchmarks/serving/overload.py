@@ -86,16 +86,21 @@ def count_answers(service: services.Service) -> int:
     return sum(each.inference_stats.success.count for each in found.model_stats)
 
 
+def make_target(service: services.Service, body: bytes) -> load.Target:
+    """What is asked."""
+    return load.Target(service.address, load.INFER, body)
+
+
 def measure_capacity(service: services.Service, body: bytes, seconds: float) -> float:
     """Answers per second to 64 clients that each wait for the last one."""
-    return load.run(service.address, service.pid, body, clients=64, seconds=seconds).requests_per_second
+    return load.run(make_target(service, body), service.pid, clients=64, seconds=seconds).requests_per_second
 
 
 def flood(service: services.Service, body: bytes, rate: float, seconds: float) -> Outcome:
     """So many requests per second, each with a deadline, and probes among them."""
     with tempfile.TemporaryDirectory() as folder:
         data = pathlib.Path(folder, "body")
-        data.write_bytes(load.frame(body))
+        data.write_bytes(make_target(service, body).framed)
         command = [
             *("h2load", f"--rps={round(rate)}", "-n", str(round(rate * seconds)), "-c", "1", "-t", "1"),
             *("-m", "100000", "-w", "30", "-W", "30"),
