@@ -128,9 +128,7 @@ class Dispatcher:
             if batch:
                 begun_s = time.monotonic()
                 await self._run_batch([item.payload for item in batch])
-                taken_s = time.monotonic() - begun_s
-                self._batcher.charge(batch[0].model, taken_s)
-                self._pace.observe(batch[0].model, sum(item.rows for item in batch), taken_s)
+                self._batcher.charge(batch[0].model, time.monotonic() - begun_s)
             elif not late:
                 self._arrived.clear()
                 await self._arrived.wait()
@@ -195,6 +193,7 @@ class Dispatcher:
         times.append(time.perf_counter_ns())
         self._count(batch, times)
         self._batcher.learn(_key(model), _rows(inputs), (times[2] - times[1]) / 1e9)
+        self._pace.observe(_key(model), _rows(inputs), (times[3] - times[0]) / 1e9)
         return answers
 
     def _count(self, batch: list[_Waiting], times: Sequence[int]) -> None:

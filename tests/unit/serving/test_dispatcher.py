@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import struct
+import time
 
 import pytest
 
@@ -23,11 +24,14 @@ class DoublingPredictor:
         self.batches: list[int] = []
         self.loads = 0
         self.unloadable: Exception | None = None
+        self.load_gate = asyncio.Event()
+        self.load_gate.set()
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def load(self, model):
         self.loads += 1
+        await self.load_gate.wait()
         if self.unloadable is not None:
             raise self.unloadable
 
@@ -256,3 +260,21 @@ async def test_a_request_that_would_be_answered_too_late_is_refused_at_once(disp
     predictor.gate.set()
     await asyncio.gather(*asked)
     dispatcher.check_queue(MODEL, 1e-9)
+
+
+async def test_the_time_that_a_model_takes_to_load_refuses_nobody_later(dispatcher, predictor, monkeypatch):
+    clock_ns = 0
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: clock_ns)
+    predictor.load_gate.clear()
+    first = asyncio.create_task(ask(dispatcher, 1.0))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    clock_ns += 10**12
+    predictor.load_gate.set()
+    await first
+    predictor.gate.clear()
+    waiting = [asyncio.create_task(ask(dispatcher, *[1.0] * 4000)) for _ in range(2)]
+    await asyncio.sleep(0)
+    dispatcher.check_queue(MODEL, 1.0)
+    predictor.gate.set()
+    await asyncio.gather(*waiting)
