@@ -40,6 +40,7 @@ def hold_lock(data_dir: pathlib.Path, seconds: float) -> None:
         threading.Event().wait(seconds)
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("locks", [1, pytest.param(LOCKS, marks=pytest.mark.long)])
 def test_a_locked_database_ends_no_attempt_and_loses_nothing(make_service, locks):
     """The first lock is twice as long as the lease: were silence that the store keeps taken for death, this would fail."""
@@ -94,6 +95,7 @@ def own_postgres():
             cluster.cleanup()
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kills", [2, pytest.param(KILLS, marks=pytest.mark.long)])
 def test_a_postgresql_that_is_killed_again_and_again_loses_nothing(make_service, kills):
     """After the chaos tests of DBOS: killed and started again every few seconds, while jobs come and train."""
