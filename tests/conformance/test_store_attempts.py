@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -63,10 +64,12 @@ async def test_the_first_attempt_starts_a_queued_job(store: Store) -> None:
     assert (await store.events("job-1", 1, 10))[0].kind == StateChanged(State.STARTING, 1)
 
 
-async def test_a_waiting_message_ends_with_the_wait(store: Store) -> None:
-    await samples.create(store)
-    await store.set_waiting_message("job-1", "waits for cpu:0")
-    await samples.start(store)
+async def test_what_was_said_of_the_wait_ends_with_it(store: Store) -> None:
+    await samples.begin(store)
+    loss = dataclasses.replace(samples.LOSS, message="lost: \x00 \udc80 é")
+    await store.release("job-1", 1, loss, True, samples.at(1))
+    assert "lost: \x00 \udc80 é" in (await store.get_job("job-1")).state_message
+    await samples.start(store, now=samples.at(1e4))
     assert (await store.get_job("job-1")).state_message == ""
 
 

@@ -187,20 +187,6 @@ async def test_queued_jobs_come_oldest_first_up_to_the_limit(store: Store) -> No
     ]
 
 
-async def test_a_waiting_message_is_shown_without_an_event(store: Store) -> None:
-    await samples.create(store)
-    await store.set_waiting_message("job-1", "waits for a slot: \x00 \udc80 é")
-    job = await store.get_job("job-1")
-    assert (job.state_message, job.last_cursor) == ("waits for a slot: \x00 \udc80 é", 1)
-
-
-async def test_a_waiting_message_for_a_job_that_no_longer_waits_does_nothing(store: Store) -> None:
-    await samples.begin(store)
-    before = await store.get_job("job-1")
-    await store.set_waiting_message("job-1", "waits")
-    assert await store.get_job("job-1") == before
-
-
 async def test_cancelling_a_queued_job_ends_it_at_once(store: Store) -> None:
     await samples.create(store)
     job = await store.request_cancel("job-1", samples.at(5))
@@ -237,7 +223,6 @@ async def test_unknown_jobs_are_not_found_by_any_method(store: Store) -> None:
     now = samples.START
     for attempt in [
         store.get_job("x"),
-        store.set_waiting_message("x", "m"),
         store.request_pause("x", now),
         store.resume("x", now),
         store.start_attempt("x", "cpu:0", "t", now),

@@ -66,10 +66,6 @@ class Store(Protocol):
         """Current attempts of jobs in an active state."""
         ...
 
-    async def set_waiting_message(self, job_id: str, message: str) -> None:
-        """Say why a QUEUED job waits. No event; nothing happens when the job is no longer QUEUED."""
-        ...
-
     async def start_attempt(self, job_id: str, slot: str, token_digest: str, now: Time) -> Attempt | None:
         """QUEUED → STARTING with the next attempt number; None when the job is no longer QUEUED (somebody else took
         it, or it was cancelled). Sets start_time the first time.

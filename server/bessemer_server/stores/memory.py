@@ -113,11 +113,6 @@ class MemoryStore:
         records = self._records.values()
         return [record.attempts[record.job.attempt] for record in records if record.job.state.is_active]
 
-    async def set_waiting_message(self, job_id: str, message: str) -> None:
-        record = self._record(job_id)
-        if record.job.state is State.QUEUED:
-            record.job = dataclasses.replace(record.job, state_message=message)
-
     async def start_attempt(self, job_id: str, slot: str, token_digest: str, now: Time) -> Attempt | None:
         record = self._record(job_id)
         change = rules.start(record.job, now)

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from bessemer_server.domain import errors
+from bessemer_server.domain.jobs import Failure, Reason
 from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.stores.sql import backups, engines, tables
 from tests.conformance import samples
@@ -38,7 +39,8 @@ async def fill(stores: Stores) -> None:
         await store.report(job_id, 1, odd, samples.progress(2), samples.at(1))
         await samples.put(blobs)
         await samples.commit(store, job_id)
-    await store.set_waiting_message("job-1", "a \x00 b \ud800")
+    odd_words = Failure(Reason.WORKER_LOST, "a \x00 b \ud800", "nothing")
+    await store.release("job-1", 1, odd_words, True, samples.at(2))
     await store.succeed("job-2", 1, samples.publication(), samples.at(2))
 
 
@@ -79,7 +81,7 @@ async def test_what_is_restored_is_what_was_there_whichever_the_databases(
     assert restored == now
     assert restored["metrics"]
     again = await Stores.open(empty_url)
-    assert (await again.store.get_job("job-1")).state == "RUNNING"
+    assert (await again.store.get_job("job-1")).state == "QUEUED"
     await again.store.close()
 
 

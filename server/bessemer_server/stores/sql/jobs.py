@@ -107,12 +107,6 @@ def delete(connection: sa.Connection, job_id: str, now: Time) -> None:
     connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(**nothing, delete_time=now))
 
 
-def set_waiting_message(connection: sa.Connection, job_id: str, message: str) -> None:
-    """Say why a QUEUED job waits."""
-    if lock(connection, job_id).state is State.QUEUED:
-        connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(state_message=message))
-
-
 def list_page(connection: sa.Connection, filter: JobFilter, page_size: int, page_token: str) -> Page[Job]:
     """Newest first."""
     paging.check_size(page_size)

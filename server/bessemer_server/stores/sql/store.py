@@ -77,11 +77,6 @@ class SqlStore:
     async def active_attempts(self) -> Sequence[Attempt]:
         return await self.database.read(attempts.active)
 
-    async def set_waiting_message(self, job_id: str, message: str) -> None:
-        await self.database.write(
-            "set_waiting_message", lambda c: jobs.set_waiting_message(c, job_id, message)
-        )
-
     async def start_attempt(self, job_id: str, slot: str, token_digest: str, now: Time) -> Attempt | None:
         return await self.database.write(
             "start_attempt", lambda c: attempts.start(c, job_id, slot, token_digest, now)
