@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import pathlib
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -49,6 +48,16 @@ def _choose(names: list[str]) -> list[table.Rival]:
     return [known[name.lower()] for name in names]
 
 
+def _describe(arguments: argparse.Namespace) -> str:
+    """The command that repeats this run: what says where files lie is left out."""
+    said = {name: getattr(arguments, name) for name in ("clients", "rounds", "seconds", "rivals", "engines")}
+    parts = (
+        f"--{name} {' '.join(map(str, value if isinstance(value, list) else [value]))}"
+        for name, value in said.items()
+    )
+    return " ".join(["python -m benchmarks.serving", *parts])
+
+
 def main() -> None:
     """Measure, show, and write benchmarks/results/serving.md."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
@@ -63,8 +72,7 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bessemer-bench-")))
         page = measure(arguments, folder)
-    given = [argument for argument in sys.argv[1:] if not argument.startswith(("/", "--environments"))]
-    text = page.render(f"python -m benchmarks.serving {shlex.join(given)}".strip())
+    text = page.render(_describe(arguments))
     print(text)
     arguments.output.write_text(text)
 

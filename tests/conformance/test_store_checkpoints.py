@@ -202,7 +202,7 @@ async def test_an_unknown_model_is_not_found_and_near_names_are_told(stores: Sto
     await publish(stores.store, "job-1", "digits-cnn")
     with pytest.raises(errors.NotFound, match="did you mean digits-cnn"):
         await stores.store.get_model("digit-cnn", None)
-    with pytest.raises(errors.NotFound, match="no version 2; its versions are 1 to 1"):
+    with pytest.raises(errors.NotFound, match="no version 2; its only version is 1"):
         await stores.store.get_model("digits-cnn", 2)
 
 
