@@ -42,6 +42,12 @@ class JobRecord:
         return self._message.state_message
 
     @property
+    def wait_reason(self) -> str:
+        """SLOT, BACK_OFF, DISK_FULL or DATABASE_BUSY: what the job waits for; empty while it waits for nothing."""
+        reason = self._message.wait_reason
+        return events.name_of(jobs_pb2.Job.WaitReason, reason) if reason else ""
+
+    @property
     def priority(self) -> int:
         """Of the jobs that wait, the highest starts first."""
         return self._message.priority
@@ -139,6 +145,7 @@ class JobRecord:
                 change = message.state_changed
                 job.state, job.attempt, job.state_message = change.state, change.attempt, change.message
                 job.ClearField("queue_position")
+                job.ClearField("wait_reason")
                 if change.HasField("failure"):
                     job.failure.CopyFrom(change.failure)
                 else:

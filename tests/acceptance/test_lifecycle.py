@@ -56,7 +56,9 @@ def test_waiting_jobs_know_their_place_and_the_highest_priority_starts_first(cli
     assert {job.id: job.queue_position for job in client.jobs.list(state="QUEUED")} == {
         job.id: job.queue_position for job in late
     }
+    assert {job.wait_reason for job in late} == {"SLOT"}
     assert blocker.refresh().queue_position is None
+    assert blocker.wait_reason == ""
     blocker.cancel()
     for job in late:
         job.wait(progress=False)

@@ -40,6 +40,11 @@ def hold_lock(data_dir: pathlib.Path, seconds: float) -> None:
         threading.Event().wait(seconds)
 
 
+def wait_until_told(client: bessemer.Client, job_id: str) -> None:
+    while client.jobs.get(job_id).wait_reason != "DATABASE_BUSY":
+        threading.Event().wait(0.05)
+
+
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("locks", [1, pytest.param(LOCKS, marks=pytest.mark.long)])
 def test_a_locked_database_ends_no_attempt_and_loses_nothing(make_service, locks):
@@ -61,6 +66,8 @@ def test_a_locked_database_ends_no_attempt_and_loses_nothing(make_service, locks
                 target=hold_lock, args=(busy.data_dir, FIRST_LOCK_S if n == 0 else draw.uniform(1, 30))
             )
             thread.start()
+            if n == 0:
+                wait_until_told(client, clock.id)
             accepted.append(persistent.train(f"meanwhile {n}", "mlp", dataset="iris", epochs=1))
             thread.join()
             job.wait(progress=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -124,15 +123,16 @@ class Watcher:
         request = pb.WatchJobRequest(id=self._job_id, cursor=len(self._events))
         cut_s = self._world.weather.watcher_cut_s
         until_s = self._world.now_s() + self._dice.expovariate(1 / cut_s) if cut_s else float("inf")
+
+        async def take(event: pb.JobEvent) -> None:
+            self._events.append(event)
+            self._world.contract.watched(self._job_id, self._events)
+            if self._world.now_s() > until_s:
+                raise errors.Unavailable("cut")
+            await asyncio.sleep(self._dice.choice([0.0, 0.0, 0.01, 0.3]))
+
         try:
-            stream: Any = server.jobs.WatchJob(request, network.make_context())
-            async with contextlib.aclosing(stream) as events:
-                async for event in events:
-                    self._events.append(event)
-                    self._world.contract.watched(self._job_id, self._events)
-                    if self._world.now_s() > until_s:
-                        return False
-                    await asyncio.sleep(self._dice.choice([0.0, 0.0, 0.01, 0.3]))
+            await server.jobs.WatchJob(request, network.make_context(write=take))
             self._world.contract.watch_ended(self._job_id, len(self._events))
             return True
         except errors.NotFound:

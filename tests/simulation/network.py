@@ -16,22 +16,24 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 2.0
 DUPLICATE_DELAY_S = 3.0
+Write = Callable[[Any], Awaitable[None]]
 Work = Callable[["Server"], Awaitable[Any]]
 
 
 class _Context:
-    """Of a call to a servicer: what it reads is the token."""
+    """Of a call to a servicer: what it reads is the token, what it writes goes to `write`."""
 
-    def __init__(self, token: str = "") -> None:
+    def __init__(self, token: str, write: Write | None) -> None:
         self._token = token
+        self.write = write
 
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {self._token}"),) if self._token else ()
 
 
-def make_context(token: str = "") -> Any:
-    """The context of one call."""
-    return _Context(token)
+def make_context(token: str = "", write: Write | None = None) -> Any:
+    """The context of one call; `write` takes the messages of a stream."""
+    return _Context(token, write)
 
 
 async def one(request: Any) -> AsyncIterator[Any]:

@@ -43,9 +43,8 @@ class Store:
         self._world, self._server = world, server
         self._dice = world.dice(f"{server} store")
 
-    def obstacle(self) -> str:
+    def obstacle(self) -> None:
         """The only question that is answered at once."""
-        return self._world.store.obstacle()
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         method = getattr(self._world.store, name)

@@ -213,6 +213,7 @@ def describe(job: Job) -> dict[str, object]:
         "name": job.name,
         "state": job.state,
         "state_message": job.state_message,
+        "wait_reason": job.wait_reason or None,
         "architecture": job.architecture,
         "dataset": job.dataset,
         "attempt": job.attempt,

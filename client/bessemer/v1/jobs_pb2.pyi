@@ -128,7 +128,7 @@ class EarlyStopping(_message.Message):
     def __init__(self, monitor: _Optional[str] = ..., patience: _Optional[int] = ..., min_delta: _Optional[float] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("id", "name", "spec", "effective_spec", "state", "state_message", "progress", "attempt", "failure", "model", "metrics", "create_time", "start_time", "end_time", "last_cursor", "priority", "queue_position", "next_attempt_time", "max_runtime", "run_time")
+    __slots__ = ("id", "name", "spec", "effective_spec", "state", "state_message", "progress", "attempt", "failure", "model", "metrics", "create_time", "start_time", "end_time", "last_cursor", "priority", "queue_position", "next_attempt_time", "max_runtime", "run_time", "wait_reason")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Job.State]
@@ -151,6 +151,18 @@ class Job(_message.Message):
     CANCELLED: Job.State
     SUCCEEDED: Job.State
     FAILED: Job.State
+    class WaitReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        WAIT_REASON_UNSPECIFIED: _ClassVar[Job.WaitReason]
+        SLOT: _ClassVar[Job.WaitReason]
+        BACK_OFF: _ClassVar[Job.WaitReason]
+        DISK_FULL: _ClassVar[Job.WaitReason]
+        DATABASE_BUSY: _ClassVar[Job.WaitReason]
+    WAIT_REASON_UNSPECIFIED: Job.WaitReason
+    SLOT: Job.WaitReason
+    BACK_OFF: Job.WaitReason
+    DISK_FULL: Job.WaitReason
+    DATABASE_BUSY: Job.WaitReason
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -178,6 +190,7 @@ class Job(_message.Message):
     NEXT_ATTEMPT_TIME_FIELD_NUMBER: _ClassVar[int]
     MAX_RUNTIME_FIELD_NUMBER: _ClassVar[int]
     RUN_TIME_FIELD_NUMBER: _ClassVar[int]
+    WAIT_REASON_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     spec: TrainingSpec
@@ -198,7 +211,8 @@ class Job(_message.Message):
     next_attempt_time: _timestamp_pb2.Timestamp
     max_runtime: _duration_pb2.Duration
     run_time: _duration_pb2.Duration
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., effective_spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., state_message: _Optional[str] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., attempt: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., model: _Optional[_Union[ModelReference, _Mapping]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_cursor: _Optional[int] = ..., priority: _Optional[int] = ..., queue_position: _Optional[int] = ..., next_attempt_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., max_runtime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., run_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    wait_reason: Job.WaitReason
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., effective_spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., state_message: _Optional[str] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., attempt: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., model: _Optional[_Union[ModelReference, _Mapping]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_cursor: _Optional[int] = ..., priority: _Optional[int] = ..., queue_position: _Optional[int] = ..., next_attempt_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., max_runtime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., run_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., wait_reason: _Optional[_Union[Job.WaitReason, str]] = ...) -> None: ...
 
 class Progress(_message.Message):
     __slots__ = ("epoch", "epochs", "step", "steps", "fraction", "samples_per_second", "eta")

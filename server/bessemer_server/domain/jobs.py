@@ -35,6 +35,26 @@ class Reason(enum.StrEnum):
     INTERNAL = "INTERNAL"
 
 
+class WaitReason(enum.StrEnum):
+    """What a job waits for. Names are those of `bessemer.v1.Job.WaitReason`."""
+
+    SLOT = "SLOT"
+    BACK_OFF = "BACK_OFF"
+    DISK_FULL = "DISK_FULL"
+    DATABASE_BUSY = "DATABASE_BUSY"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why nothing can be written down now."""
+
+    reason: WaitReason
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.message}"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Failure:
     """Why an attempt or a job failed, what was seen, and what a person can do."""

@@ -20,6 +20,7 @@ from bessemer_server.domain.jobs import (
     Job,
     JobFilter,
     NewJob,
+    Obstacle,
     Page,
     Progress,
     Time,
@@ -244,8 +245,8 @@ class Store(Protocol):
         """The newest lines of an attempt, oldest first."""
         ...
 
-    def obstacle(self) -> str:
-        """Why nothing can be written now: a word for programs, a colon and a sentence. Empty while all is well."""
+    def obstacle(self) -> Obstacle | None:
+        """Why nothing can be written now; None while all is well."""
         ...
 
     async def get_model(self, name: str, version: int | None) -> Model:

@@ -12,7 +12,9 @@ from bessemer_server.domain.evaluations import Evaluation
 from bessemer_server.rpc import specs
 
 
-def job_to_wire(job: jobs.Job, queue_position: int = 0) -> jobs_pb2.Job:
+def job_to_wire(
+    job: jobs.Job, queue_position: int = 0, wait_reason: jobs.WaitReason | None = None
+) -> jobs_pb2.Job:
     """As a message."""
     message = jobs_pb2.Job(
         id=job.id,
@@ -27,6 +29,7 @@ def job_to_wire(job: jobs.Job, queue_position: int = 0) -> jobs_pb2.Job:
         last_cursor=job.last_cursor,
         priority=job.priority,
         queue_position=queue_position,
+        wait_reason=wait_reason.value if wait_reason else None,
     )
     if job.failure:
         message.failure.CopyFrom(failure_to_wire(job.failure))

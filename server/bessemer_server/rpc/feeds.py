@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from bessemer.v1 import jobs_pb2 as pb
 from bessemer_server.domain import ports
@@ -61,7 +61,7 @@ class Feeds:
         self._notices = notices
         self._pages: collections.OrderedDict[tuple[str, int], _Page] = collections.OrderedDict()
 
-    async def follow(self, job_id: str, cursor: int) -> AsyncIterator[pb.JobEvent]:
+    async def follow(self, job_id: str, cursor: int) -> AsyncGenerator[pb.JobEvent, None]:
         """Events after `cursor`, until after that of a terminal state that none follows: a retried job goes on. Raises
         `NotFound`, `InvalidArgument`.
         """

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -17,7 +17,7 @@ from bessemer_server.domain import errors, jobs, ports
 from bessemer_server.domain.datasets import Dataset
 from bessemer_server.domain.metrics import Scope
 from bessemer_server.domain.states import State
-from bessemer_server.rpc import convert, feeds, planning, specs, watching
+from bessemer_server.rpc import convert, feeds, planning, sending, specs, watching
 from bessemer_server.scheduling import policy
 from bessemer_server.scheduling.loop import Scheduler, utc_now
 from bessemer_server.scheduling.notices import Notices
@@ -175,13 +175,12 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         obstacle = self._store.obstacle()
         return [_tell_wait(job, places.get(job.id, 0), obstacle) for job in found]
 
-    async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.JobEvent]:
+    async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> None:
         """Events until the end."""
         if request.cursor < 0:
             violation = errors.Violation("cursor", f"must not be negative, but is {request.cursor}")
             raise errors.InvalidArgument(violations=[violation])
-        async for event in self._feeds.follow(request.id, request.cursor):
-            yield event
+        await sending.send(self._feeds.follow(request.id, request.cursor), context)
 
     async def ListTransitions(
         self, request: pb.ListTransitionsRequest, context: Context
@@ -190,7 +189,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         found = await self._store.transitions(request.id)
         return pb.ListTransitionsResponse(transitions=[convert.event_to_wire(event) for event in found])
 
-    async def StreamLogs(self, request: pb.StreamLogsRequest, context: Context) -> AsyncIterator[pb.LogLine]:
+    async def StreamLogs(self, request: pb.StreamLogsRequest, context: Context) -> None:
         """What trainers printed."""
         negative = [name for name in ("cursor", "attempt") if getattr(request, name) < 0]
         if negative:
@@ -209,8 +208,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
             cursor=request.cursor,
             follow=request.follow,
         )
-        async for line in lines:
-            yield convert.log_line_to_wire(line)
+        await sending.send(lines, context, to_wire=convert.log_line_to_wire)
 
     async def ListMetrics(self, request: pb.ListMetricsRequest, context: Context) -> pb.ListMetricsResponse:
         """A page of metrics."""
@@ -242,14 +240,14 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         return pb.Pictures(epoch=drawn.epoch, epochs=epochs, shape=drawn.shape, data=drawn.data)
 
 
-def _tell_wait(job: jobs.Job, place: int, obstacle: str) -> pb.Job:
+def _tell_wait(job: jobs.Job, place: int, obstacle: jobs.Obstacle | None) -> pb.Job:
     """As a message. Why a job waits is said when somebody asks: places in the queue change too often to be written down."""
-    message = convert.job_to_wire(job, place)
+    message = convert.job_to_wire(job, place, policy.find_wait_reason(job, place > 0, obstacle))
     if place:
         past = "" if job.next_attempt_time else job.state_message  # it is ready: its back-off is over
         message.state_message = "; ".join(filter(None, (past, policy.describe_wait(place - 1))))
     if obstacle and (job.state.is_active or job.state is State.QUEUED):
-        message.state_message = obstacle  # it cannot be written down where there is no room
+        message.state_message = str(obstacle)  # it cannot be written down where there is no room
     return message
 
 

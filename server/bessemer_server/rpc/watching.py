@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from bessemer_server.domain import ports
 from bessemer_server.domain.logs import LogLine
@@ -24,7 +24,7 @@ async def read_log(
     attempt: int,
     cursor: int,
     follow: bool,
-) -> AsyncIterator[LogLine]:
+) -> AsyncGenerator[LogLine, None]:
     """Lines after `cursor`; with `follow` until those of an ended job are complete. Raises `NotFound`."""
     current = attempt or (await store.get_job(job_id)).attempt
     await logs.collect(job_id, current)

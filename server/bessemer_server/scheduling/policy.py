@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bessemer_server.domain import errors, jobs
-from bessemer_server.domain.jobs import Job, Reason
+from bessemer_server.domain.jobs import Job, Reason, WaitReason
+from bessemer_server.domain.states import State
 
 MAX_LOSSES = 3
 """Attempts in a row, without a new checkpoint between them, that may be lost before the job fails."""
@@ -43,6 +44,18 @@ def describe_wait(position: int) -> str:
     if position == 0:
         return "waits for a free slot; next in line"
     return f"waits for a free slot; {position} job{'s' if position > 1 else ''} ahead"
+
+
+def find_wait_reason(job: Job, is_ready: bool, obstacle: jobs.Obstacle | None) -> WaitReason | None:
+    """What the job waits for, if it does: `is_ready` if nothing but a slot is missing."""
+    if obstacle and (job.state.is_active or job.state is State.QUEUED):
+        return obstacle.reason
+    if job.state is not State.QUEUED:
+        return None
+    if is_ready:
+        return WaitReason.SLOT
+    is_full = job.state_message.startswith(f"{WaitReason.DISK_FULL}: ")
+    return WaitReason.DISK_FULL if is_full else WaitReason.BACK_OFF
 
 
 def may_retry(losses: int) -> bool:

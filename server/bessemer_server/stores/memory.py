@@ -456,9 +456,8 @@ class MemoryStore:
         )
         del self._datasets[name]
 
-    def obstacle(self) -> str:
+    def obstacle(self) -> None:
         """See `ports.Store.obstacle`."""
-        return ""
 
     async def close(self) -> None:
         """Nothing to close."""

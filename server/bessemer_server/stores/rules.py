@@ -271,7 +271,7 @@ def release(job: Job, failure: Failure, is_loss: bool, now: Time, delay_s: float
     ready = None
     if target is State.QUEUED and delay_s:
         message = f"waits {delay_s:g} s before attempt {job.attempt + 1}: {failure.message}"
-        if not is_loss:  # a word for programs in front, as `Store.obstacle` has it
+        if not is_loss:  # a word for programs in front, as an obstacle of the store has it
             message = f"{failure.reason}: {failure.message}; tried again each {delay_s:g} s"
         ready = now + datetime.timedelta(seconds=delay_s)
     return _move(job, target, now, message, losses=job.losses + is_loss, next_attempt_time=ready)

@@ -5,7 +5,9 @@ import datetime
 
 import pytest
 
-from bessemer_server.domain import errors, jobs, states
+from bessemer_server.domain import errors, jobs
+from bessemer_server.domain.jobs import Obstacle, WaitReason
+from bessemer_server.domain.states import State
 from bessemer_server.scheduling import policy
 
 
@@ -16,7 +18,7 @@ def make_job(job_id: str) -> jobs.Job:
         name="job",
         spec={},
         effective_spec={},
-        state=states.State.QUEUED,
+        state=State.QUEUED,
         state_message="",
         progress=jobs.Progress(),
         attempt=0,
@@ -94,6 +96,25 @@ def test_a_single_loss_is_made_up_for_at_once_and_further_ones_wait_twice_as_lon
         360,
         360,
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "message", "is_ready", "obstacle", "expected"),
+    [
+        (State.QUEUED, "", True, None, "SLOT"),
+        (State.QUEUED, "DISK_FULL: no room; tried again each 10 s", True, None, "SLOT"),
+        (State.QUEUED, "DISK_FULL: no room; tried again each 10 s", False, None, "DISK_FULL"),
+        (State.QUEUED, "waits 20 s before attempt 3: was killed", False, None, "BACK_OFF"),
+        (State.QUEUED, "", True, Obstacle(WaitReason.DATABASE_BUSY, "locked"), "DATABASE_BUSY"),
+        (State.RUNNING, "", False, Obstacle(WaitReason.DISK_FULL, "full"), "DISK_FULL"),
+        (State.RUNNING, "", False, None, None),
+        (State.PAUSED, "", False, Obstacle(WaitReason.DISK_FULL, "full"), None),
+        (State.SUCCEEDED, "", False, Obstacle(WaitReason.DISK_FULL, "full"), None),
+    ],
+)
+def test_what_a_job_waits_for_has_a_name(state, message, is_ready, obstacle, expected):
+    job = dataclasses.replace(make_job("j"), state=state, state_message=message)
+    assert policy.find_wait_reason(job, is_ready, obstacle) == expected
 
 
 def test_a_clock_that_jumped_back_keeps_no_job_from_starting():

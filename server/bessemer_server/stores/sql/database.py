@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent import futures
 from typing import TypeVar
@@ -10,9 +11,12 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from bessemer_server.domain import errors, failpoints
+from bessemer_server.domain.jobs import Obstacle, WaitReason
 from bessemer_server.stores.sql import engines, migrations, writer
 
 T = TypeVar("T")
+PATIENCE_S = 2.0
+"""A write that takes longer is told of."""
 
 
 class Database:
@@ -22,8 +26,9 @@ class Database:
         self._engines = opened
         self._readers = futures.ThreadPoolExecutor(engines.READERS, thread_name_prefix="bessemer-reader")
         self._writer = writer.Writer(opened.writing, threads=opened.writers, group=opened.group)
-        self.obstacle = ""
-        """Why the last write found no room; empty while writes succeed."""
+        self._full: Obstacle | None = None
+        self._begun: dict[object, float] = {}
+        """When each write that is not done was asked for, oldest first."""
 
     @classmethod
     async def open(cls, url: str) -> Database:
@@ -60,14 +65,31 @@ class Database:
             failpoints.hit(f"{name}.before_commit")
             return result
 
+        key = object()
+        self._begun[key] = time.monotonic()
         try:
             result = await self._writer.submit(run)
         except errors.DiskFull as error:
-            self.obstacle = f"{error.reason}: {error.message}"
+            self._full = Obstacle(WaitReason.DISK_FULL, error.message)
             raise
-        self.obstacle = ""
+        finally:
+            del self._begun[key]
+        self._full = None
         failpoints.hit(f"{name}.after_commit")
         return result
+
+    def obstacle(self) -> Obstacle | None:
+        """Why the last write found no room, or the oldest of those under way takes so long."""
+        if self._full or not self._begun:
+            return self._full
+        waited_s = time.monotonic() - next(iter(self._begun.values()))
+        if waited_s < PATIENCE_S:
+            return None
+        return Obstacle(
+            WaitReason.DATABASE_BUSY,
+            f"the database has taken no write for {waited_s:.0f} s: another program may hold its lock, or its disk is slow; "
+            "what waits is written as soon as it can",
+        )
 
     async def close(self) -> None:
         """Finish what waits, and close every connection."""

@@ -17,6 +17,7 @@ from bessemer_server.domain.jobs import (
     Job,
     JobFilter,
     NewJob,
+    Obstacle,
     Page,
     Progress,
     Time,
@@ -264,9 +265,9 @@ class SqlStore:
     async def delete_dataset(self, name: str) -> None:
         await self.database.write("delete_dataset", lambda c: datasets.delete(c, name))
 
-    def obstacle(self) -> str:
+    def obstacle(self) -> Obstacle | None:
         """See `ports.Store.obstacle`."""
-        return self.database.obstacle
+        return self.database.obstacle()
 
     async def close(self) -> None:
         """Finish the writes that wait, and close every connection."""
