@@ -37,6 +37,7 @@ from bessemer_server.executors.evaluator import EvaluatorClient
 from bessemer_server.executors.exporter import ExporterClient
 from bessemer_server.executors.forkserver import ForkServer
 from bessemer_server.executors.helper import Helper
+from bessemer_server.executors.importer import ImporterClient
 from bessemer_server.executors.ingester import IngesterClient
 from bessemer_server.executors.logs import LogCollector
 from bessemer_server.executors.planner import PlannerClient
@@ -47,6 +48,7 @@ from bessemer_server.rpc import (
     datasets,
     guarding,
     jobs,
+    model_uploads,
     models,
     reflection,
     spooling,
@@ -161,6 +163,9 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         dispatcher = _start_dispatcher(stack, forkserver, blobs, settings)
 
         evaluator, exporter = _make_readers(forkserver, blobs, settings)
+        ingester, importer = _make_checkers(forkserver)
+        room = spooling.Room(settings.data_dir / "uploads", settings.max_upload_mib << 20)
+        room.clear()
 
         notices = Notices()
         collector = Collector(store)
@@ -184,6 +189,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
                 blobs,
                 evaluator,
                 exporter,
+                model_uploads.ModelUploads(store, blobs, importer, room),
                 changed=repository.changed,
                 unload=dispatcher.unload,
             ),
@@ -192,11 +198,6 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(
             catalog.CatalogServicer(store, planner), guarded
         )
-        ingester = IngesterClient(
-            lambda: Helper("ingester", forkserver, entry.run_ingester, patience_s=INGESTER_PATIENCE_S)
-        )
-        room = spooling.Room(settings.data_dir / "uploads", settings.max_upload_mib << 20)
-        room.clear()
         datasets_pb2_grpc.add_DatasetServiceServicer_to_server(
             datasets.DatasetServicer(store, blobs, planner, ingester, room, collector=collector), guarded
         )
@@ -266,6 +267,18 @@ def _make_readers(
     return (
         EvaluatorClient(functools.partial(_make_evaluator, forkserver, settings), blobs, uploads),
         ExporterClient(functools.partial(_make_exporter, forkserver), blobs, uploads),
+    )
+
+
+def _make_checkers(forkserver: ForkServer) -> tuple[IngesterClient, ImporterClient]:
+    """What looks into uploads in a process for each."""
+    return (
+        IngesterClient(
+            lambda: Helper("ingester", forkserver, entry.run_ingester, patience_s=INGESTER_PATIENCE_S)
+        ),
+        ImporterClient(
+            lambda: Helper("importer", forkserver, entry.run_importer, 1, patience_s=INGESTER_PATIENCE_S)
+        ),
     )
 
 

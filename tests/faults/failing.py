@@ -198,6 +198,16 @@ def name_and_delete(persistent: Persistent, service: PhoenixService) -> None:
     assert list(persistent.ask(lambda: list(models.list("named")))) == []
 
 
+def send_model(persistent: Persistent, service: PhoenixService) -> None:
+    """A model goes out as a file and comes back under another name."""
+    job = persistent.train("a", "mlp", dataset="iris", epochs=1, name="origin").wait(progress=False)
+    file = service.data_dir.with_name("origin.safetensors")
+    persistent.ask(lambda: persistent.ask(lambda: job.model).export(file))
+    models = persistent.client.models
+    assert persistent.ask(lambda: models.upload("copy", file)).version == "1"
+    assert [model.version for model in persistent.ask(lambda: list(models.list("copy")))] == ["1"]
+
+
 def generate(persistent: Persistent, service: PhoenixService) -> None:
     """A generator draws at the end of each epoch."""
     options = {"latent": 8, "filters": 8}

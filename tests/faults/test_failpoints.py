@@ -28,6 +28,7 @@ WAYS = {
         "upload.spooled": 1, "upload.checked": 1, "create_dataset": 1, "release_blobs": 1, "delete_dataset": 1,
     },
     failing.name_and_delete: {"set_alias": 1, "delete_alias": 1, "delete_model": 1},
+    failing.send_model: {"import_model": 1},
     failing.generate: {"record_pictures": 2, "trainer.before_pictures": 2, "trainer.after_pictures": 2},
     failing.drain: {"drain.begun": 1, "drain.ended": 1},
     failing.damage: {"mark_damaged": 1},

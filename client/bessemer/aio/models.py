@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bessemer import _calls, evaluation, exports, generation
+from bessemer import _calls, evaluation, exports, generation, model_uploads
 from bessemer.aio.transport import Transport
 from bessemer.model_record import ModelRecord, Prediction
 from bessemer.v1 import models_pb2
@@ -123,6 +123,18 @@ class Models:
             self._transport.models.ListModels, request, "models", limit
         ):
             yield Model(self._transport, message)
+
+    async def upload(self, name: str, path: str | os.PathLike[str], *, like: str | None = None) -> Model:
+        """Publish a .safetensors file as the next version of the model `name`.
+
+        A file that `model.export` wrote says all of itself. For other weights, name with `like` a model of the service that has
+        the same network: its layers, preprocessing and labels are taken. The weights are named and shaped as in PyTorch's
+        `state_dict`. Nothing in the file is run, and the newest version again is no new one. Raises `InvalidArgument` with each
+        tensor or field that does not fit, `NotFound` for `like`.
+        """
+        requests = await asyncio.to_thread(model_uploads.build, name, path, like)
+        message = await self._transport.upload(self._transport.models.UploadModel, requests)
+        return Model(self._transport, message)
 
     async def set_alias(self, name: str, alias: str, shares: str | int | Mapping[str | int, int]) -> None:
         """Make or move an alias of the model `name`: to one version, or to several that share the requests, e.g.

@@ -15,7 +15,7 @@ from bessemer.models import Model
 
 @click.group()
 def models() -> None:
-    """List, name, export, measure and delete published models."""
+    """List, name, export, upload, measure and delete published models."""
 
 
 @models.command("list")
@@ -134,6 +134,19 @@ def export(session: Session, model: str, path: pathlib.Path) -> None:
     found = session.client.models.get(model)
     found.export(path)
     click.echo(f"wrote {found.name}@{found.version} to {path} ({path.stat().st_size:,} bytes)")
+
+
+@models.command()
+@click.argument("name")
+@click.argument("path", type=click.Path(path_type=pathlib.Path))
+@click.option(
+    "--like", help="A model with the same network, for weights that were not exported by a service."
+)
+@click.pass_obj
+def upload(session: Session, name: str, path: pathlib.Path, like: str | None) -> None:
+    """Publish the .safetensors file PATH as the next version of NAME."""
+    made = session.client.models.upload(name, path, like=like)
+    click.echo(f"published {made.name}@{made.version} ({made.parameters:,} parameters)")
 
 
 @models.command()

@@ -148,6 +148,22 @@ class ExportModelResponse(_message.Message):
     data: bytes
     def __init__(self, data: _Optional[bytes] = ...) -> None: ...
 
+class UploadModelRequest(_message.Message):
+    __slots__ = ("header", "data")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    header: ModelUploadHeader
+    data: bytes
+    def __init__(self, header: _Optional[_Union[ModelUploadHeader, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class ModelUploadHeader(_message.Message):
+    __slots__ = ("name", "like")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LIKE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    like: str
+    def __init__(self, name: _Optional[str] = ..., like: _Optional[str] = ...) -> None: ...
+
 class DeleteModelRequest(_message.Message):
     __slots__ = ("name", "version")
     NAME_FIELD_NUMBER: _ClassVar[int]

@@ -54,6 +54,11 @@ class ModelServiceStub(object):
                 request_serializer=bessemer_dot_v1_dot_models__pb2.ExportModelRequest.SerializeToString,
                 response_deserializer=bessemer_dot_v1_dot_models__pb2.ExportModelResponse.FromString,
                 _registered_method=True)
+        self.UploadModel = channel.stream_unary(
+                '/bessemer.v1.ModelService/UploadModel',
+                request_serializer=bessemer_dot_v1_dot_models__pb2.UploadModelRequest.SerializeToString,
+                response_deserializer=bessemer_dot_v1_dot_models__pb2.Model.FromString,
+                _registered_method=True)
         self.DeleteModel = channel.unary_unary(
                 '/bessemer.v1.ModelService/DeleteModel',
                 request_serializer=bessemer_dot_v1_dot_models__pb2.DeleteModelRequest.SerializeToString,
@@ -113,6 +118,17 @@ class ModelServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UploadModel(self, request_iterator, context):
+        """Takes a safetensors file, as ExportModel writes it or of anybody's weights, and publishes it as the next version of `name`: the
+        header first, then the bytes. Its tensors must be those of the network that its metadata, or a model that is here,
+        describes; nothing in it is run. The newest version again is that version, and no other. Errors: INVALID_ARGUMENT (with each
+        tensor or field that does not fit), NOT_FOUND (`like`), RESOURCE_EXHAUSTED (size, or many uploads at once), UNAVAILABLE.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteModel(self, request, context):
         """Removes one version, or the whole model. What is asked of it fails from then on with NOT_FOUND; version numbers are not given
         again. Errors: NOT_FOUND, INVALID_ARGUMENT (version), FAILED_PRECONDITION (HAS_ALIAS: an alias names the version).
@@ -166,6 +182,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.ExportModel,
                     request_deserializer=bessemer_dot_v1_dot_models__pb2.ExportModelRequest.FromString,
                     response_serializer=bessemer_dot_v1_dot_models__pb2.ExportModelResponse.SerializeToString,
+            ),
+            'UploadModel': grpc.stream_unary_rpc_method_handler(
+                    servicer.UploadModel,
+                    request_deserializer=bessemer_dot_v1_dot_models__pb2.UploadModelRequest.FromString,
+                    response_serializer=bessemer_dot_v1_dot_models__pb2.Model.SerializeToString,
             ),
             'DeleteModel': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteModel,
@@ -296,6 +317,33 @@ class ModelService(object):
             '/bessemer.v1.ModelService/ExportModel',
             bessemer_dot_v1_dot_models__pb2.ExportModelRequest.SerializeToString,
             bessemer_dot_v1_dot_models__pb2.ExportModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UploadModel(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/bessemer.v1.ModelService/UploadModel',
+            bessemer_dot_v1_dot_models__pb2.UploadModelRequest.SerializeToString,
+            bessemer_dot_v1_dot_models__pb2.Model.FromString,
             options,
             channel_credentials,
             insecure,

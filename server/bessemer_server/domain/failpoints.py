@@ -22,6 +22,7 @@ WRITES = (
     "commit_checkpoint", "record_pictures", "succeed", "fail", "release", "request_cancel", "confirm_cancel",
     "request_pause", "resume", "retry", "delete_job", "mark_damaged", "create_dataset", "release_blobs",
     "delete_dataset", "drop_holds", "collect_blobs", "append_log", "set_alias", "delete_alias", "delete_model",
+    "import_model",
 )  # fmt: skip
 """Each write of the SQL store: killed in its transaction, and when it is durable but nobody knows."""
 SERVER = {

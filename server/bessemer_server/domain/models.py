@@ -31,6 +31,17 @@ class Publication:
     parameters: int
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the weights of an imported model come from, as far as is known."""
+
+    architecture: str = ""
+    dataset: str = ""
+    dataset_digest: str = ""
+    metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    effective_spec: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
 @dataclasses.dataclass(frozen=True)
 class Model:
     """One version of a published model. Never changes, so what each prediction needs of it is worked out once."""
@@ -38,6 +49,7 @@ class Model:
     name: str
     version: int
     job_id: str
+    """Empty for one that was imported."""
     architecture: str
     dataset: str
     weights: Manifest

@@ -27,7 +27,7 @@ from bessemer_server.domain.jobs import (
 )
 from bessemer_server.domain.logs import LogLine, PrintedLine
 from bessemer_server.domain.metrics import Metric, Scope
-from bessemer_server.domain.models import Model, Publication
+from bessemer_server.domain.models import Model, Origin, Publication
 from bessemer_server.domain.pictures import Pictures
 from bessemer_server.domain.plans import Catalog, DatasetInfo, Plan
 from bessemer_server.domain.tensors import Tensor
@@ -257,6 +257,12 @@ class Store(Protocol):
         """Newest version of each model by name; with `name`, every version of it, newest first."""
         ...
 
+    async def import_model(self, name: str, publication: Publication, origin: Origin, now: Time) -> Model:
+        """Publish the next version of `name`. The newest version again, if it has the very same weights and definition, is that
+        version. Raises `FailedPrecondition` when a blob of the weights is missing.
+        """
+        ...
+
     async def delete_model(self, name: str, version: int | None) -> Sequence[int]:
         """Remove one version, or with None all of them; returns those that were removed. Their numbers are not given again, and
         blobs that nothing else needs are collected later. Raises `NotFound`, and `FailedPrecondition` for a version that an
@@ -341,6 +347,16 @@ class Ingester(Protocol):
     async def ingest(self, upload: Upload) -> Content:
         """Check and decode; the tensors' bytes are in `upload.output` then. Raises `InvalidArgument` with every faulty
         item, `ResourceExhausted` for what would be too large, `Unavailable`.
+        """
+        ...
+
+
+class Importer(Protocol):
+    """Looks into files of weights, in a process of its own."""
+
+    async def read(self, path: str, output: str, like: Model | None) -> tuple[Publication, Origin]:
+        """Check a safetensors file; the bytes of its tensors, in the order of the weights, are in `output` then. `like`: a model whose
+        definition is taken where the file has none. Raises `InvalidArgument` with every fault, `Unavailable`.
         """
         ...
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -13,17 +10,12 @@ import grpc
 from bessemer.v1 import datasets_pb2 as pb
 from bessemer.v1 import datasets_pb2_grpc
 from bessemer_server.domain import errors, failpoints, ports
-from bessemer_server.domain.datasets import Content, Dataset
-from bessemer_server.domain.holders import Holder
-from bessemer_server.rpc import convert, spooling, upload_headers
+from bessemer_server.domain.datasets import Content, Dataset, Upload
+from bessemer_server.rpc import convert, keeping, spooling, upload_headers
 from bessemer_server.scheduling.collector import Collector
 from bessemer_server.scheduling.loop import utc_now
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-UPLOADS_AT_ONCE = 4
-HOLD = datetime.timedelta(days=1)
-"""How long blobs of an upload are kept that never became a data set, because the server was killed meanwhile."""
 
 
 class DatasetServicer(datasets_pb2_grpc.DatasetServiceServicer):
@@ -45,7 +37,6 @@ class DatasetServicer(datasets_pb2_grpc.DatasetServiceServicer):
         self._ingester = ingester
         self._room = room
         self._collector = collector
-        self._uploads = 0
 
     async def GetDataset(self, request: pb.GetDatasetRequest, context: Context) -> pb.Dataset:
         """One data set."""
@@ -73,44 +64,23 @@ class DatasetServicer(datasets_pb2_grpc.DatasetServiceServicer):
         self, request_iterator: AsyncIterator[pb.UploadDatasetRequest], context: Context
     ) -> pb.Dataset:
         """Spool, check in another process, store, make visible."""
-        with self._turn():
+        with spooling.Spool(self._room) as spool:
             header = await upload_headers.read(request_iterator)
             upload_headers.check(header, {info.name for info in (await self._planner.catalog()).datasets})
-            with spooling.Spool(self._room) as spool:
-                async for request in request_iterator:
-                    await spool.add(upload_headers.chunk_of(request))
-                upload = await spool.finish(
-                    header.name, pb.UploadHeader.Format.Name(header.format), upload_headers.options_of(header)
-                )
-                failpoints.hit("upload.spooled")
-                content = await self._ingester.ingest(upload)
-                failpoints.hit("upload.checked")
-                return convert.uploaded_to_wire(await self._keep(content, spool))
-
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
-        if self._uploads >= UPLOADS_AT_ONCE:
-            raise errors.ResourceExhausted(
-                f"{UPLOADS_AT_ONCE} uploads are in progress already; try again when one has ended",
-                reason="TOO_MANY_UPLOADS",
-            )
-        self._uploads += 1
-        try:
-            yield
-        finally:
-            self._uploads -= 1
+            async for request in request_iterator:
+                chunk = upload_headers.chunk_of(request)
+                await spool.add(chunk.path, chunk.data)
+            await spool.finish()
+            failpoints.hit("upload.spooled")
+            content = await self._ingester.ingest(_describe(header, spool))
+            failpoints.hit("upload.checked")
+            return convert.uploaded_to_wire(await self._keep(content, spool))
 
     async def _keep(self, content: Content, spool: spooling.Spool) -> Dataset:
         """Make it visible. What is there already, or is refused, stores nothing."""
-        holder = Holder.of_upload(uuid.uuid4().hex, utc_now() + HOLD)
-        try:
-            if await self._store.find_dataset(name=content.name) is None:
-                missing = set(await self._store.hold_blobs(holder, content.digests(), utc_now()))
-                async for blobs in spool.read_output(content, missing):
-                    await self._blobs.put(blobs)
+        is_new = await self._store.find_dataset(name=content.name) is None
+        async with keeping.stored(self._store, self._blobs, spool, content.tensors if is_new else ()):
             return await self._store.create_dataset(content, utc_now())
-        finally:
-            await self._store.release_blobs(holder)
 
     async def DeleteDataset(
         self, request: pb.DeleteDatasetRequest, context: Context
@@ -128,3 +98,14 @@ class DatasetServicer(datasets_pb2_grpc.DatasetServiceServicer):
         await self._store.delete_dataset(request.name)
         self._collector.wake()
         return pb.DeleteDatasetResponse()
+
+
+def _describe(header: pb.UploadHeader, spool: spooling.Spool) -> Upload:
+    return Upload(
+        header.name,
+        pb.UploadHeader.Format.Name(header.format),
+        upload_headers.options_of(header),
+        spool.input,
+        spool.files,
+        spool.output,
+    )

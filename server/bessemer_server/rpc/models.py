@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -12,9 +14,10 @@ from bessemer.v1 import models_pb2 as pb
 from bessemer.v1 import models_pb2_grpc
 from bessemer_server.domain import aliases, errors, ports, safetensors
 from bessemer_server.domain.datasets import Content
-from bessemer_server.domain.models import Model
+from bessemer_server.domain.models import Model, Origin
 from bessemer_server.rpc import convert
 from bessemer_server.rpc.jobs import page_size
+from bessemer_server.rpc.model_uploads import ModelUploads
 from bessemer_server.serving import references
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -33,6 +36,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         blobs: ports.BlobStore,
         evaluator: ports.Evaluator,
         exporter: ports.Exporter,
+        uploads: ModelUploads,
         *,
         changed: Callable[[str], None],
         unload: Callable[[str, int], Awaitable[None]],
@@ -41,6 +45,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         self._blobs = blobs
         self._evaluator = evaluator
         self._exporter = exporter
+        self._uploads = uploads
         self._changed = changed
         self._unload = unload
 
@@ -59,6 +64,14 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
             models=[convert.model_to_wire(model, known) for model in page.items],
             next_page_token=page.next_token,
         )
+
+    async def UploadModel(
+        self, request_iterator: AsyncIterator[pb.UploadModelRequest], context: Context
+    ) -> pb.Model:
+        """Publish a file."""
+        model = await self._uploads.receive(request_iterator)
+        self._changed(model.name)
+        return convert.model_to_wire(model, await self._store.aliases([model.name]))
 
     async def DeleteModel(self, request: pb.DeleteModelRequest, context: Context) -> pb.DeleteModelResponse:
         """One version, or all."""
@@ -118,7 +131,11 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
 
     async def _read_safetensors(self, model: Model) -> AsyncIterator[bytes]:
         """Weights as they lie in the store: a model of any size takes the memory of one part."""
-        metadata = {"model": f"{model.name}@{model.version}", "definition": json.dumps(model.definition)}
+        metadata = {
+            "model": f"{model.name}@{model.version}",
+            "definition": json.dumps(model.definition),
+            "origin": json.dumps(_describe_origin(model)),
+        }
         yield safetensors.header(model.weights.tensors, metadata)
         for digest in model.weights.digests():
             yield await self._blobs.get(digest)
@@ -136,6 +153,17 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
                 reason="DATASET_GONE",
             )
         return found.content if found else None
+
+
+def _describe_origin(model: Model) -> dict[str, Any]:
+    origin = Origin(
+        model.architecture,
+        model.dataset,
+        model.dataset_digest,
+        {name: value for name, value in model.metrics.items() if math.isfinite(value)},
+        model.effective_spec,
+    )
+    return dataclasses.asdict(origin)
 
 
 def _parse_share(version: str) -> int:

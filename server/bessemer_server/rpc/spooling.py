@@ -9,15 +9,14 @@ import errno
 import pathlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from bessemer.v1 import datasets_pb2 as pb
 from bessemer_server.domain import errors
-from bessemer_server.domain.checkpoints import BLOB_MAX_BYTES
-from bessemer_server.domain.datasets import Content, Upload
+from bessemer_server.domain.checkpoints import BLOB_MAX_BYTES, TensorEntry
 
+UPLOADS_AT_ONCE = 4
 CHUNK_MAX_BYTES = 1 << 20
 WRITE_BYTES = 4 << 20
 """What is gathered before it is written, off the event loop."""
@@ -25,12 +24,14 @@ MAX_FILES = 500_000
 PATH_MAX = 500
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Room:
-    """Where uploads are spooled, and how much one may hold."""
+    """Where uploads are spooled, a few at once, and how much one may hold."""
 
     folder: pathlib.Path
     max_bytes: int
+    taken: int = 0
+    """Uploads that are on their way."""
 
     def clear(self) -> None:
         """Remove what a server that was killed left. Only for the one that holds the data folder."""
@@ -48,42 +49,64 @@ class Spool:
         self._waiting_bytes = 0
 
     def __enter__(self) -> Self:
+        if self._room.taken >= UPLOADS_AT_ONCE:
+            raise errors.ResourceExhausted(
+                f"{UPLOADS_AT_ONCE} uploads are in progress already; try again when one has ended",
+                reason="TOO_MANY_UPLOADS",
+            )
         with _translated():
             self._room.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._folder = pathlib.Path(tempfile.mkdtemp(dir=self._room.folder))
             self._input = (self._folder / "input").open("wb")
+        self._room.taken += 1
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._room.taken -= 1
         with contextlib.suppress(OSError):
             self._input.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    async def add(self, chunk: pb.FileChunk) -> None:
-        """The next piece. Raises `ResourceExhausted` at a limit, `InvalidArgument` for a path that cannot be."""
-        if len(chunk.data) > CHUNK_MAX_BYTES:
+    @property
+    def input(self) -> str:
+        """The file in which everything lies that came, once it has."""
+        return self._input.name
+
+    @property
+    def output(self) -> str:
+        """The file for what is made of it."""
+        return str(self._folder / "output")
+
+    @property
+    def files(self) -> tuple[tuple[str, int, int], ...]:
+        """Path, beginning in the input and size of each file."""
+        return tuple((path, start, size) for path, (start, size) in self._files.items())
+
+    async def add(self, path: str, data: bytes) -> None:
+        """The next piece, of another file if it has a path. Raises `ResourceExhausted` at a limit, `InvalidArgument` for a path that cannot be."""
+        if len(data) > CHUNK_MAX_BYTES:
             raise errors.ResourceExhausted(
-                f"a chunk has {len(chunk.data):,} bytes, but at most {CHUNK_MAX_BYTES:,} are taken; send more of them",
+                f"a chunk has {len(data):,} bytes, but at most {CHUNK_MAX_BYTES:,} are taken; send more of them",
                 reason="CHUNK_TOO_LARGE",
             )
-        if chunk.path:
-            self._begin(chunk.path)
+        if path:
+            self._begin(path)
         elif not self._files:
             raise errors.InvalidArgument(
                 violations=[errors.Violation("chunk.path", "the first chunk of a file names its path")]
             )
-        self._size_bytes += len(chunk.data)
+        self._size_bytes += len(data)
         if self._size_bytes > self._room.max_bytes:
             raise errors.ResourceExhausted(
                 f"the upload has more than {self._room.max_bytes >> 20:,} MiB; send less, or let the service take more "
                 "with --max-upload-mib",
                 reason="UPLOAD_TOO_LARGE",
             )
-        next(reversed(self._files.values()))[1] += len(chunk.data)
-        self._waiting.append(chunk.data)
-        self._waiting_bytes += len(chunk.data)
+        next(reversed(self._files.values()))[1] += len(data)
+        self._waiting.append(data)
+        self._waiting_bytes += len(data)
         if self._waiting_bytes >= WRITE_BYTES:
             await self._flush()
 
@@ -105,19 +128,19 @@ class Spool:
         with _translated():
             await asyncio.to_thread(self._input.writelines, waiting)
 
-    async def finish(self, name: str, format: str, options: Mapping[str, Any]) -> Upload:
+    async def finish(self) -> None:
         """All has come. Raises `InvalidArgument` when that was nothing."""
         if not self._files:
             raise errors.InvalidArgument(violations=[errors.Violation("source", "no files were sent")])
         await self._flush()
         with _translated():
             await asyncio.to_thread(self._input.close)
-        files = tuple((path, start, size) for path, (start, size) in self._files.items())
-        return Upload(name, format, options, self._input.name, files, str(self._folder / "output"))
 
-    async def read_output(self, content: Content, wanted: Collection[str]) -> AsyncIterator[dict[str, bytes]]:
+    async def read_output(
+        self, tensors: Iterable[TensorEntry], wanted: Collection[str]
+    ) -> AsyncIterator[dict[str, bytes]]:
         """The blobs of `wanted` that the tensors consist of, a few at a time."""
-        parts = _parts(self._folder / "output", content)
+        parts = _parts(self._folder / "output", tensors)
         while True:
             run = await asyncio.to_thread(_take, parts, WRITE_BYTES)
             if not run:
@@ -125,9 +148,9 @@ class Spool:
             yield {digest: data for digest, data in run if digest in wanted}
 
 
-def _parts(path: pathlib.Path, content: Content) -> Iterator[tuple[str, bytes]]:
+def _parts(path: pathlib.Path, tensors: Iterable[TensorEntry]) -> Iterator[tuple[str, bytes]]:
     with path.open("rb") as output:
-        for tensor in content.tensors:
+        for tensor in tensors:
             for position, digest in enumerate(tensor.digests):
                 size = min(BLOB_MAX_BYTES, tensor.size_bytes - position * BLOB_MAX_BYTES)
                 yield digest, output.read(size)

@@ -30,7 +30,7 @@ from bessemer_server.domain.jobs import (
 )
 from bessemer_server.domain.logs import LogLine, PrintedLine
 from bessemer_server.domain.metrics import Metric, Scope
-from bessemer_server.domain.models import Model, Publication
+from bessemer_server.domain.models import Model, Origin, Publication
 from bessemer_server.domain.pictures import Pictures
 from bessemer_server.domain.states import State
 from bessemer_server.stores import dataset_rules, paging, rules
@@ -390,6 +390,16 @@ class MemoryStore:
         newest = [versions[max(versions)] for _, versions in sorted(self._models.items())]
         models = [m for m in newest if after is None or m.name > after[0]]
         return paging.make_page(models, page_size, listing, lambda model: [model.name])
+
+    async def import_model(self, name: str, publication: Publication, origin: Origin, now: Time) -> Model:
+        rules.check_blobs(self._missing(publication.weights))
+        versions = self._models.get(name, {})
+        if versions and rules.is_same(newest := versions[max(versions)], publication):
+            return newest
+        version = self._last_versions[name] = self._last_versions.get(name, 0) + 1
+        model = rules.import_model(name, copy.deepcopy(publication), origin, version, now)
+        self._models.setdefault(name, {})[version] = model
+        return model
 
     async def delete_model(self, name: str, version: int | None) -> Sequence[int]:
         await self.get_model(name, version)

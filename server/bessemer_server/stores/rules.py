@@ -35,7 +35,7 @@ from bessemer_server.domain.jobs import (
     Time,
 )
 from bessemer_server.domain.metrics import Metric, Scope
-from bessemer_server.domain.models import Model, Publication
+from bessemer_server.domain.models import Model, Origin, Publication
 from bessemer_server.domain.states import State
 
 MetricKey = tuple[Scope, str, int]
@@ -244,6 +244,29 @@ def publish(job: Job, publication: Publication, version: int, now: Time) -> Mode
         create_time=now,
         dataset_digest=job.dataset_digest,
     )
+
+
+def import_model(name: str, publication: Publication, origin: Origin, version: int, now: Time) -> Model:
+    """The model that a file makes."""
+    return Model(
+        name=name,
+        version=version,
+        job_id="",
+        architecture=origin.architecture,
+        dataset=origin.dataset,
+        weights=publication.weights,
+        definition=publication.definition,
+        metrics=origin.metrics,
+        parameters=publication.parameters,
+        effective_spec=origin.effective_spec,
+        create_time=now,
+        dataset_digest=origin.dataset_digest,
+    )
+
+
+def is_same(model: Model, publication: Publication) -> bool:
+    """Whether the publication would be this model again."""
+    return (model.weights.tensors, model.definition) == (publication.weights.tensors, publication.definition)
 
 
 def succeed(job: Job, model: Model, now: Time) -> Change:

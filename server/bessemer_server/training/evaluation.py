@@ -13,6 +13,7 @@ import torch
 from bessemer_server.data import sources, splits
 from bessemer_server.domain import errors, evaluations, plans
 from bessemer_server.training import predictors
+from bessemer_server.training.config import TrainingConfig
 from bessemer_server.training.objectives import kinds as losses
 from bessemer_server.training.objectives import objective
 from bessemer_server.training.scores import kinds as scores
@@ -20,6 +21,7 @@ from bessemer_server.training.scores import ratios
 
 Array = npt.NDArray[Any]
 SPLITS = ("train", "validation", "test")
+SHARES = ("validation_split", "test_split")
 BATCH = 512
 LEAST_PROBABILITY = 1e-7
 """A probability of 0 for the true class would make the loss infinite; Keras's bound."""
@@ -90,7 +92,9 @@ def _load(
         raise _refuse("name", "is no classifier: it has no classes to evaluate")
     _check_fit(definition, source.info)
     train, test = source.load(folders)
-    parts = splits.split(train, test, source.info, spec["validation_split"], spec["test_split"])
+    # A model from a file may have no specification: then a data set is divided as by default.
+    config = TrainingConfig.model_validate({name: spec[name] for name in SHARES if name in spec})
+    parts = splits.split(train, test, source.info, config.validation_split, config.test_split)
     samples = {"train": parts.train, "validation": parts.validation, "test": parts.test}[split]
     if samples is None:
         raise _refuse(

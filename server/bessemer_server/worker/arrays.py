@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import weakref
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +67,13 @@ def _split(array: Array) -> list[memoryview]:
 def _describe(name: str, array: Array, parts: list[memoryview]) -> checkpoints.TensorEntry:
     digests = tuple(hashlib.sha256(part).hexdigest() for part in parts)
     return checkpoints.TensorEntry(name, array.dtype.name, array.shape, digests, array.nbytes)
+
+
+def write(output: BinaryIO, name: str, array: Array) -> checkpoints.TensorEntry:
+    """Append the bytes, and say where they are."""
+    parts = _split(array)
+    output.writelines(parts)
+    return _describe(name, array, parts)
 
 
 def from_blobs(entry: checkpoints.TensorEntry, parts: Iterable[bytes]) -> Array:

@@ -57,6 +57,13 @@ def run_evaluator(connection: socket.socket, threads: int, dataset_dir: str, cac
     evaluator.main(connection, threads, dataset_dir, cache_dir)
 
 
+def run_importer(connection: socket.socket, threads: int) -> None:
+    """Look into a file of weights."""
+    from bessemer_server.worker import importer
+
+    importer.main(connection, threads)
+
+
 def run_exporter(connection: socket.socket, threads: int) -> None:
     """Write one model to a file."""
     from bessemer_server.worker import exporter

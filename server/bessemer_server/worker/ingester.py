@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import pathlib
 import socket
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from bessemer_server.data.uploads import contract, readers
-from bessemer_server.domain import checkpoints, datasets, plans
-from bessemer_server.worker import service
+from bessemer_server.domain import datasets, plans
+from bessemer_server.worker import arrays, service
 from bessemer_server.worker.arrays import Array
 
 
@@ -32,7 +31,7 @@ def ingest(upload: datasets.Upload) -> datasets.Content:
     with contract.Files(upload.spool, [contract.Entry(*file) for file in upload.files]) as files:
         parsed = readers.READERS[upload.format](files, options)
     with pathlib.Path(upload.output).open("wb") as output:
-        tensors = tuple(_write(output, name, array) for name, array in _tensors(parsed))
+        tensors = tuple(arrays.write(output, name, array) for name, array in _tensors(parsed))
     info = plans.DatasetInfo(
         name=upload.name,
         description=_describe(options.description, parsed.description),
@@ -73,13 +72,3 @@ def _tensors(parsed: contract.Parsed) -> Iterator[tuple[str, Array]]:
         else:
             yield f"{name}/inputs", split.inputs
         yield f"{name}/labels", split.labels
-
-
-def _write(output: BinaryIO, name: str, array: Array) -> checkpoints.TensorEntry:
-    """Append the bytes, and say where they are."""
-    data = np.ascontiguousarray(array).data.cast("B")
-    step = checkpoints.BLOB_MAX_BYTES
-    parts = [data[start : start + step] for start in range(0, len(data), step)]
-    output.writelines(parts)
-    digests = tuple(hashlib.sha256(part).hexdigest() for part in parts)
-    return checkpoints.TensorEntry(name, array.dtype.name, array.shape, digests, len(data))

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from bessemer_server.domain import errors
 from bessemer_server.domain.jobs import Job, Page, Time
-from bessemer_server.domain.models import Model, Publication
+from bessemer_server.domain.models import Model, Origin, Publication
 from bessemer_server.stores import paging, rules
 from bessemer_server.stores.sql import blobs, rows, tables, upserts
 
@@ -17,11 +17,32 @@ names = tables.model_names
 def publish(connection: sa.Connection, job: Job, publication: Publication, now: Time) -> Model:
     """Insert the next version of the job's name."""
     rules.check_blobs(blobs.missing(connection, publication.weights.digests(), lock=True))
-    model = rules.publish(job, publication, _next_version(connection, job.name), now)
+    return _insert(connection, rules.publish(job, publication, _next_version(connection, job.name), now))
+
+
+def import_(
+    connection: sa.Connection, name: str, publication: Publication, origin: Origin, now: Time
+) -> Model:
+    """Insert the next version, unless the newest is the very same."""
+    rules.check_blobs(blobs.missing(connection, publication.weights.digests(), lock=True))
+    # The name is locked before its versions are read: who imports the same at once comes after.
+    there = upserts.insert(connection, names).values(name=name, last_version=0).on_conflict_do_nothing()
+    connection.execute(there)
+    connection.execute(sa.select(names.c.name).where(names.c.name == name).with_for_update())
+    known = versions(connection, name)
+    if known and rules.is_same(newest := get(connection, name, known[-1]), publication):
+        return newest
+    version = _next_version(connection, name)
+    return _insert(connection, rules.import_model(name, publication, origin, version, now))
+
+
+def _insert(connection: sa.Connection, model: Model) -> Model:
     connection.execute(sa.insert(models).values(rows.model_values(model)))
-    digests = set(publication.weights.digests())
-    if digests:
-        held = [{"name": model.name, "version": model.version, "digest": digest} for digest in digests]
+    held = [
+        {"name": model.name, "version": model.version, "digest": digest}
+        for digest in set(model.weights.digests())
+    ]
+    if held:
         connection.execute(sa.insert(tables.model_blobs), held)
     return model
 

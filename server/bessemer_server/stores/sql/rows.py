@@ -101,12 +101,17 @@ def read_checkpoint(row: Row) -> Checkpoint:
 def model_values(model: Model) -> Values:
     """All columns of a model."""
     fields = {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}
-    return {**fields, "weights": manifest_values(model.weights), "metrics": dict(model.metrics)}
+    return {
+        **fields,
+        "job_id": model.job_id or None,
+        "weights": manifest_values(model.weights),
+        "metrics": dict(model.metrics),
+    }
 
 
 def read_model(row: Row) -> Model:
     """From a row of `tables.models`."""
-    return Model(**{**row._asdict(), "weights": _manifest(row.weights)})
+    return Model(**{**row._asdict(), "job_id": row.job_id or "", "weights": _manifest(row.weights)})
 
 
 def dataset_values(dataset: Dataset) -> Values:

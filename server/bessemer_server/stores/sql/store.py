@@ -24,7 +24,7 @@ from bessemer_server.domain.jobs import (
 )
 from bessemer_server.domain.logs import LogLine, PrintedLine
 from bessemer_server.domain.metrics import Metric, Scope
-from bessemer_server.domain.models import Model, Publication
+from bessemer_server.domain.models import Model, Origin, Publication
 from bessemer_server.domain.pictures import Pictures
 from bessemer_server.stores import rules
 from bessemer_server.stores.sql import (
@@ -237,6 +237,11 @@ class SqlStore:
 
     async def list_models(self, name: str, page_size: int, page_token: str) -> Page[Model]:
         return await self.database.read(lambda c: models.list_page(c, name, page_size, page_token))
+
+    async def import_model(self, name: str, publication: Publication, origin: Origin, now: Time) -> Model:
+        return await self.database.write(
+            "import_model", lambda c: models.import_(c, name, publication, origin, now)
+        )
 
     async def delete_model(self, name: str, version: int | None) -> Sequence[int]:
         return await self.database.write("delete_model", lambda c: deletion.delete_model(c, name, version))

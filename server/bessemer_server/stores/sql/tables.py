@@ -184,7 +184,7 @@ models = sa.Table(
     metadata,
     sa.Column("name", sa.ForeignKey(model_names.c.name), primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("job_id", sa.ForeignKey(jobs.c.id), nullable=False, unique=True),
+    sa.Column("job_id", sa.ForeignKey(jobs.c.id), nullable=True, unique=True),
     sa.Column("architecture", columns.Word, nullable=False),
     sa.Column("dataset", columns.Word, nullable=False),
     sa.Column("weights", columns.Json, nullable=False),

@@ -1,0 +1,65 @@
+"""Models that come as files: spooled, looked into by another process, and published."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from bessemer.v1 import models_pb2 as pb
+from bessemer_server.domain import errors, ports
+from bessemer_server.domain.models import Model
+from bessemer_server.rpc import keeping, spooling
+from bessemer_server.rpc.jobs import NAME
+from bessemer_server.scheduling.loop import utc_now
+from bessemer_server.serving import references
+
+
+class ModelUploads:
+    """Takes files of weights."""
+
+    def __init__(
+        self, store: ports.Store, blobs: ports.BlobStore, importer: ports.Importer, room: spooling.Room
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._importer = importer
+        self._room = room
+
+    async def receive(self, requests: AsyncIterator[pb.UploadModelRequest]) -> Model:
+        """What the file was published as. Raises `InvalidArgument`, `NotFound`, `ResourceExhausted`, `Unavailable`."""
+        with spooling.Spool(self._room) as spool:
+            header = await _read_header(requests)
+            like = await self._find(header.like)
+            path = "file"
+            async for request in requests:
+                if request.WhichOneof("part") != "data":
+                    raise _refuse("data", "after the header come bytes of the file alone")
+                await spool.add(path, request.data)
+                path = ""
+            await spool.finish()
+            publication, origin = await self._importer.read(spool.input, spool.output, like)
+            async with keeping.stored(self._store, self._blobs, spool, publication.weights.tensors):
+                return await self._store.import_model(header.name, publication, origin, utc_now())
+
+    async def _find(self, reference: str) -> Model | None:
+        if not reference:
+            return None
+        name, _, version = reference.partition("@")
+        return await references.find(self._store, name, version)
+
+
+async def _read_header(requests: AsyncIterator[pb.UploadModelRequest]) -> pb.ModelUploadHeader:
+    async for request in requests:
+        if request.WhichOneof("part") != "header":
+            break
+        if NAME.fullmatch(request.header.name):
+            return request.header
+        raise _refuse(
+            "name",
+            "must start with a lower-case letter or a digit and hold only those, '-', '_' and '.', at most 63 characters, "
+            f"but is {request.header.name[:100]!r}",
+        )
+    raise _refuse("header", "an upload begins with its header")
+
+
+def _refuse(field: str, description: str) -> errors.InvalidArgument:
+    return errors.InvalidArgument(violations=[errors.Violation(field, description)])
