@@ -50,11 +50,13 @@ from bessemer_server.rpc import (
     jobs,
     model_uploads,
     models,
+    options,
     reflection,
     spooling,
     traffic,
     worker,
 )
+from bessemer_server.rpc.fronts import hub, predicting, reserving
 from bessemer_server.rpc.inference import servicer as inference
 from bessemer_server.scheduling import policy
 from bessemer_server.scheduling.collector import Collector
@@ -69,13 +71,6 @@ from bessemer_server.worker import entry
 
 log = logging.getLogger(__name__)
 
-SERVER_OPTIONS = (
-    ("grpc.so_reuseport", 0),  # a port in use is an error, not a second server that steals its calls
-    ("grpc.max_receive_message_length", 256 * 1024 * 1024),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-)
 PUBLIC_FILES = (
     jobs_pb2.DESCRIPTOR,
     models_pb2.DESCRIPTOR,
@@ -140,6 +135,7 @@ async def _until(stop: asyncio.Event, scheduling: asyncio.Task[None]) -> None:
 class _Service:
     address: str
     server: grpc.aio.Server
+    fronts: hub.Hub
     health: health.aio.HealthServicer
     inference: inference.InferenceServicer
     calls: traffic.Traffic
@@ -151,6 +147,7 @@ class _Service:
 async def _running(settings: Settings) -> AsyncIterator[_Service]:
     """Build everything, start it, and take it down again in the opposite order."""
     async with contextlib.AsyncExitStack() as stack:
+        fronts = _prepare_fronts(stack, settings)
         store = await SqlStore.open(settings.database_url)
         stack.push_async_callback(store.close)
         failpoints.hit("start.opened")
@@ -178,7 +175,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         calls = traffic.Traffic()
         inference_servicer = inference.InferenceServicer(repository, dispatcher, calls)
 
-        server = grpc.aio.server(options=SERVER_OPTIONS)
+        server = grpc.aio.server(options=options.SERVER)
         guarded: Any = guarding.GuardedServer(server, calls)
         jobs_pb2_grpc.add_JobServiceServicer_to_server(
             jobs.JobServicer(store, planner, scheduler, notices, log_collector), guarded
@@ -224,10 +221,11 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         inference.register(guarded, inference_servicer)
         reflection.enable(server, PUBLIC_FILES, PUBLIC_SERVICES)
 
-        address = _bind(server, settings.listen)
+        address = fronts.address or _bind(server, settings.listen)
         worker_address = _bind_socket(server, settings)
         await server.start()
         stack.push_async_callback(server.stop, None)
+        await fronts.start(predicting.over(inference_servicer))
         for name in ("", *PUBLIC_SERVICES):
             await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
         failpoints.hit("start.serving")
@@ -239,7 +237,9 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         stack.push_async_callback(_cancel, asyncio.create_task(Poller(store, notices).run()))
         running = asyncio.create_task(_schedule(scheduler, executor, planner, settings))
         stack.push_async_callback(_cancel, running)
-        yield _Service(address, server, health_servicer, inference_servicer, calls, scheduler, running)
+        yield _Service(
+            address, server, fronts, health_servicer, inference_servicer, calls, scheduler, running
+        )
 
 
 def _start_dispatcher(
@@ -322,7 +322,7 @@ async def _drain(service: _Service, settings: Settings) -> None:
     await service.scheduler.drain(settings.grace_seconds)
     failpoints.hit("drain.ended")
     await service.calls.close(settings.grace_seconds)
-    await service.server.stop(min(settings.grace_seconds, 5.0))
+    await asyncio.gather(service.server.stop(min(settings.grace_seconds, 5.0)), service.fronts.stop())
 
 
 def _bind(server: grpc.aio.Server, listen: str) -> str:
@@ -330,11 +330,30 @@ def _bind(server: grpc.aio.Server, listen: str) -> str:
     try:
         port = server.add_insecure_port(listen)
     except RuntimeError as error:
-        raise CannotStart(
-            f"cannot listen on {listen}: the port is in use or not allowed; choose another one with --listen, e.g. "
-            f"--listen {host}:0 for any free port"
-        ) from error
+        raise _cannot_listen(listen) from error
     return f"{host}:{port}"
+
+
+def _prepare_fronts(stack: contextlib.AsyncExitStack, settings: Settings) -> hub.Hub:
+    """They keep the port, and listen when they are started."""
+    address = ""
+    if settings.front_count:
+        try:
+            address, kept = reserving.reserve(settings.listen)
+        except OSError as error:
+            raise _cannot_listen(settings.listen) from error
+        stack.enter_context(kept)
+    fronts = hub.Hub(address, f"unix:{folder.socket_path(settings.data_dir)}", settings.front_count)
+    stack.push_async_callback(fronts.stop)
+    return fronts
+
+
+def _cannot_listen(listen: str) -> CannotStart:
+    host, _, _ = listen.rpartition(":")
+    return CannotStart(
+        f"cannot listen on {listen}: the port is in use or not allowed; choose another one with --listen, e.g. "
+        f"--listen {host}:0 for any free port"
+    )
 
 
 def _bind_socket(server: grpc.aio.Server, settings: Settings) -> str:

@@ -38,6 +38,11 @@ CONFIG = click.option(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.option("--listen", metavar="HOST:PORT", help="Address for clients.  [default: 127.0.0.1:50051]")
+@click.option(
+    "--fronts",
+    metavar="auto|N",
+    help="Processes that receive calls, on the same port.  [default: auto, 2 to 4 by the cores]",
+)
 @click.option("--metrics-listen", metavar="HOST:PORT", help="Address for Prometheus.  [default: none]")
 @DATA_DIR
 @DATABASE

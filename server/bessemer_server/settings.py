@@ -11,8 +11,11 @@ from typing import Any, Literal, Self
 
 import pydantic
 
+FRONTS_MAX = 4
+"""So many receive what one server process can answer."""
 ENVIRONMENT_PREFIX = "BESSEMER_"
 LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?P<port>\d{1,5})")
+FRONTS = re.compile(r"auto|\d{1,2}")
 DEVICES = re.compile(r"auto|cpu|cuda(:\d+(,\d+)*)?")
 
 
@@ -23,6 +26,9 @@ class Settings(pydantic.BaseModel):
 
     listen: str = "127.0.0.1:50051"
     """Address and port for clients; port 0 takes a free one."""
+    fronts: str = "auto"
+    """Processes that receive calls for the server, on its port: `auto` (2 to 4, by the cores; none on a single one) or a
+    number; 0: the server receives them itself."""
     metrics_listen: str = ""
     """Address and port for Prometheus, HOST:PORT; empty for none."""
     data_dir: pathlib.Path = pathlib.Path("~/.bessemer")
@@ -65,6 +71,13 @@ class Settings(pydantic.BaseModel):
             raise ValueError("must be HOST:PORT, e.g. 127.0.0.1:50051 or 0.0.0.0:50051")
         return value
 
+    @pydantic.field_validator("fronts", mode="before")
+    @classmethod
+    def _check_fronts(cls, value: Any) -> str:
+        if not FRONTS.fullmatch(str(value)):
+            raise ValueError("must be auto, or a number from 0 to 99")
+        return str(value)
+
     @pydantic.field_validator("device")
     @classmethod
     def _check_device(cls, value: str) -> str:
@@ -101,6 +114,14 @@ class Settings(pydantic.BaseModel):
     def database_url(self) -> str:
         """The database to use."""
         return self.database or f"sqlite:///{self.data_dir / 'bessemer.db'}"
+
+    @property
+    def front_count(self) -> int:
+        """How many processes receive calls; 0: none but the server's own."""
+        if self.fronts != "auto":
+            return int(self.fronts)
+        cores = cpu_count()
+        return min(max(cores // 4, 2), FRONTS_MAX) if cores > 1 else 0
 
     @property
     def logs_dir(self) -> pathlib.Path:

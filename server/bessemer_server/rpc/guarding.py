@@ -7,7 +7,7 @@ import dataclasses
 import inspect
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 
@@ -17,6 +17,7 @@ from bessemer_server.rpc import errors, traffic
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]  # generic for mypy only
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -85,27 +86,28 @@ def _guard(method: str, handler: Handler, calls: traffic.Traffic) -> Handler:
 class _Undecodable:
     """Stands for a request that is no message: raised where errors become statuses."""
 
-    size: int
-    error: domain_errors.DomainError | None
-    """What is said instead, if anything."""
+    error: domain_errors.DomainError
 
-    def raise_error(self) -> None:
-        if self.error:
-            raise self.error
+
+def decode(deserialize: Callable[[bytes], T], data: bytes) -> T:
+    """The message. Raises `InvalidArgument` for bytes that are none, and what `deserialize` raises of the domain's errors."""
+    try:
+        return deserialize(data)
+    except domain_errors.DomainError:
+        raise
+    except Exception as error:  # protobuf's implementations have no error in common
         raise domain_errors.InvalidArgument(
-            f"the request ({self.size:,} bytes) cannot be decoded as the message of this method; send one that was made "
+            f"the request ({len(data):,} bytes) cannot be decoded as the message of this method; send one that was made "
             "from the service's protos"
-        )
+        ) from error
 
 
 def _guard_deserializer(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     def call(data: bytes) -> Any:
         try:
-            return deserialize(data)
+            return decode(deserialize, data)
         except domain_errors.DomainError as error:
-            return _Undecodable(len(data), error)
-        except Exception:  # protobuf's implementations have no error in common
-            return _Undecodable(len(data), None)
+            return _Undecodable(error)
 
     return call
 
@@ -113,14 +115,14 @@ def _guard_deserializer(deserialize: Callable[[bytes], Any]) -> Callable[[bytes]
 def _check(request: Any) -> Any:
     """The request, or the stream of them, in which one that cannot be decoded is raised as an error."""
     if isinstance(request, _Undecodable):
-        request.raise_error()
+        raise request.error
     return _check_each(request) if isinstance(request, AsyncIterator) else request
 
 
 async def _check_each(stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
     async for request in stream:
         if isinstance(request, _Undecodable):
-            request.raise_error()
+            raise request.error
         yield request
 
 
@@ -152,7 +154,12 @@ def _guard_stream(method: str, behavior: Any, calls: traffic.Traffic) -> Any:
 async def _abort(method: str, error: Exception, context: grpc.aio.ServicerContext[Any, Any]) -> None:
     if isinstance(error, grpc.aio.BaseError | asyncio.CancelledError):
         raise error  # gRPC's own: aborted already, or the caller or the server is gone
-    if not isinstance(error, domain_errors.DomainError):
-        log.error("call failed", extra={"method": method}, exc_info=error)
-        error = domain_errors.DomainError("internal error; the server's log has the details")
-    await context.abort_with_status(errors.to_grpc(error))
+    await context.abort_with_status(errors.to_grpc(translate(method, error)))
+
+
+def translate(method: str, error: Exception) -> domain_errors.DomainError:
+    """What the caller is told: an error that nobody foresaw stays in the log."""
+    if isinstance(error, domain_errors.DomainError):
+        return error
+    log.error("call failed", extra={"method": method}, exc_info=error)
+    return domain_errors.DomainError("internal error; the server's log has the details")

@@ -111,9 +111,10 @@ class InferenceServicer:
 
     async def ModelInfer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:
         """Check, predict, answer."""
-        return await self._infer(request, context.time_remaining())
+        return await self.infer(request, context.time_remaining())
 
-    async def _infer(self, request: pb.ModelInferRequest, timeout_s: float | None) -> pb.ModelInferResponse:
+    async def infer(self, request: pb.ModelInferRequest, timeout_s: float | None) -> pb.ModelInferResponse:
+        """The same for whoever knows how many seconds are left, or None for any number."""
         name = request.model_name
         self._calls.begin(name)
         try:
@@ -139,7 +140,7 @@ class InferenceServicer:
         is_strict = metadata.get("triton_grpc_error") == "true"
         answers = streams.answer_each(
             request_iterator,
-            lambda request: self._infer(request, context.time_remaining()),
+            lambda request: self.infer(request, context.time_remaining()),
             is_strict=is_strict,
         )
         async with contextlib.aclosing(answers):

@@ -1,0 +1,179 @@
+"""The server's side of its fronts: starts them, answers the predictions that they hand over, and ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import socket
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+
+from google.rpc import status_pb2
+
+from bessemer_server.domain import errors
+from bessemer_server.rpc.fronts import frames, link
+from bessemer_server.rpc.fronts.frames import Kind
+
+Infer = Callable[[bytes, float | None], Awaitable[bytes]]
+"""From a ModelInferRequest and the seconds that are left to a ModelInferResponse. Raises `Refusal`."""
+RESTART_S = 0.5
+END_PATIENCE_S = 10.0
+MODULE = "bessemer_server.rpc.fronts.process"
+log = logging.getLogger(__name__)
+
+
+class Refusal(Exception):
+    """A prediction was refused."""
+
+    def __init__(self, status: status_pb2.Status) -> None:
+        super().__init__(status.message)
+        self.status = status
+
+
+class _Connection:
+    """To one front."""
+
+    def __init__(self, infer: asyncio.Future[Infer]) -> None:
+        self._infer = infer
+        self._calls: dict[int, asyncio.Task[None]] = {}
+        self._link: link.Link | None = None
+        self.is_ready = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    async def open(self, connection: socket.socket) -> None:
+        """To the front at the other end."""
+        self._link = await link.connect(connection, self._receive, self._lose)
+
+    async def listen(self) -> None:
+        """Have it listen, once somebody can answer."""
+        assert self._link is not None
+        await asyncio.shield(self._infer)
+        self._link.send(frames.encode_head(Kind.LISTEN))
+
+    def stop(self) -> None:
+        """Have it end."""
+        assert self._link is not None
+        self._link.send(frames.encode_head(Kind.STOP))
+
+    def _receive(self, head: frames.Head, body: bytes) -> None:
+        match head.kind:
+            case Kind.REQUEST:
+                left_s = None if math.isinf(head.left_s) else head.left_s
+                answering = asyncio.get_running_loop().create_task(self._answer(head.number, body, left_s))
+                self._calls[head.number] = answering
+            case Kind.CANCEL:
+                if call := self._calls.get(head.number):
+                    call.cancel()
+            case Kind.READY:
+                self.is_ready.set()
+
+    async def _answer(self, number: int, request: bytes, left_s: float | None) -> None:
+        assert self._link is not None
+        try:
+            kind, body = Kind.ANSWER, await self._infer.result()(request, left_s)
+        except Refusal as refusal:
+            kind, body = Kind.REFUSAL, refusal.status.SerializeToString()
+        finally:
+            del self._calls[number]
+        self._link.send(frames.encode_head(kind, number, len(body)), body)
+
+    def _lose(self) -> None:
+        for call in list(self._calls.values()):
+            call.cancel()
+        self.ended.set()
+
+
+class Hub:
+    """So many fronts on one address, each started again when it ends. `listen` has the port."""
+
+    def __init__(self, listen: str, upstream: str, count: int) -> None:
+        self.address = listen
+        self._arguments = listen, upstream
+        self._connections: set[_Connection] = set()
+        self._is_stopping = False
+        self._infer: asyncio.Future[Infer] = asyncio.get_running_loop().create_future()
+        # At once: they load what they need while the server does.
+        self._ready = [asyncio.Event() for _ in range(count)]
+        self._keepers = [asyncio.create_task(self._keep(ready)) for ready in self._ready]
+
+    async def start(self, infer: Infer) -> None:
+        """Have them listen; returns when all do. Raises `Unavailable` when one ends before."""
+        self._infer.set_result(infer)
+        waiting = asyncio.create_task(_all(self._ready))
+        await asyncio.wait({waiting, *self._keepers}, return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            waiting.cancel()
+            raise errors.Unavailable("a process that receives calls has ended; its words are above")
+
+    async def stop(self) -> None:
+        """Have them take no more calls and end; returns when they have."""
+        self._is_stopping = True
+        for connection in self._connections:
+            connection.stop()
+        if self._keepers:
+            await asyncio.wait(self._keepers, timeout=END_PATIENCE_S)
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+
+    async def _keep(self, ready: asyncio.Event) -> None:
+        while not self._is_stopping:
+            await self._run(ready)
+            if not ready.is_set():
+                return  # it never could: another one could not either
+            if not self._is_stopping:
+                log.warning("front ended")
+                await asyncio.sleep(RESTART_S)
+
+    async def _run(self, ready: asyncio.Event) -> None:
+        """One front, from its beginning to its end."""
+        connection = _Connection(self._infer)
+        process = await self._spawn(connection)
+        self._connections.add(connection)
+        listening = asyncio.create_task(connection.listen())
+        try:
+            await _first(connection.is_ready, connection.ended)
+            if connection.is_ready.is_set():
+                ready.set()
+            await connection.ended.wait()
+        finally:
+            listening.cancel()
+            self._connections.discard(connection)
+            await _end(process)
+
+    async def _spawn(self, connection: _Connection) -> subprocess.Popen[bytes]:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            await connection.open(ours)
+            # Not asyncio's: uvloop forks for it, which gRPC does not like beside its threads.
+            return await asyncio.to_thread(
+                subprocess.Popen,
+                [sys.executable, "-m", MODULE, str(theirs.fileno()), *self._arguments],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+            )
+
+
+async def _all(events: Sequence[asyncio.Event]) -> None:
+    """Wait until each of them is set."""
+    for event in events:
+        await event.wait()
+
+
+async def _first(*events: asyncio.Event) -> None:
+    """Wait until one of them is set."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for each in waiting:
+        each.cancel()
+
+
+async def _end(process: subprocess.Popen[bytes]) -> None:
+    """It has hung up, and is about to end by itself."""
+    try:
+        await asyncio.to_thread(process.wait, END_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        await asyncio.to_thread(process.wait)

@@ -1,0 +1,136 @@
+"""The front itself: `python -m bessemer_server.rpc.fronts.process FD LISTEN UPSTREAM`.
+
+FD is its end of the socket pair, LISTEN the address that it shares with others, UPSTREAM the server's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import signal
+import socket
+import sys
+from typing import Any
+
+import grpc
+import uvloop
+from google.rpc import status_pb2
+from grpc_status import rpc_status
+
+from bessemer_server.rpc import options
+from bessemer_server.rpc.fronts import frames, link, passing
+from bessemer_server.rpc.fronts.frames import Kind
+
+INFER = "/inference.GRPCInferenceService/ModelInfer"
+GRACE_S = 6.0
+"""A little more than the server gives the calls that it was passed."""
+GONE = status_pb2.Status(
+    code=grpc.StatusCode.UNAVAILABLE.value[0], message="the server is gone; ask again"
+).SerializeToString()
+Context = grpc.aio.ServicerContext[bytes, bytes]
+
+
+class Front:
+    """Hands predictions to the server, and its answers to who asked."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._pending: dict[int, asyncio.Future[tuple[int, bytes]]] = {}
+        self._link: link.Link | None = None
+        self.is_orphan = False
+        self.may_listen = asyncio.Event()
+        self.ended = asyncio.Event()
+        """The server has said stop, or is gone."""
+
+    async def connect(self, connection: socket.socket) -> None:
+        """To the server."""
+        self._link = await link.connect(connection, self._receive, self._lose)
+
+    def tell_ready(self) -> None:
+        """Calls can come."""
+        assert self._link is not None
+        self._link.send(frames.encode_head(Kind.READY))
+
+    async def infer(self, request: bytes, context: Context) -> bytes:
+        """One prediction."""
+        kind, body = await self._ask(request, context.time_remaining())
+        if kind == Kind.REFUSAL:
+            await context.abort_with_status(rpc_status.to_status(status_pb2.Status.FromString(body)))
+        return body
+
+    async def _ask(self, request: bytes, left_s: float | None) -> tuple[int, bytes]:
+        """Kind and body of the server's answer."""
+        assert self._link is not None
+        await self._link.drain()
+        if self.is_orphan:
+            return Kind.REFUSAL, GONE
+        number = next(self._numbers)
+        answer: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+        self._pending[number] = answer
+        self._link.send(frames.encode_head(Kind.REQUEST, number, len(request), left_s), request)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self._link.send(frames.encode_head(Kind.CANCEL, number))
+            raise
+        finally:
+            del self._pending[number]
+
+    def _receive(self, head: frames.Head, body: bytes) -> None:
+        if head.kind == Kind.LISTEN:
+            self.may_listen.set()
+        if head.kind == Kind.STOP:
+            self.ended.set()
+        answer = self._pending.get(head.number)
+        if answer is not None and not answer.done():
+            answer.set_result((head.kind, body))
+
+    def _lose(self) -> None:
+        self.is_orphan = True
+        self.may_listen.set()
+        self.ended.set()
+        for answer in self._pending.values():
+            if not answer.done():
+                answer.set_result((Kind.REFUSAL, GONE))
+
+
+class Handlers(grpc.GenericRpcHandler):
+    """Every method there may be."""
+
+    def __init__(self, front: Front, upstream: passing.Upstream) -> None:
+        self._infer: Any = grpc.unary_unary_rpc_method_handler(front.infer)
+        self._upstream = upstream
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        """The handler of a method; the server itself says which there are."""
+        method = handler_call_details.method
+        return self._infer if method == INFER else self._upstream.handler(method)
+
+
+async def run(connection: socket.socket, listen: str, upstream: str) -> None:
+    """Until the server says stop, or is gone."""
+    front = Front()
+    await front.connect(connection)
+    await front.may_listen.wait()
+    if front.is_orphan:
+        return
+    async with grpc.aio.insecure_channel(upstream, options=options.SERVER) as channel:
+        server = grpc.aio.server(options=options.SHARING)
+        server.add_generic_rpc_handlers([Handlers(front, passing.Upstream(channel))])
+        server.add_insecure_port(listen)
+        await server.start()
+        front.tell_ready()
+        await front.ended.wait()
+        await server.stop(0 if front.is_orphan else GRACE_S)
+
+
+def main() -> None:
+    """See the module."""
+    fd, listen, upstream = sys.argv[1:]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # meant for the server, whose end is seen here
+    uvloop.run(run(socket.socket(fileno=int(fd)), listen, upstream))
+
+
+if __name__ == "__main__":
+    main()
