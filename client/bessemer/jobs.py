@@ -92,7 +92,10 @@ class Job(JobRecord):
         with progress_module.show(self, enabled=progress, goes_on=not self._transport.is_private) as display:
             for event in self.watch():
                 display.update(event)
-        self.refresh()
+        # The service may restart between the last event and this.
+        self._message = self._transport.outlive(
+            self._transport.jobs.GetJob, jobs_pb2.GetJobRequest(id=self.id)
+        )
         self._check_success()
         return self
 

@@ -53,11 +53,15 @@ class Transport:
             raise errors.from_rpc(error, self.address) from None
 
     def predict(self, request: inference_pb2.ModelInferRequest) -> inference_pb2.ModelInferResponse:
-        """The answer to a prediction, which is asked for again when the service restarts. Raises as `call` does."""
+        """The answer to a prediction. Raises as `outlive` does."""
+        return self.outlive(self._infer, request)
+
+    def outlive(self, method: Callable[..., T], request: Any) -> T:
+        """The answer to a call that is safe to repeat: it is asked for again when the service restarts. Raises as `call` does."""
         tries = reconnecting.Reconnecting(0.0 if self.is_private else reconnecting.RESTART_S)
         while True:
             try:
-                return self.call(self._infer, request)
+                return self.call(method, request)
             except errors.Unavailable as error:
                 pause_s = tries.choose_pause(time.monotonic()) if error.is_away else None
                 if pause_s is None:

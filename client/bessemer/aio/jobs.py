@@ -96,7 +96,9 @@ class Job(JobRecord):
             async with contextlib.aclosing(self.watch()) as found:
                 async for event in found:
                     display.update(event)
-        await self.refresh()
+        # The service may restart between the last event and this.
+        request = jobs_pb2.GetJobRequest(id=self.id)
+        self._message = await self._transport.outlive(self._transport.jobs.GetJob, request)
         self._check_success()
         return self
 

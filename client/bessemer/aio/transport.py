@@ -76,18 +76,21 @@ class Transport:
             raise errors.from_rpc(error, self.address) from None
 
     async def predict(self, request: inference_pb2.ModelInferRequest) -> inference_pb2.ModelInferResponse:
-        """The answer to a prediction, which is asked for again when the service restarts. Raises as `call` does."""
+        """The answer to a prediction. Raises as `outlive` does."""
+        answer: inference_pb2.ModelInferResponse = await self.outlive(self._infer, request)
+        return answer
+
+    async def outlive(self, method: Any, request: Any) -> Any:
+        """The answer to a call that is safe to repeat: it is asked for again when the service restarts. Raises as `call` does."""
         tries = reconnecting.Reconnecting(reconnecting.RESTART_S)
         while True:
             try:
-                answer: inference_pb2.ModelInferResponse = await self.call(self._infer, request)
+                return await self.call(method, request)
             except errors.Unavailable as error:
                 pause_s = tries.choose_pause(time.monotonic()) if error.is_away else None
                 if pause_s is None:
                     raise
                 await asyncio.sleep(pause_s)
-            else:
-                return answer
 
     async def upload(self, method: Any, requests: Iterator[Any]) -> Any:
         """The answer to a stream of requests, which are made in a thread. What making them raises comes out as it is."""

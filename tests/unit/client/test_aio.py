@@ -30,6 +30,7 @@ class Servicer(jobs_pb2_grpc.JobServiceServicer, models_pb2_grpc.ModelServiceSer
         self.endless = False
         self.refusals = []
         self.asked = 0
+        self.outages = 0
         self.watch_ended = threading.Event()
 
     def WatchJob(self, request, context):  # noqa: N802 - gRPC's name
@@ -47,6 +48,9 @@ class Servicer(jobs_pb2_grpc.JobServiceServicer, models_pb2_grpc.ModelServiceSer
 
     def GetJob(self, request, context):  # noqa: N802 - gRPC's name
         self.token = dict(context.invocation_metadata()).get("authorization")
+        if self.outages:
+            self.outages -= 1
+            context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
         if request.id == "none":
             context.abort(grpc.StatusCode.NOT_FOUND, "there is no job 'none'")
         if request.id == "failed":
@@ -132,6 +136,13 @@ async def test_a_watch_that_is_cut_goes_on_behind_the_last_event(remote, service
     assert [event.cursor async for event in job.watch()] == list(range(1, 11))
     assert [cursor for cursor in servicer.watched_from if cursor] == [3, 6, 9]
     assert job.state == "SUCCEEDED"
+
+
+async def test_a_wait_outlives_a_service_that_restarts_just_after_the_last_event(remote, servicer):
+    job = await remote.jobs.get("j")
+    servicer.outages = 6
+    assert (await job.wait(progress=False)).state == "SUCCEEDED"
+    assert servicer.outages == 0
 
 
 async def test_a_watch_of_a_server_that_stays_away_gives_up(monkeypatch):

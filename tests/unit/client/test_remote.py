@@ -50,7 +50,7 @@ class Servicer(jobs_pb2_grpc.JobServiceServicer):
     def GetJob(self, request, context):  # noqa: N802 - gRPC's name
         if self.failures:
             context.abort_with_status(rpc_status.to_status(self.failures.pop(0)))
-        return jobs_pb2.Job(id=request.id)
+        return jobs_pb2.Job(id=request.id, state=jobs_pb2.Job.SUCCEEDED)
 
     def ListMetrics(self, request, context):  # noqa: N802 - gRPC's name
         page = int(request.page_token or 0)
@@ -85,6 +85,13 @@ def test_a_watch_that_is_cut_goes_on_behind_the_last_event(remote, servicer):
     assert [event.cursor for event in job.watch()] == list(range(1, 11))
     assert [cursor for cursor in servicer.watched_from if cursor] == [3, 6, 9]
     assert job.state == "SUCCEEDED"
+
+
+def test_a_wait_outlives_a_service_that_restarts_just_after_the_last_event(remote, servicer):
+    job = remote.jobs.get("j")
+    servicer.failures = [status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0]) for _ in range(6)]
+    assert job.wait(progress=False).id == "j"
+    assert servicer.failures == []
 
 
 def test_a_watch_from_a_cursor_begins_behind_it(remote):
