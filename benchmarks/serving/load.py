@@ -66,8 +66,8 @@ class Target:
 
 
 def run(target: Target, pid: int, *, clients: int, seconds: float) -> Sample:
-    """About so many seconds of load: `clients` requests under way at any time, over one connection where that can carry them all
-    (HTTP/2), else over one for each. Raises `LoadFailed`.
+    """About so many seconds of load: `clients` requests under way at any time, each over a connection of its own. Raises
+    `LoadFailed`.
     """
     target.ask()
     with tempfile.TemporaryDirectory() as folder:
@@ -93,10 +93,10 @@ def _send(target: Target, data: pathlib.Path, clients: int, count: int) -> tuple
     """Seconds for `count` requests, and the milliseconds of each, ascending."""
     log = data.with_name("log")
     log.unlink(missing_ok=True)
-    connections = ("-c", "1", "-m", str(clients), "-w", "30", "-W", "30")
     command = [
         *("h2load", "-n", str(count), "-t", "1", "-d", str(data), f"--log-file={log}"),
-        *(connections if target.is_grpc else ("--h1", "-c", str(clients), "-m", "1")),
+        *("-c", str(clients), "-m", "1"),
+        *(("-w", "30", "-W", "30") if target.is_grpc else ("--h1",)),
         *("-H", f"content-type: {target.content_type}", "-H", "te: trailers"),
         f"http://{target.address}{target.path}",
     ]

@@ -12,9 +12,8 @@ HEAD = """| clients | | requests/s | lowest to highest | p50 ms | p99 ms | CPU-m
 |--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"""
 INTRODUCTION = """# Predictions under load
 
-MNIST CNN of the seed, one picture (uint8, 784 bytes) per request, closed loop by h2load: so many requests under way over one
-connection (gRPC), or one over each of so many connections (servers that speak HTTP/1.1 only). Each line is a server beside ours, asked
-in turns; medians of the rounds. CPU-ms: processor time of the server with all its processes, per request. Every server gave our answer
+MNIST CNN of the seed, one picture (uint8, 784 bytes) per request, closed loop by h2load: so many clients, each with a connection
+of its own (gRPC, or HTTP/1.1 where a server speaks nothing else) and one request under way. Each line is a server beside ours, asked in turns; medians of the rounds. CPU-ms: processor time of the server with all its processes, per request. Every server gave our answer
 to a sample before it was measured."""
 
 

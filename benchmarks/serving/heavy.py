@@ -1,0 +1,115 @@
+"""A model that is heavy to compute, served and bare: `python -m benchmarks.serving.heavy`.
+
+ResNet-50 at 224×224 over the wire by 32 clients, beside the same ONNX file in ONNX Runtime alone, in turns. The bare engine has the
+batch size, and the number of threads, with which it is fastest; there is no protocol, no queue and no other process beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import pathlib
+import statistics
+import tempfile
+import time
+
+import numpy as np
+import onnxruntime
+
+import bessemer
+from benchmarks import machine, services
+from benchmarks.serving import load
+from bessemer.inference.v2 import inference_pb2 as pb
+
+MODEL = "resnet50"
+SIZE = (224, 224, 3)
+BATCHES = (1, 2, 4, 8, 16)
+LAYERS = [
+    {"backbone": {"name": "resnet50", "weights": "random", "pooling": "average"}},
+    {"dense": {"units": 2, "activation": "softmax"}},
+]
+
+
+def publish(address: str, folder: pathlib.Path) -> pathlib.Path:
+    """The model, trained for a step on noise, and its file."""
+    pixels = np.random.default_rng(0).integers(0, 256, (10, *SIZE), dtype=np.uint8)
+    np.savez(folder / "noise.npz", x_train=pixels, y_train=np.arange(10) % 2)
+    with bessemer.connect(address) as client:
+        client.datasets.upload("noise", str(folder / "noise.npz"))
+        job = client.train(
+            "sequential",
+            dataset="noise",
+            name=MODEL,
+            options={"layers": LAYERS},
+            epochs=1,
+            batch_size=4,
+            validation_split=0,
+        )
+        job.wait(progress=False)
+        client.models.get(MODEL).export(folder / "model.onnx")
+    return folder / "model.onnx"
+
+
+def make_request() -> bytes:
+    """One picture."""
+    pixels = np.random.default_rng(1).integers(0, 256, (1, *SIZE), dtype=np.uint8)
+    request = pb.ModelInferRequest(model_name=MODEL, raw_input_contents=[pixels.tobytes()])
+    request.inputs.add(name="image", datatype="UINT8", shape=pixels.shape)
+    return request.SerializeToString()
+
+
+class Bare:
+    """The engine alone."""
+
+    def __init__(self, file: pathlib.Path, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self.threads = threads
+        self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+    def measure(self, batch: int, seconds: float) -> float:
+        """Images per second."""
+        pixels = np.random.default_rng(1).integers(0, 256, (batch, *SIZE), dtype=np.uint8)
+        self._session.run(None, {"image": pixels})
+        begun, count = time.perf_counter(), 0
+        while time.perf_counter() < begun + seconds:
+            self._session.run(None, {"image": pixels})
+            count += batch
+        return count / (time.perf_counter() - begun)
+
+
+def main() -> None:
+    """Measure and show."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.heavy", description=__doc__)
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each run (default: %(default)s)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, services.start("--slots", "1") as service:
+        file = publish(service.address, pathlib.Path(folder))
+        service.load(MODEL)
+        cores = int(machine.describe()["cores"])
+        engines = [Bare(file, threads) for threads in sorted({1, max(1, cores // 2), cores})]
+        tried = {(e, b): e.measure(b, arguments.seconds / 5) for e, b in itertools.product(engines, BATCHES)}
+        engine, batch = max(tried, key=lambda way: tried[way])
+        for way, speed in tried.items():
+            print(f"bare, {way[0].threads} threads, batches of {way[1]}: {speed:.1f} images/s")
+        target = load.Target(service.address, load.INFER, make_request())
+        ours, bare = [], []
+        for _ in range(arguments.rounds):
+            bare.append(engine.measure(batch, arguments.seconds))
+            ours.append(load.run(target, service.pid, clients=arguments.clients, seconds=arguments.seconds))
+    served = statistics.median(sample.requests_per_second for sample in ours)
+    alone = statistics.median(bare)
+    print(f"bare: {alone:.1f} images/s ({', '.join(f'{each:.1f}' for each in bare)})")
+    print(
+        f"served, {arguments.clients} clients: {served:.1f} images/s "
+        f"({', '.join(f'{each.requests_per_second:.1f}' for each in ours)}), p50 "
+        f"{statistics.median(each.p50_ms for each in ours):.0f} ms, "
+        f"{statistics.median(each.cpu_ms for each in ours):.0f} CPU-ms each"
+    )
+    print(f"served / bare: {served / alone:.2f}")
+
+
+if __name__ == "__main__":
+    main()
