@@ -29,9 +29,8 @@ from bessemer.v1 import (
 )
 from bessemer.worker.v1 import worker_pb2_grpc
 from bessemer_server import folder, logs
-from bessemer_server import settings as settings_module
 from bessemer_server.blobs.sql import SqlBlobStore
-from bessemer_server.domain import errors, failpoints
+from bessemer_server.domain import errors, failpoints, processors
 from bessemer_server.executors import memory
 from bessemer_server.executors.evaluator import EvaluatorClient
 from bessemer_server.executors.exporter import ExporterClient
@@ -199,7 +198,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
             datasets.DatasetServicer(store, blobs, planner, ingester, room, collector=collector), guarded
         )
         resources = worker.Resources(
-            threads=max(1, settings_module.cpu_count() // max(1, settings.slots)),
+            threads=max(1, processors.count() // max(1, settings.slots)),
             dataset_dir=settings.dataset_dir,
             cache_dir=settings.cache_dir,
             keep_checkpoints=settings.keep_checkpoints,
@@ -245,7 +244,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
 def _start_dispatcher(
     stack: contextlib.AsyncExitStack, forkserver: ForkServer, blobs: SqlBlobStore, settings: Settings
 ) -> Dispatcher:
-    arguments = "cpu", max(1, settings_module.cpu_count() // 2), settings.engine
+    arguments = "cpu", max(1, processors.count() // 2), settings.engine
     helper = Helper("predictor", forkserver, entry.run_predictor, *arguments, arena_bytes=ARENA_BYTES)
     stack.push_async_callback(helper.close)
     memory_bytes = settings.predictor_memory_mib << 20 or memory.available_bytes() // 2
@@ -287,7 +286,7 @@ def _make_exporter(forkserver: ForkServer) -> Helper:
 
 
 def _make_evaluator(forkserver: ForkServer, settings: Settings) -> Helper:
-    threads = max(1, settings_module.cpu_count() // 2)
+    threads = max(1, processors.count() // 2)
     folders = (str(settings.dataset_dir or ""), str(settings.cache_dir))
     return Helper(
         "evaluator", forkserver, entry.run_evaluator, threads, *folders, patience_s=EVALUATOR_PATIENCE_S

@@ -11,6 +11,8 @@ from typing import Any, Literal, Self
 
 import pydantic
 
+from bessemer_server.domain import processors
+
 FRONTS_MAX = 4
 """So many receive what one server process can answer."""
 ENVIRONMENT_PREFIX = "BESSEMER_"
@@ -120,7 +122,7 @@ class Settings(pydantic.BaseModel):
         """How many processes receive calls; 0: none but the server's own."""
         if self.fronts != "auto":
             return int(self.fronts)
-        cores = cpu_count()
+        cores = processors.count()
         return min(max(cores // 4, 2), FRONTS_MAX) if cores > 1 else 0
 
     @property
@@ -170,8 +172,3 @@ def _describe(entry: Any) -> str:
 def hide_password(url: str) -> str:
     """The URL with its password, if it has one, as ***."""
     return re.sub(r"(?<=://)([^:/@]*):[^@]*@", r"\1:***@", url)
-
-
-def cpu_count() -> int:
-    """CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

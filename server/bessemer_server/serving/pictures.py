@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import math
-import os
 from collections.abc import Mapping
 
-from bessemer_server.domain import errors, tensors
+from bessemer_server.domain import errors, processors, tensors
 from bessemer_server.domain.models import Model, TensorSpec
 
 RANK = 4
@@ -22,7 +21,7 @@ MAX_PIXELS = 256_000_000
 MAX_TOLD = 5
 
 Tensors = Mapping[str, tensors.Tensor]
-_threads = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="pictures")
+_threads = concurrent.futures.ThreadPoolExecutor(processors.count(), thread_name_prefix="pictures")
 
 
 def is_picture(spec: TensorSpec) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import os
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from bessemer_server.data.pictures import Faulty, Look
 from bessemer_server.data.uploads import folders
 from bessemer_server.data.uploads.contract import Entry, Files, Options, Parsed, Split, check_size
 from bessemer_server.data.uploads.faults import Faults
+from bessemer_server.domain import processors
 
 USUAL_SIZE = (224, 224)
 
@@ -21,7 +21,7 @@ def read(files: Files, options: Options) -> Parsed:
     """Decode every picture to one size. Raises `errors.InvalidArgument` with each that is faulty."""
     faults = Faults()
     groups = folders.group(files.entries, faults)
-    with concurrent.futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with concurrent.futures.ThreadPoolExecutor(min(8, processors.count())) as pool:
         looks = {
             entry.path: look
             for entry, look in zip(

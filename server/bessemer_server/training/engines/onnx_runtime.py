@@ -5,10 +5,16 @@ The library is imported when the first model is built: it starts a thread, and t
 
 from __future__ import annotations
 
+import time
+
+from bessemer_server.domain import processors
 from bessemer_server.layers import graphs
 from bessemer_server.training import published
 from bessemer_server.training.engines import kinds
-from bessemer_server.training.exchange import files, interfaces
+from bessemer_server.training.exchange import files, interfaces, samples
+
+HEAVY_S = 0.02
+"""A model that takes longer for one sample gets all cores: what receives its requests, few as they are, needs next to none."""
 
 
 class OnnxRuntime:
@@ -27,6 +33,7 @@ class OnnxRuntime:
         # process, at the same speed (docs/measurements.md).
         options.enable_cpu_mem_arena = options.enable_mem_pattern = False
         given, answer = interfaces.of(model.definition)
+        self.threads = threads
         self._input, self._outputs = given.name, [answer.name]
         self._session = onnxruntime.InferenceSession(
             files.build(model, {}), options, providers=["CPUExecutionProvider"]
@@ -43,9 +50,20 @@ class OnnxRuntime:
 def build(model: published.Published, threads: int) -> OnnxRuntime:
     """See `kinds.Kind`."""
     try:
-        return OnnxRuntime(model, threads)
+        engine = OnnxRuntime(model, threads)
+        if processors.count() > threads and _is_heavy(engine, model):
+            return OnnxRuntime(model, processors.count())
+        return engine
     except graphs.NotExportable as error:
         raise kinds.CannotRun(str(error)) from error
+
+
+def _is_heavy(engine: OnnxRuntime, model: published.Published) -> bool:
+    sample = samples.draw(model.definition, 1)
+    engine.run(sample)
+    begin = time.perf_counter()
+    engine.run(sample)
+    return time.perf_counter() - begin > HEAVY_S
 
 
 ONNX_RUNTIME = kinds.Kind("onnxruntime", build, frozenset({"cpu"}))

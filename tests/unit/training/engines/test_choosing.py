@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from bessemer_server import settings
-from bessemer_server.domain import errors
+from bessemer_server.domain import errors, processors
 from bessemer_server.layers import kinds as layers
 from bessemer_server.layers.options import Options
 from bessemer_server.training import inference, published
@@ -123,6 +123,13 @@ def test_an_engine_that_there_is_not_is_refused_with_those_that_there_are():
         errors.NotFound, match="there is no engine 'tensorflow'; known are onnxruntime, torch"
     ):
         choosing.choose(make(), 1, "tensorflow")
+
+
+@pytest.mark.parametrize(("heavy_s", "threads"), [(0.0, 3), (float("inf"), 1)])
+def test_a_model_that_is_heavy_to_compute_gets_all_cores(monkeypatch, heavy_s, threads):
+    monkeypatch.setattr(onnx_runtime, "HEAVY_S", heavy_s)
+    monkeypatch.setattr(processors, "count", lambda: 3)
+    assert onnx_runtime.build(make(), 1).threads == threads
 
 
 def test_a_layer_without_a_form_in_onnx_is_left_to_torch(monkeypatch):
