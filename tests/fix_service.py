@@ -54,6 +54,7 @@ class Service:
         return [
             *(sys.executable, "-m", "bessemer_server"),
             *("--listen", listen, "--data-dir", str(self.data_dir), "--device", "cpu", "--stop-with-stdin"),
+            *("--fronts", "1"),  # by default there are more, which take longer to start
             *self.flags,
         ]
 
@@ -111,7 +112,7 @@ class Service:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A server for all tests that do not harm it."""
-    started = Service(tmp_path_factory.mktemp("service") / "data", "--slots", "1")
+    started = Service(tmp_path_factory.mktemp("service") / "data", "--slots", "1", "--fronts", "2")
     started.start()
     yield started
     started.close()

@@ -101,7 +101,6 @@ def test_refusals_are_those_of_a_server_that_receives_calls_itself(fronted, serv
         client.train("mlp", dataset="iris", epochs=1, name="flowers").wait(progress=False)
     bodies = [
         b"\xff\xff\xff",
-        b"",
         make_request("flower").SerializeToString(),
         pb.ModelInferRequest(model_name="flowers").SerializeToString(),
         pb.ModelInferRequest(model_name="flowers", model_version="7").SerializeToString(),
