@@ -6,6 +6,9 @@ server with it.
 
 import sys
 
+INTERRUPTED = 130
+"""What shells expect after Ctrl-C."""
+
 
 def main() -> None:
     """Run the command line; a library that is not installed is an error that says what to install."""
@@ -13,6 +16,8 @@ def main() -> None:
         from bessemer_server import cli
 
         cli.main()
+    except KeyboardInterrupt:  # while it loads; from then on the service hears the signal itself
+        sys.exit(INTERRUPTED)
     except ModuleNotFoundError as error:
         module = (error.name or "").partition(".")[0]
         sys.exit(

@@ -14,6 +14,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 import bessemer
+from bessemer_server import __main__, cli
 
 
 def run(*flags, env=None):
@@ -187,6 +188,17 @@ def test_a_library_that_is_not_installed_is_named_with_the_extra_that_brings_it(
     assert missing in refused.stderr
     assert f'not installed: pip install "bessemer[{extra}]"' in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_ctrl_c_while_it_loads_ends_it_without_a_stack(monkeypatch, capsys):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "main", interrupt)
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == ""
 
 
 def test_a_database_that_is_not_there_is_named(tmp_path):
