@@ -132,6 +132,8 @@ class Hub:
         connection = _Connection(self._infer)
         process = await self._spawn(connection)
         self._connections.add(connection)
+        if self._is_stopping:  # meanwhile, and this one has not been told
+            connection.stop()
         listening = asyncio.create_task(connection.listen())
         try:
             await _first(connection.is_ready, connection.ended)

@@ -38,9 +38,10 @@ class Front:
         self._pending: dict[int, asyncio.Future[tuple[int, bytes]]] = {}
         self._link: link.Link | None = None
         self.is_orphan = False
-        self.may_listen = asyncio.Event()
+        self.told = asyncio.Event()
+        """The server has said listen or stop, or is gone."""
         self.ended = asyncio.Event()
-        """The server has said stop, or is gone."""
+        """It has said stop, or is gone."""
 
     async def connect(self, connection: socket.socket) -> None:
         """To the server."""
@@ -77,8 +78,8 @@ class Front:
             del self._pending[number]
 
     def _receive(self, head: frames.Head, body: bytes) -> None:
-        if head.kind == Kind.LISTEN:
-            self.may_listen.set()
+        if head.kind in (Kind.LISTEN, Kind.STOP):
+            self.told.set()
         if head.kind == Kind.STOP:
             self.ended.set()
         answer = self._pending.get(head.number)
@@ -87,7 +88,7 @@ class Front:
 
     def _lose(self) -> None:
         self.is_orphan = True
-        self.may_listen.set()
+        self.told.set()
         self.ended.set()
         for answer in self._pending.values():
             if not answer.done():
@@ -111,8 +112,8 @@ async def run(connection: socket.socket, listen: str, upstream: str) -> None:
     """Until the server says stop, or is gone."""
     front = Front()
     await front.connect(connection)
-    await front.may_listen.wait()
-    if front.is_orphan:
+    await front.told.wait()
+    if front.ended.is_set():
         return
     async with grpc.aio.insecure_channel(upstream, options=options.SERVER) as channel:
         server = grpc.aio.server(options=options.SHARING)

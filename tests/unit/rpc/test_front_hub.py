@@ -1,0 +1,50 @@
+"""Fronts end with the server that began them, however far they have come."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psutil
+import pytest
+
+from bessemer_server.domain import errors
+from bessemer_server.rpc.fronts import hub, reserving
+
+
+def fronts() -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process().children():
+        try:
+            if hub.MODULE in child.cmdline():
+                found.append(child)
+        except psutil.Error:
+            pass
+    return found
+
+
+async def refuse(request: bytes, left_s: float | None) -> bytes:
+    raise AssertionError("nobody asks")
+
+
+@pytest.mark.parametrize("passes", [0, 1, 30, 300])
+async def test_a_server_that_does_not_come_to_serve_ends_its_fronts_without_waiting(
+    monkeypatch, tmp_path, passes
+):
+    monkeypatch.setattr(hub, "END_PATIENCE_S", 600)
+    address, kept = reserving.reserve("127.0.0.1:0")
+    with kept:
+        begun = hub.Hub(address, f"unix:{tmp_path}/server.sock", 2)
+        for _ in range(passes):
+            await asyncio.sleep(0.001)
+        async with asyncio.timeout(60):
+            await begun.stop()
+    assert fronts() == []
+
+
+async def test_fronts_that_cannot_listen_are_an_error_and_not_tried_for_ever(tmp_path):
+    begun = hub.Hub("192.0.2.1:1", f"unix:{tmp_path}/server.sock", 2)
+    async with asyncio.timeout(60):
+        with pytest.raises(errors.Unavailable, match="a process that receives calls has ended"):
+            await begun.start(refuse)
+        await begun.stop()
+    assert fronts() == []
