@@ -1,12 +1,14 @@
 """A model goes out as a file and comes back as a model, through every face."""
 
 import asyncio
+import json
 
 import grpc
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from safetensors import numpy as safetensors
+from safetensors import safe_open
 
 import bessemer
 from bessemer import aio, cli
@@ -97,6 +99,28 @@ def test_what_is_no_model_is_refused_in_words_and_publishes_nothing(service, cli
     assert "file: is no safetensors file" in str(result.exception)
     with pytest.raises(bessemer.NotFound):
         client.models.get("nothing")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"effective_spec": {"optimizer": {"learning_rate": 0.1}}},
+        {"effective_spec": {"optimizer": {"kind": [1]}}},
+        {"effective_spec": {"options": {"a": 1}, "class_weights": {"x": "y"}}},
+        {"architecture": "\ud800"},
+        {"metrics": {"\ud800": 1.0}},
+    ],
+    ids=["no kind", "no name", "no weight", "half a character", "half a name"],
+)
+def test_a_file_that_says_what_no_message_holds_is_refused_and_harms_no_listing(client, path, tmp_path, said):
+    with safe_open(path, "numpy") as file:
+        metadata = file.metadata()
+    safetensors.save_file(
+        safetensors.load_file(path), tmp_path / "odd.safetensors", metadata | {"origin": json.dumps(said)}
+    )
+    with pytest.raises(bessemer.InvalidArgument):
+        client.models.upload("odd", tmp_path / "odd.safetensors")
+    assert "odd" not in {model.name for model in client.models.list()}
 
 
 @pytest.mark.parametrize(

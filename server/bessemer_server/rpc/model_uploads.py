@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from bessemer.v1 import models_pb2 as pb
 from bessemer_server.domain import errors, ports
 from bessemer_server.domain.models import Model
-from bessemer_server.rpc import keeping, spooling
+from bessemer_server.rpc import convert, keeping, spooling
 from bessemer_server.rpc.jobs import NAME
 from bessemer_server.scheduling.loop import utc_now
 from bessemer_server.serving import references
+from bessemer_server.stores import rules
 
 
 class ModelUploads:
@@ -37,6 +38,7 @@ class ModelUploads:
                 path = ""
             await spool.finish()
             publication, origin = await self._importer.read(spool.input, spool.output, like)
+            _check_tellable(rules.import_model(header.name, publication, origin, 1, utc_now()))
             async with keeping.stored(self._store, self._blobs, spool, publication.weights.tensors):
                 return await self._store.import_model(header.name, publication, origin, utc_now())
 
@@ -59,6 +61,14 @@ async def _read_header(requests: AsyncIterator[pb.UploadModelRequest]) -> pb.Mod
             f"but is {request.header.name[:100]!r}",
         )
     raise _refuse("header", "an upload begins with its header")
+
+
+def _check_tellable(model: Model) -> None:
+    """A model that cannot be made a message would fail every listing that it is in."""
+    try:
+        convert.model_to_wire(model, ())
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _refuse("file", f"says of itself what no message can hold: {str(error)[:200]}") from error
 
 
 def _refuse(field: str, description: str) -> errors.InvalidArgument:

@@ -8,7 +8,8 @@ import psutil
 import pytest
 
 from bessemer_server.domain import errors
-from bessemer_server.rpc.fronts import hub, reserving
+from bessemer_server.rpc.fronts import frames, hub, reserving
+from bessemer_server.rpc.fronts.frames import Kind
 
 
 def fronts() -> list[psutil.Process]:
@@ -39,6 +40,17 @@ async def test_a_server_that_does_not_come_to_serve_ends_its_fronts_without_wait
         async with asyncio.timeout(60):
             await begun.stop()
     assert fronts() == []
+
+
+async def test_a_call_that_is_taken_back_before_it_begins_leaves_nothing_behind():
+    infer: asyncio.Future[hub.Infer] = asyncio.get_running_loop().create_future()
+    infer.set_result(refuse)
+    connection = hub._Connection(infer)
+    for kind in (Kind.REQUEST, Kind.CANCEL):  # as they come in one piece
+        connection._receive(frames.Head(0, 7, kind, 1.0), b"")
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert connection._calls == {}
 
 
 async def test_fronts_that_cannot_listen_are_an_error_and_not_tried_for_ever(tmp_path):

@@ -63,6 +63,8 @@ class _Connection:
                 left_s = None if math.isinf(head.left_s) else head.left_s
                 answering = asyncio.get_running_loop().create_task(self._answer(head.number, body, left_s))
                 self._calls[head.number] = answering
+                # By the task and not in it: one that is cancelled before it begins never runs.
+                answering.add_done_callback(lambda _: self._calls.pop(head.number))
             case Kind.CANCEL:
                 if call := self._calls.get(head.number):
                     call.cancel()
@@ -75,8 +77,6 @@ class _Connection:
             kind, body = Kind.ANSWER, await self._infer.result()(request, left_s)
         except Refusal as refusal:
             kind, body = Kind.REFUSAL, refusal.status.SerializeToString()
-        finally:
-            del self._calls[number]
         self._link.send(frames.encode_head(kind, number, len(body)), body)
 
     def _lose(self) -> None:
@@ -120,7 +120,10 @@ class Hub:
 
     async def _keep(self, ready: asyncio.Event) -> None:
         while not self._is_stopping:
-            await self._run(ready)
+            try:
+                await self._run(ready)
+            except OSError:  # no room for a process, or too many files: later there may be
+                log.exception("front not started")
             if not ready.is_set():
                 return  # it never could: another one could not either
             if not self._is_stopping:
@@ -147,8 +150,8 @@ class Hub:
 
     async def _spawn(self, connection: _Connection) -> subprocess.Popen[bytes]:
         ours, theirs = socket.socketpair()
-        with theirs:
-            await connection.open(ours)
+        await connection.open(ours)
+        with theirs:  # closed here, our end sees it whether a process was started or not
             # Not asyncio's: uvloop forks for it, which gRPC does not like beside its threads.
             return await asyncio.to_thread(
                 subprocess.Popen,

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, TypeVar
 import grpc
 
 T = TypeVar("T")
-OWN = ("grpc-", ":", "user-agent", "content-type", "te")
-"""Beginnings of metadata that each connection has of its own."""
+OWN = frozenset({"user-agent", "content-type", "te"})
+"""Metadata that each connection has of its own, beside gRPC's and HTTP's."""
+RESERVED = ("grpc-", ":")
 NAMES_MAX = 1000
 Metadata = tuple[tuple[str, Any], ...]
 
@@ -35,7 +36,7 @@ class Upstream:
         async def call(
             requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]
         ) -> None:
-            metadata = [(k, v) for k, v in context.invocation_metadata() or () if not str(k).startswith(OWN)]
+            metadata = _pass_on(context.invocation_metadata())
             answers = start(requests, timeout=context.time_remaining(), metadata=metadata)
             ends: list[_End] = []
             answers.add_done_callback(lambda ended: ends.append(_read_end(ended)))
@@ -50,6 +51,11 @@ class Upstream:
                 answers.cancel()
 
         return call
+
+
+def _pass_on(metadata: Any) -> Metadata:
+    """What the client itself has sent."""
+    return tuple((k, v) for k, v in metadata or () if k not in OWN and not k.startswith(RESERVED))
 
 
 class _End(NamedTuple):

@@ -1,0 +1,42 @@
+"""Calls that a front passes on: what the client sent with them arrives."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import grpc
+
+from bessemer_server.rpc.fronts import passing
+
+
+@contextlib.asynccontextmanager
+async def serve(handler):
+    """A server of one method; its address."""
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("Test", {"Ask": handler})])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield f"127.0.0.1:{port}"
+    await server.stop(0)
+
+
+async def test_metadata_of_the_client_go_on_and_come_back_whatever_their_names_begin_with():
+    seen: list[tuple[str, Any]] = []
+
+    async def answer(request, context):
+        seen.extend(context.invocation_metadata())
+        context.set_trailing_metadata((("tell", "back"),))
+        return request
+
+    async with (
+        serve(grpc.unary_unary_rpc_method_handler(answer)) as address,
+        grpc.aio.insecure_channel(address) as upstream,
+        serve(passing.Upstream(upstream).handler("/Test/Ask")) as front,
+        grpc.aio.insecure_channel(front) as channel,
+    ):
+        ask: Any = channel.unary_unary("/Test/Ask")
+        call = ask(b"x", metadata=(("tenant", "a"), ("team-bin", b"\x00\xff"), ("user", "b")))
+        assert await call == b"x"
+        assert ("tell", "back") in tuple(await call.trailing_metadata())
+    assert {("tenant", "a"), ("team-bin", b"\x00\xff"), ("user", "b")} <= set(seen)
