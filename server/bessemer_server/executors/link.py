@@ -1,4 +1,4 @@
-"""The server's end of the connection to a helper process: frames out, frames in.
+"""One end of the connection between the server and a process of its own: frames out, frames in.
 
 A protocol rather than streams: a frame that arrives in one piece, as nearly all do, is read where it lies, and no task has to
 wake up for it (docs/measurements.md).
@@ -31,13 +31,19 @@ class Link(asyncio.Protocol):
 
     async def send(self, pieces: Sequence[bytes | memoryview]) -> None:
         """Hand a frame over, and wait while the other side does not keep up."""
+        self.write(pieces)
+        if not self._may_write.is_set():
+            await self._may_write.wait()
+
+    def write(self, pieces: Sequence[bytes | memoryview]) -> None:
+        """Hand a frame over, however far behind the other side is; to who is gone it goes nowhere."""
         assert self._transport is not None
+        if self._transport.is_closing():
+            return
         if sum(map(len, pieces)) <= JOINED_BYTES:
             self._transport.write(b"".join(pieces))
         else:
             self._transport.writelines(pieces)
-        if not self._may_write.is_set():
-            await self._may_write.wait()
 
     def close(self) -> None:
         """Hang up."""

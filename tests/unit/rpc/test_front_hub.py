@@ -10,6 +10,7 @@ import pytest
 from bessemer_server.domain import errors
 from bessemer_server.rpc.fronts import frames, hub, reserving
 from bessemer_server.rpc.fronts.frames import Kind
+from bessemer_server.worker.frames import PREFIX
 
 
 def fronts() -> list[psutil.Process]:
@@ -47,7 +48,7 @@ async def test_a_call_that_is_taken_back_before_it_begins_leaves_nothing_behind(
     infer.set_result(refuse)
     connection = hub._Connection(infer)
     for kind in (Kind.REQUEST, Kind.CANCEL):  # as they come in one piece
-        connection._receive(frames.Head(0, 7, kind, 1.0), b"")
+        connection._receive(bytes(frames.encode(kind, 7)[0][PREFIX.size :]), b"")
     for _ in range(3):
         await asyncio.sleep(0)
     assert connection._calls == {}

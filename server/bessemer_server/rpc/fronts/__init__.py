@@ -4,7 +4,6 @@ Receiving is most of what a small prediction costs, and one Python process recei
 predictions it hands to the server over a socket pair, as bytes, and the answers back; any other call it passes on.
 
 frames      what goes over the socket pair
-link        both ends of it
 process     the front itself
 passing     calls that are no predictions
 reserving   the port that all fronts share

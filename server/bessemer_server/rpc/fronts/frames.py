@@ -1,4 +1,4 @@
-"""What goes between a front and its server: a head, and bytes."""
+"""What goes between a front and its server: heads, and bytes, over an `executors.link.Link`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import math
 import struct
 from typing import NamedTuple
 
-HEAD = struct.Struct("<QQBd")
-"""Bytes of the body, number of the call, kind, seconds that are left."""
+from bessemer_server.worker import frames
+
+_HEAD = struct.Struct("<QBd")
 
 
 class Kind(enum.IntEnum):
@@ -33,13 +34,21 @@ class Kind(enum.IntEnum):
 class Head(NamedTuple):
     """What comes before the body."""
 
-    size_bytes: int
     number: int
+    """Of the call."""
     kind: int
     left_s: float
     """Infinite for a call without a deadline."""
 
 
-def encode_head(kind: Kind, number: int = 0, size_bytes: int = 0, left_s: float | None = None) -> bytes:
-    """The bytes before the body."""
-    return HEAD.pack(size_bytes, number, kind, math.inf if left_s is None else left_s)
+def encode(
+    kind: Kind, number: int = 0, body: bytes = b"", left_s: float | None = None
+) -> list[bytes | memoryview]:
+    """The pieces of a frame."""
+    head = _HEAD.pack(number, kind, math.inf if left_s is None else left_s)
+    return [frames.PREFIX.pack(len(head), len(body)) + head, body]
+
+
+def decode(head: bytes) -> Head:
+    """What comes before the body."""
+    return Head(*_HEAD.unpack(head))

@@ -13,7 +13,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from google.rpc import status_pb2
 
 from bessemer_server.domain import errors
-from bessemer_server.rpc.fronts import frames, link
+from bessemer_server.executors import link
+from bessemer_server.rpc.fronts import frames
 from bessemer_server.rpc.fronts.frames import Kind
 
 Infer = Callable[[bytes, float | None], Awaitable[bytes]]
@@ -50,14 +51,15 @@ class _Connection:
         """Have it listen, once somebody can answer."""
         assert self._link is not None
         await asyncio.shield(self._infer)
-        self._link.send(frames.encode_head(Kind.LISTEN))
+        self._link.write(frames.encode(Kind.LISTEN))
 
     def stop(self) -> None:
         """Have it end."""
         assert self._link is not None
-        self._link.send(frames.encode_head(Kind.STOP))
+        self._link.write(frames.encode(Kind.STOP))
 
-    def _receive(self, head: frames.Head, body: bytes) -> None:
+    def _receive(self, encoded: bytes, body: bytes) -> None:
+        head = frames.decode(encoded)
         match head.kind:
             case Kind.REQUEST:
                 left_s = None if math.isinf(head.left_s) else head.left_s
@@ -77,7 +79,7 @@ class _Connection:
             kind, body = Kind.ANSWER, await self._infer.result()(request, left_s)
         except Refusal as refusal:
             kind, body = Kind.REFUSAL, refusal.status.SerializeToString()
-        self._link.send(frames.encode_head(kind, number, len(body)), body)
+        await self._link.send(frames.encode(kind, number, body))
 
     def _lose(self) -> None:
         for call in list(self._calls.values()):

@@ -17,8 +17,9 @@ import uvloop
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
+from bessemer_server.executors import link
 from bessemer_server.rpc import options
-from bessemer_server.rpc.fronts import frames, link, passing
+from bessemer_server.rpc.fronts import frames, passing
 from bessemer_server.rpc.fronts.frames import Kind
 
 INFER = "/inference.GRPCInferenceService/ModelInfer"
@@ -50,7 +51,7 @@ class Front:
     def tell_ready(self) -> None:
         """Calls can come."""
         assert self._link is not None
-        self._link.send(frames.encode_head(Kind.READY))
+        self._link.write(frames.encode(Kind.READY))
 
     async def infer(self, request: bytes, context: Context) -> bytes:
         """One prediction."""
@@ -62,22 +63,22 @@ class Front:
     async def _ask(self, request: bytes, left_s: float | None) -> tuple[int, bytes]:
         """Kind and body of the server's answer."""
         assert self._link is not None
-        await self._link.drain()
         if self.is_orphan:
             return Kind.REFUSAL, GONE
         number = next(self._numbers)
         answer: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
         self._pending[number] = answer
-        self._link.send(frames.encode_head(Kind.REQUEST, number, len(request), left_s), request)
         try:
+            await self._link.send(frames.encode(Kind.REQUEST, number, request, left_s))
             return await answer
         except asyncio.CancelledError:
-            self._link.send(frames.encode_head(Kind.CANCEL, number))
+            self._link.write(frames.encode(Kind.CANCEL, number))
             raise
         finally:
             del self._pending[number]
 
-    def _receive(self, head: frames.Head, body: bytes) -> None:
+    def _receive(self, encoded: bytes, body: bytes) -> None:
+        head = frames.decode(encoded)
         if head.kind in (Kind.LISTEN, Kind.STOP):
             self.told.set()
         if head.kind == Kind.STOP:
