@@ -14,9 +14,27 @@ def watch_until_epoch(job, epoch):
     for event in job.watch():
         if not isinstance(event, bessemer.Progressed):
             continue
-        if event.progress.epoch >= epoch and event.progress.step % 45 > 5:  # amid an epoch
+        if event.progress.epoch >= epoch and is_amid_epoch(event.progress):
             return
     raise AssertionError(f"the job ended before epoch {epoch}")
+
+
+def is_amid_epoch(progress):
+    return progress.step % (progress.steps // progress.epochs) != 0
+
+
+def pause_amid_epoch(job):
+    """Pauses the job as often as it takes: one that stands at the end of an epoch shows nothing."""
+    for _ in range(5):
+        assert job.pause().state == "PAUSING"
+        assert job.pause().state in ("PAUSING", "PAUSED")
+        watch_until(job, "PAUSED")
+        if is_amid_epoch(job.refresh().progress):
+            return
+        attempt = job.attempt
+        job.resume()
+        wait_until_running(job, attempt + 1)
+    raise AssertionError("paused five times, always at the end of an epoch")
 
 
 def wait_until_running(job, attempt):
