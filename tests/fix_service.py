@@ -54,7 +54,6 @@ class Service:
         return [
             *(sys.executable, "-m", "bessemer_server"),
             *("--listen", listen, "--data-dir", str(self.data_dir), "--device", "cpu", "--stop-with-stdin"),
-            *("--fronts", "1"),  # by default there are more, which take longer to start
             *self.flags,
         ]
 

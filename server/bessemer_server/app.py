@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
+import gc
 import logging
 import os
 import signal
@@ -55,7 +56,8 @@ from bessemer_server.rpc import (
     traffic,
     worker,
 )
-from bessemer_server.rpc.fronts import hub, predicting, reserving
+from bessemer_server.rpc.fronts import answering, hub, reserving
+from bessemer_server.rpc.fronts.front import Front
 from bessemer_server.rpc.inference import servicer as inference
 from bessemer_server.scheduling import policy
 from bessemer_server.scheduling.collector import Collector
@@ -134,7 +136,7 @@ async def _until(stop: asyncio.Event, scheduling: asyncio.Task[None]) -> None:
 class _Service:
     address: str
     server: grpc.aio.Server
-    fronts: hub.Hub
+    fronts: hub.Hub | Front
     health: health.aio.HealthServicer
     inference: inference.InferenceServicer
     calls: traffic.Traffic
@@ -146,7 +148,7 @@ class _Service:
 async def _running(settings: Settings) -> AsyncIterator[_Service]:
     """Build everything, start it, and take it down again in the opposite order."""
     async with contextlib.AsyncExitStack() as stack:
-        fronts = _prepare_fronts(stack, settings)
+        address, fronts = _prepare_fronts(stack, settings)
         store = await SqlStore.open(settings.database_url)
         stack.push_async_callback(store.close)
         failpoints.hit("start.opened")
@@ -220,11 +222,10 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         inference.register(guarded, inference_servicer)
         reflection.enable(server, PUBLIC_FILES, PUBLIC_SERVICES)
 
-        address = fronts.address or _bind(server, settings.listen)
         worker_address = _bind_socket(server, settings)
         await server.start()
         stack.push_async_callback(server.stop, None)
-        await fronts.start(predicting.over(inference_servicer))
+        await fronts.start(answering.over(inference_servicer))
         for name in ("", *PUBLIC_SERVICES):
             await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
         failpoints.hit("start.serving")
@@ -236,6 +237,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         stack.push_async_callback(_cancel, asyncio.create_task(Poller(store, notices).run()))
         running = asyncio.create_task(_schedule(scheduler, executor, planner, settings))
         stack.push_async_callback(_cancel, running)
+        gc.freeze()  # what is here stays: looking through it takes a tenth of a second, for which all calls would wait
         yield _Service(
             address, server, fronts, health_servicer, inference_servicer, calls, scheduler, running
         )
@@ -324,27 +326,19 @@ async def _drain(service: _Service, settings: Settings) -> None:
     await asyncio.gather(service.server.stop(min(settings.grace_seconds, 5.0)), service.fronts.stop())
 
 
-def _bind(server: grpc.aio.Server, listen: str) -> str:
-    host, _, _ = listen.rpartition(":")
+def _prepare_fronts(stack: contextlib.AsyncExitStack, settings: Settings) -> tuple[str, hub.Hub | Front]:
+    """Keep the port; they listen when they are started. Without processes of their own, the server itself receives calls."""
     try:
-        port = server.add_insecure_port(listen)
-    except RuntimeError as error:
-        raise _cannot_listen(listen) from error
-    return f"{host}:{port}"
-
-
-def _prepare_fronts(stack: contextlib.AsyncExitStack, settings: Settings) -> hub.Hub:
-    """They keep the port, and listen when they are started."""
-    address = ""
+        address, kept = reserving.reserve(settings.listen)
+    except OSError as error:
+        raise _cannot_listen(settings.listen) from error
+    stack.enter_context(kept)
+    upstream = f"unix:{folder.socket_path(settings.data_dir)}"
+    fronts: hub.Hub | Front = Front(kept, upstream)
     if settings.front_count:
-        try:
-            address, kept = reserving.reserve(settings.listen)
-        except OSError as error:
-            raise _cannot_listen(settings.listen) from error
-        stack.enter_context(kept)
-    fronts = hub.Hub(address, f"unix:{folder.socket_path(settings.data_dir)}", settings.front_count)
+        fronts = hub.Hub(address, upstream, settings.front_count)
     stack.push_async_callback(fronts.stop)
-    return fronts
+    return address, fronts
 
 
 def _cannot_listen(listen: str) -> CannotStart:

@@ -41,7 +41,7 @@ CONFIG = click.option(
 @click.option(
     "--fronts",
     metavar="auto|N",
-    help="Processes that receive calls, on the same port.  [default: auto, 2 to 4 by the cores]",
+    help="Processes that receive calls, on the same port.  [default: auto, 2 to 4 from 8 cores on]",
 )
 @click.option("--metrics-listen", metavar="HOST:PORT", help="Address for Prometheus.  [default: none]")
 @DATA_DIR

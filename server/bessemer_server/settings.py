@@ -122,8 +122,9 @@ class Settings(pydantic.BaseModel):
         """How many processes receive calls; 0: none but the server's own."""
         if self.fronts != "auto":
             return int(self.fronts)
-        cores = processors.count()
-        return min(max(cores // 4, 2), FRONTS_MAX) if cores > 1 else 0
+        # Where the other cores are busy with predictions and training, handing calls over costs more than it gains.
+        count = min(processors.count() // 4, FRONTS_MAX)
+        return count if count > 1 else 0
 
     @property
     def logs_dir(self) -> pathlib.Path:

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from bessemer_server.domain import errors
-from bessemer_server.rpc.fronts import frames, hub, reserving
+from bessemer_server.rpc.fronts import frames, hub, predicting, reserving
 from bessemer_server.rpc.fronts.frames import Kind
 from bessemer_server.worker.frames import PREFIX
 
@@ -44,7 +44,7 @@ async def test_a_server_that_does_not_come_to_serve_ends_its_fronts_without_wait
 
 
 async def test_a_call_that_is_taken_back_before_it_begins_leaves_nothing_behind():
-    infer: asyncio.Future[hub.Infer] = asyncio.get_running_loop().create_future()
+    infer: asyncio.Future[predicting.Infer] = asyncio.get_running_loop().create_future()
     infer.set_result(refuse)
     connection = hub._Connection(infer)
     for kind in (Kind.REQUEST, Kind.CANCEL):  # as they come in one piece

@@ -7,7 +7,9 @@ from typing import Any
 
 import grpc
 
-from bessemer_server.rpc.fronts import passing
+from bessemer_server.rpc.fronts import passing, predicting, reserving
+from bessemer_server.rpc.http2 import messages
+from bessemer_server.rpc.http2.server import Http2Server
 
 
 @contextlib.asynccontextmanager
@@ -21,6 +23,17 @@ async def serve(handler):
     await server.stop(0)
 
 
+@contextlib.asynccontextmanager
+async def receive(upstream):
+    """What passes every call on; its address."""
+    _, listening = reserving.reserve("127.0.0.1:0")
+    with listening:
+        front = Http2Server(upstream.accept, predicting.refuse, messages.Budget(1 << 20))
+        await front.start(listening)
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        await front.stop(0)
+
+
 async def test_metadata_of_the_client_go_on_and_come_back_whatever_their_names_begin_with():
     seen: list[tuple[str, Any]] = []
 
@@ -32,7 +45,7 @@ async def test_metadata_of_the_client_go_on_and_come_back_whatever_their_names_b
     async with (
         serve(grpc.unary_unary_rpc_method_handler(answer)) as address,
         grpc.aio.insecure_channel(address) as upstream,
-        serve(passing.Upstream(upstream).handler("/Test/Ask")) as front,
+        receive(passing.Upstream(upstream)) as front,
         grpc.aio.insecure_channel(front) as channel,
     ):
         ask: Any = channel.unary_unary("/Test/Ask")

@@ -8,29 +8,18 @@ import math
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-
-from google.rpc import status_pb2
+from collections.abc import Sequence
 
 from bessemer_server.domain import errors
 from bessemer_server.executors import link
 from bessemer_server.rpc.fronts import frames
 from bessemer_server.rpc.fronts.frames import Kind
+from bessemer_server.rpc.fronts.predicting import Infer, Refusal
 
-Infer = Callable[[bytes, float | None], Awaitable[bytes]]
-"""From a ModelInferRequest and the seconds that are left to a ModelInferResponse. Raises `Refusal`."""
 RESTART_S = 0.5
 END_PATIENCE_S = 10.0
 MODULE = "bessemer_server.rpc.fronts.process"
 log = logging.getLogger(__name__)
-
-
-class Refusal(Exception):
-    """A prediction was refused."""
-
-    def __init__(self, status: status_pb2.Status) -> None:
-        super().__init__(status.message)
-        self.status = status
 
 
 class _Connection:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, NamedTuple, TypeVar
 
 import grpc
 
+from bessemer_server.rpc.http2.headers import Metadata
+from bessemer_server.rpc.http2.stream import Stream
+
 T = TypeVar("T")
-OWN = frozenset({"user-agent", "content-type", "te"})
-"""Metadata that each connection has of its own, beside gRPC's and HTTP's."""
-RESERVED = ("grpc-", ":")
-NAMES_MAX = 1000
-Metadata = tuple[tuple[str, Any], ...]
+SENT_AHEAD_BYTES = 1 << 20
+"""So much of an answer may wait for a client that reads slowly; then the server waits too."""
 
 
 class Upstream:
@@ -20,46 +21,69 @@ class Upstream:
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._channel = channel
-        self._handlers: dict[str, Any] = {}
 
-    def handler(self, method: str) -> Any:
-        """Of any method: on the wire, one message is a stream of one."""
-        if method not in self._handlers:
-            if len(self._handlers) >= NAMES_MAX:  # somebody makes them up
-                self._handlers.clear()
-            self._handlers[method] = grpc.stream_stream_rpc_method_handler(self._make(method))
-        return self._handlers[method]
-
-    def _make(self, method: str) -> Any:
-        start: Any = self._channel.stream_stream(method)
-
-        async def call(
-            requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]
-        ) -> None:
-            metadata = _pass_on(context.invocation_metadata())
-            answers = start(requests, timeout=context.time_remaining(), metadata=metadata)
-            ends: list[_End] = []
-            answers.add_done_callback(lambda ended: ends.append(_read_end(ended)))
-            try:
-                async for answer in answers:
-                    await context.write(answer)
-                context.set_trailing_metadata(_read_end(answers).metadata)
-            except grpc.aio.AioRpcError:
-                code, details, trailing = ends[0]
-                await context.abort(code, details, trailing)
-            finally:
-                answers.cancel()
-
-        return call
+    def accept(self, stream: Stream) -> PassedCall:
+        """A call of any method: on the wire, one message is a stream of one."""
+        return PassedCall(stream, self._channel)
 
 
-def _pass_on(metadata: Any) -> Metadata:
-    """What the client itself has sent."""
-    return tuple((k, v) for k, v in metadata or () if k not in OWN and not k.startswith(RESERVED))
+class PassedCall:
+    """See `http2.stream.Call`."""
+
+    def __init__(self, stream: Stream, channel: grpc.aio.Channel) -> None:
+        self._stream = stream
+        self._channel = channel
+        self._messages: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._drained = asyncio.Event()
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def receive(self, message: bytes) -> None:
+        """The client sent it."""
+        self._messages.put_nowait(message)
+
+    def end(self) -> None:
+        """The client has sent everything."""
+        self._messages.put_nowait(None)
+
+    def cancel(self) -> None:
+        """The client is gone."""
+        self._task.cancel()
+
+    def drain(self) -> None:
+        """The client has what was sent."""
+        self._drained.set()
+
+    async def _run(self) -> None:
+        head = self._stream.head
+        start: Any = self._channel.stream_stream(head.path)
+        answers = start(self._requests(), timeout=head.timeout_s, metadata=head.metadata())
+        ends: list[_End] = []
+        answers.add_done_callback(lambda ended: ends.append(_read_end(ended)))
+        try:
+            async for answer in answers:
+                self._stream.send(answer)
+                await self._keep_pace()
+            end = _read_end(answers)
+        except grpc.aio.AioRpcError:
+            end = ends[0]
+        finally:
+            answers.cancel()
+        self._stream.finish(*end)
+
+    async def _requests(self) -> AsyncIterator[bytes]:
+        while (message := await self._messages.get()) is not None:
+            yield message
+            self._stream.consume(len(message))
+
+    async def _keep_pace(self) -> None:
+        """With a client that reads slowly."""
+        while self._stream.pending_bytes > SENT_AHEAD_BYTES:
+            self._drained.clear()
+            await self._drained.wait()
 
 
 class _End(NamedTuple):
-    code: grpc.StatusCode
+    code: int
     details: str
     metadata: Metadata
 
@@ -69,7 +93,8 @@ def _read_end(call: Any) -> _End:
     there (https://github.com/grpc/grpc/issues/36066).
     """
     trailing = _result(call.trailing_metadata()) or ()
-    return _End(_result(call.code()), _result(call.details()) or "", tuple((k, v) for k, v in trailing))
+    code: grpc.StatusCode = _result(call.code())
+    return _End(code.value[0], _result(call.details()) or "", tuple((k, v) for k, v in trailing))
 
 
 def _result(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -1,23 +1,78 @@
-"""Predictions as bytes, for fronts."""
+"""Predictions as bytes, without a library of gRPC between."""
 
 from __future__ import annotations
 
-from bessemer_server.rpc import errors, guarding
-from bessemer_server.rpc.fronts.hub import Infer, Refusal
-from bessemer_server.rpc.inference import frugal
-from bessemer_server.rpc.inference.servicer import InferenceServicer
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from google.rpc import status_pb2
+
+from bessemer_server.domain import errors as domain_errors
+from bessemer_server.rpc import errors
+from bessemer_server.rpc.http2.stream import Stream
 
 METHOD = "ModelInfer"
+PATH = "/inference.GRPCInferenceService/ModelInfer"
+DETAILS = "grpc-status-details-bin"
+
+Infer = Callable[[bytes, float | None], Awaitable[bytes]]
+"""From a ModelInferRequest and the seconds that are left to a ModelInferResponse. Raises `Refusal`."""
 
 
-def over(servicer: InferenceServicer) -> Infer:
-    """What the servicer answers, as gRPC itself would have it from there."""
+class Refusal(Exception):
+    """A prediction was refused."""
 
-    async def infer(data: bytes, left_s: float | None) -> bytes:
+    def __init__(self, status: status_pb2.Status) -> None:
+        super().__init__(status.message)
+        self.status = status
+
+
+class PredictionCall:
+    """See `http2.stream.Call`."""
+
+    __slots__ = ("_infer", "_message", "_stream", "_task")
+
+    def __init__(self, stream: Stream, infer: Infer) -> None:
+        self._stream = stream
+        self._infer = infer
+        self._message: bytes | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def receive(self, message: bytes) -> None:
+        """The request."""
+        if self._message is not None:
+            raise domain_errors.InvalidArgument(f"{METHOD} takes one message; ModelStreamInfer takes many")
+        self._message = message
+
+    def end(self) -> None:
+        """It can be answered."""
+        if self._message is None:
+            refuse(self._stream, domain_errors.InvalidArgument(f"{METHOD} takes one message; none came"))
+            return
+        self._task = asyncio.get_running_loop().create_task(self._answer(self._message))
+
+    def cancel(self) -> None:
+        """Nobody waits any more."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def drain(self) -> None:
+        """Nothing follows the one answer."""
+
+    async def _answer(self, message: bytes) -> None:
         try:
-            request = guarding.decode(frugal.decode, data)
-            return (await servicer.infer(request, left_s)).SerializeToString()
-        except Exception as error:
-            raise Refusal(errors.to_status(guarding.translate(METHOD, error))) from error
+            answer = await self._infer(message, self._stream.head.timeout_s)
+        except Refusal as refusal:
+            finish(self._stream, refusal.status)
+        else:
+            self._stream.answer(answer)
 
-    return infer
+
+def refuse(stream: Stream, error: domain_errors.DomainError) -> None:
+    """End a call with an error."""
+    finish(stream, errors.to_status(error))
+
+
+def finish(stream: Stream, status: status_pb2.Status) -> None:
+    """End a call with a status and its details."""
+    stream.finish(status.code, status.message, [(DETAILS, status.SerializeToString())])

@@ -10,28 +10,22 @@ import itertools
 import signal
 import socket
 import sys
-from typing import Any
 
 import grpc
 import uvloop
 from google.rpc import status_pb2
-from grpc_status import rpc_status
 
 from bessemer_server.executors import link
-from bessemer_server.rpc import options
-from bessemer_server.rpc.fronts import frames, passing
+from bessemer_server.rpc.fronts import frames, predicting, reserving
 from bessemer_server.rpc.fronts.frames import Kind
+from bessemer_server.rpc.fronts.front import Front
 
-INFER = "/inference.GRPCInferenceService/ModelInfer"
-GRACE_S = 6.0
-"""A little more than the server gives the calls that it was passed."""
 GONE = status_pb2.Status(
     code=grpc.StatusCode.UNAVAILABLE.value[0], message="the server is gone; ask again"
 ).SerializeToString()
-Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
-class Front:
+class Courier:
     """Hands predictions to the server, and its answers to who asked."""
 
     def __init__(self) -> None:
@@ -53,11 +47,11 @@ class Front:
         assert self._link is not None
         self._link.write(frames.encode(Kind.READY))
 
-    async def infer(self, request: bytes, context: Context) -> bytes:
-        """One prediction."""
-        kind, body = await self._ask(request, context.time_remaining())
+    async def infer(self, request: bytes, left_s: float | None) -> bytes:
+        """One prediction: see `predicting.Infer`."""
+        kind, body = await self._ask(request, left_s)
         if kind == Kind.REFUSAL:
-            await context.abort_with_status(rpc_status.to_status(status_pb2.Status.FromString(body)))
+            raise predicting.Refusal(status_pb2.Status.FromString(body))
         return body
 
     async def _ask(self, request: bytes, left_s: float | None) -> tuple[int, bytes]:
@@ -96,34 +90,19 @@ class Front:
                 answer.set_result((Kind.REFUSAL, GONE))
 
 
-class Handlers(grpc.GenericRpcHandler):
-    """Every method there may be."""
-
-    def __init__(self, front: Front, upstream: passing.Upstream) -> None:
-        self._infer: Any = grpc.unary_unary_rpc_method_handler(front.infer)
-        self._upstream = upstream
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """The handler of a method; the server itself says which there are."""
-        method = handler_call_details.method
-        return self._infer if method == INFER else self._upstream.handler(method)
-
-
 async def run(connection: socket.socket, listen: str, upstream: str) -> None:
     """Until the server says stop, or is gone."""
-    front = Front()
-    await front.connect(connection)
-    await front.told.wait()
-    if front.ended.is_set():
+    courier = Courier()
+    await courier.connect(connection)
+    await courier.told.wait()
+    if courier.ended.is_set():
         return
-    async with grpc.aio.insecure_channel(upstream, options=options.SERVER) as channel:
-        server = grpc.aio.server(options=options.SHARING)
-        server.add_generic_rpc_handlers([Handlers(front, passing.Upstream(channel))])
-        server.add_insecure_port(listen)
-        await server.start()
-        front.tell_ready()
-        await front.ended.wait()
-        await server.stop(0 if front.is_orphan else GRACE_S)
+    with reserving.bind(listen) as listening:
+        front = Front(listening, upstream)
+        await front.start(courier.infer)
+        courier.tell_ready()
+        await courier.ended.wait()
+        await (front.stop(0) if courier.is_orphan else front.stop())
 
 
 def main() -> None:

@@ -13,15 +13,29 @@ PATIENCE_S = 3.0
 def reserve(listen: str) -> tuple[str, socket.socket]:
     """The address with its port, and a socket that keeps the port as long as it is open. Raises `OSError` when others listen there."""
     host, _, port = listen.rpartition(":")
-    family, kind, protocol, _, place = socket.getaddrinfo(
-        host.strip("[]"), int(port), type=socket.SOCK_STREAM
-    )[0]
     if int(port):
-        _check_free(family, place)
-    kept = socket.socket(family, kind, protocol)
-    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    kept.bind(place)
+        _check_free(*_resolve(listen))
+    kept = bind(listen)
     return f"{host}:{kept.getsockname()[1]}", kept
+
+
+def bind(listen: str) -> socket.socket:
+    """A socket on an address that others of the same user may share."""
+    family, place = _resolve(listen)
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        bound.bind(place)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _resolve(listen: str) -> tuple[socket.AddressFamily, tuple[object, ...]]:
+    host, _, port = listen.rpartition(":")
+    found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    return found[0][0], found[0][4]
 
 
 def _check_free(family: int, place: tuple[object, ...]) -> None:

@@ -27,11 +27,15 @@ def parse(request: pb.ModelInferRequest) -> requests.Request:
             datatype=tensor.datatype,
             shape=tuple(tensor.shape),
             raw=raw[i] if i < len(raw) else None,
-            typed={field.name: values for field, values in tensor.contents.ListFields()},
+            typed=_read_typed(tensor.contents) if tensor.HasField("contents") else {},
         )
         for i, tensor in enumerate(request.inputs)
     ]
     return requests.Request(inputs, [output.name for output in request.outputs], len(raw))
+
+
+def _read_typed(given: pb.InferTensorContents) -> dict[str, Sequence[Any]]:
+    return {field.name: values for field, values in given.ListFields()}
 
 
 def read_parameters(given: Mapping[str, Any]) -> parameters.Given:

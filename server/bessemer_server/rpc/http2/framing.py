@@ -1,0 +1,131 @@
+"""From the bytes of a connection to its frames: RFC 9113, section 4."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from bessemer_server.rpc.http2 import frames
+from bessemer_server.rpc.http2.frames import Code, ConnectionFault
+
+DATA_BYTES = 1 << 20
+"""The largest frame of data; any other is smaller."""
+CONTROL_BYTES = 64 << 10
+PRIORITY_BYTES = 5
+NO_BYTES = memoryview(b"")
+
+
+class Frame(NamedTuple):
+    """Data comes as soon as it is here, a frame in several parts then, of which the last has the flags; a head that was continued
+    comes as one.
+    """
+
+    kind: int
+    flags: int
+    stream: int
+    payload: memoryview
+    """Without padding."""
+    counted: int
+    """Bytes that windows lose by it."""
+
+
+class Framing:
+    """Reads what a client sends."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._is_begun = False
+        self.is_set = False
+        """Whether the client has begun as it must: with its settings."""
+        self._amid: tuple[int, int, int] | None = None
+        """Of data that comes in parts: flags, stream, bytes that lack."""
+        self._block: tuple[int, int, bytearray] | None = None
+        """Of a head that comes in parts: flags, stream, bytes."""
+
+    def read(self, chunk: bytes) -> Iterator[Frame]:
+        """The frames that end, or go on, with these bytes. Raises `ConnectionFault`."""
+        chunk, self._rest = self._rest + chunk if self._rest else chunk, b""
+        position = 0 if self._is_begun else self._read_preface(chunk)
+        view = memoryview(chunk)
+        if self._amid:
+            part = view[: self._amid[2]]
+            position = len(part)
+            yield self._go_on(*self._amid, part)
+        end = len(chunk)
+        while end - position >= frames.HEAD_BYTES:
+            high, low, kind, flags, stream = frames.HEAD.unpack_from(chunk, position)
+            length = high << 8 | low
+            self._check(kind, length)
+            start = position + frames.HEAD_BYTES
+            if start + length > end:
+                if kind != frames.DATA or flags & frames.PADDED:
+                    break
+                yield self._go_on(flags, stream & frames.STREAM_MASK, length, view[start:])
+                return
+            position = start + length
+            payload = view[start:position]
+            if kind == frames.DATA:
+                stripped = _strip(payload, flags) if flags & frames.PADDED else payload
+                yield Frame(kind, flags, stream & frames.STREAM_MASK, stripped, length)
+            elif kind in (frames.HEADERS, frames.CONTINUATION):
+                head = self._join_head(kind, flags, stream & frames.STREAM_MASK, payload)
+                if head is not None:
+                    yield head
+            else:
+                yield Frame(kind, flags, stream & frames.STREAM_MASK, payload, 0)
+        self._rest = chunk[position:]
+
+    def _read_preface(self, chunk: bytes) -> int:
+        """Where the frames begin."""
+        if len(chunk) < len(frames.PREFACE) and frames.PREFACE.startswith(chunk):
+            self._rest = chunk
+            return len(chunk)
+        if not chunk.startswith(frames.PREFACE):
+            raise ConnectionFault(Code.PROTOCOL_ERROR, "this is no HTTP/2")
+        self._is_begun = True
+        return len(frames.PREFACE)
+
+    def _check(self, kind: int, length: int) -> None:
+        if length > (DATA_BYTES if kind == frames.DATA else CONTROL_BYTES):
+            raise ConnectionFault(Code.FRAME_SIZE_ERROR, f"a frame of {length} bytes")
+        if (kind == frames.CONTINUATION) != (self._block is not None):
+            raise ConnectionFault(Code.PROTOCOL_ERROR, "a head was not continued, or none was begun")
+        if not self.is_set:
+            if kind != frames.SETTINGS:
+                raise ConnectionFault(Code.PROTOCOL_ERROR, "a client begins with its settings")
+            self.is_set = True
+
+    def _go_on(self, flags: int, stream: int, lacking: int, part: memoryview) -> Frame:
+        """The next part of a frame of data."""
+        lacking -= len(part)
+        self._amid = (flags, stream, lacking) if lacking else None
+        return Frame(frames.DATA, flags & ~frames.END_STREAM if lacking else flags, stream, part, len(part))
+
+    def _join_head(self, kind: int, flags: int, stream: int, payload: memoryview) -> Frame | None:
+        """A whole head, or None while parts of it lack."""
+        if kind == frames.HEADERS:
+            block = _strip(payload, flags) if flags & frames.PADDED else payload
+            if flags & frames.WITH_PRIORITY:
+                block = block[PRIORITY_BYTES:]
+            if flags & frames.END_HEADERS:
+                return Frame(kind, flags, stream, block, 0)
+            self._block = flags, stream, bytearray(block)
+            return None
+        assert self._block is not None
+        first_flags, number, joined = self._block
+        joined += payload
+        if stream != number:
+            raise ConnectionFault(Code.PROTOCOL_ERROR, "a head was not continued")
+        if not payload or len(joined) > CONTROL_BYTES:
+            raise ConnectionFault(Code.ENHANCE_YOUR_CALM, "a head in too many parts")
+        if not flags & frames.END_HEADERS:
+            return None
+        self._block = None
+        return Frame(frames.HEADERS, first_flags, stream, memoryview(joined), 0)
+
+
+def _strip(payload: memoryview, flags: int) -> memoryview:
+    """A payload without its padding."""
+    if not len(payload) or payload[0] >= len(payload):
+        raise ConnectionFault(Code.PROTOCOL_ERROR, "more padding than payload")
+    return payload[1 : len(payload) - payload[0]]

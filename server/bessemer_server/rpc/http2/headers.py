@@ -1,0 +1,211 @@
+"""Heads of gRPC calls, and how they end: gRPC's protocol over HTTP/2, "Requests" and "Responses"."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import urllib.parse
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import hpack
+from hpack.table import HeaderTable
+
+from bessemer_server.rpc.http2.frames import Code, ConnectionFault, StreamFault
+
+MAX_LIST_BYTES = 64 << 10
+"""Of all names and values of one head, 32 more for each, as HTTP/2 counts them."""
+KEPT = 64
+"""Heads that are known again by their bytes."""
+KEPT_BYTES = 1024
+"""A longer one is read anew each time."""
+CONTENT_TYPE = "application/grpc"
+UNITS_S = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
+NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")
+OF_CONNECTIONS = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"})
+PSEUDO = frozenset({":method", ":scheme", ":path", ":authority"})
+REQUIRED = (":method", ":scheme", ":path")
+RESERVED = ("grpc-", ":")
+OWN = frozenset({"user-agent", "content-type", "te", "accept-encoding", "host"})
+"""Metadata that each connection has of its own, beside gRPC's and HTTP's."""
+
+Metadata = Sequence[tuple[str, str | bytes]]
+
+
+class Head(NamedTuple):
+    """How a call begins."""
+
+    method: str
+    """HTTP's."""
+    path: str
+    """`/package.Service/Method`."""
+    content_type: str
+    timeout_s: float | None
+    encoding: str
+    """How its messages may be compressed."""
+    fields: tuple[tuple[str, str], ...]
+
+    def metadata(self) -> list[tuple[str, str | bytes]]:
+        """What the client itself has sent."""
+        return [
+            (name, _decode_binary(value) if name.endswith("-bin") else value)
+            for name, value in self.fields
+            if name not in OWN and not name.startswith(RESERVED)
+        ]
+
+
+class _Table(HeaderTable):
+    """Tells when it changes."""
+
+    changed = False
+
+    def add(self, name: bytes, value: bytes) -> None:
+        self.changed = True
+        super().add(name, value)
+
+
+class Decoder:
+    """Reads the heads of one connection, in their order."""
+
+    def __init__(self) -> None:
+        self._hpack = hpack.Decoder(MAX_LIST_BYTES)
+        self._hpack.header_table = self._table = _Table()
+        self._known: dict[bytes, Head] = {}
+
+    def decode(self, block: bytes) -> Head:
+        """A head. Raises `ConnectionFault` for bytes that are none, `StreamFault` for a head that HTTP/2 does not allow.
+
+        A client's calls are alike, and so then are their heads: bytes that mean what they meant as long as the table stays.
+        """
+        head = self._known.get(block)
+        if head is None:
+            head = _read(self._decode(block))
+            if not self._table.changed and len(self._known) < KEPT and len(block) <= KEPT_BYTES:
+                self._known[block] = head
+        return head
+
+    def skip(self, block: bytes) -> None:
+        """Read over a head: the table has to follow. Raises `ConnectionFault`."""
+        self._decode(block)
+
+    def _decode(self, block: bytes) -> list[tuple[str, str]]:
+        self._table.changed = False
+        size = self._hpack.header_table_size
+        try:
+            return [(str(name), str(value)) for name, value in self._hpack.decode(block)]
+        except hpack.OversizedHeaderListError as error:
+            raise ConnectionFault(
+                Code.ENHANCE_YOUR_CALM, f"a head has more than {MAX_LIST_BYTES} bytes"
+            ) from error
+        except Exception as error:  # also what a broken block makes of the library itself
+            raise ConnectionFault(Code.COMPRESSION_ERROR, "a head that cannot be decoded") from error
+        finally:
+            self._table.changed |= size != self._hpack.header_table_size
+            if self._table.changed:
+                self._known.clear()
+
+
+def _read(fields: list[tuple[str, str]]) -> Head:
+    """Check what RFC 9113, section 8.2 and 8.3, asks of a request."""
+    found: dict[str, str] = {}
+    regular = False
+    for name, value in fields:
+        if name.startswith(":"):
+            if regular or name in found or name not in PSEUDO:
+                raise StreamFault(Code.PROTOCOL_ERROR, f"{name!r} is not where it may be")
+        elif not NAME.fullmatch(name) or name in OF_CONNECTIONS:
+            raise StreamFault(Code.PROTOCOL_ERROR, f"no head has {name[:100]!r}")
+        else:
+            regular = True
+        if "\n" in value or "\r" in value or "\0" in value:
+            raise StreamFault(Code.PROTOCOL_ERROR, f"{name!r} has a value of more than a line")
+        found[name] = value
+    if any(not found.get(name) for name in REQUIRED):
+        raise StreamFault(Code.PROTOCOL_ERROR, "a head without method, scheme or path")
+    return Head(
+        found[":method"],
+        found[":path"],
+        found.get("content-type", ""),
+        _read_timeout(found.get("grpc-timeout")),
+        found.get("grpc-encoding", "identity"),
+        tuple(fields),
+    )
+
+
+def _read_timeout(text: str | None) -> float | None:
+    """Seconds; None where none was said, or nothing that is a time."""
+    match = TIMEOUT.fullmatch(text) if text else None
+    return int(match[1]) * UNITS_S[match[2]] if match else None
+
+
+def _decode_binary(text: str) -> bytes:
+    """Clients may leave padding out. What is no base64 is nothing."""
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def encode(fields: Iterable[tuple[str, str]]) -> bytes:
+    """A block of literals that no table keeps: RFC 7541, section 6.2.2."""
+    return b"".join(b"\0" + _string(name) + _string(value) for name, value in fields)
+
+
+def _string(text: str) -> bytes:
+    data = text.encode()
+    return _integer(len(data)) + data
+
+
+def _integer(value: int) -> bytes:
+    """With a prefix of seven bits: RFC 7541, section 5.1."""
+    if value < 0x7F:
+        return bytes([value])
+    rest, encoded = value - 0x7F, bytearray([0x7F])
+    while rest > 0x7F:
+        encoded.append(0x80 | rest & 0x7F)
+        rest >>= 7
+    encoded.append(rest)
+    return bytes(encoded)
+
+
+BEGIN = encode([(":status", "200"), ("content-type", CONTENT_TYPE)])
+"""How every answer begins."""
+OK = encode([("grpc-status", "0")])
+"""How an answer ends that nothing is to be said of."""
+REPLY_BYTES_MAX = 8 << 10
+"""Clients take no longer heads, as gRPC's own library does by default."""
+
+
+def end(code: int, message: str, metadata: Iterable[tuple[Any, Any]] = ()) -> bytes:
+    """How an answer ends."""
+    if not code and not message and not metadata:
+        return OK
+    return encode(end_fields(code, message, metadata))
+
+
+def end_fields(code: int, message: str, metadata: Iterable[tuple[Any, Any]]) -> list[tuple[str, str]]:
+    """The same, before it is encoded."""
+    fields = [("grpc-status", str(code))]
+    if message:
+        fields.append(("grpc-message", urllib.parse.quote(message, safe=" !\"#$&'()*+,/:;<=>?@[\\]^`{|}")))
+    fields += ((str(name), _encode_value(str(name), value)) for name, value in metadata)
+    return fields
+
+
+def begin_and_end(code: int, message: str, metadata: Iterable[tuple[Any, Any]] = ()) -> bytes:
+    """An answer without a message."""
+    return BEGIN + end(code, message, metadata)
+
+
+def http_error(status: int) -> bytes:
+    """To what is no call of gRPC."""
+    return encode([(":status", str(status))])
+
+
+def _encode_value(name: str, value: str | bytes) -> str:
+    if not name.endswith("-bin"):
+        return value if isinstance(value, str) else value.decode("latin-1")
+    data = value if isinstance(value, bytes) else value.encode()
+    return base64.b64encode(data).decode().rstrip("=")

@@ -1,0 +1,170 @@
+"""Messages of a gRPC stream: a byte that says whether it is compressed, four of length, and so many bytes."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from bessemer_server.domain import errors
+
+PREFIX = struct.Struct(">BI")
+MAX_BYTES = 256 << 20
+MAX_INFLATED_BYTES = 64 << 20
+"""Of a compressed message: it is inflated while others wait."""
+INFLATED_AT_ONCE = 1 << 20
+IDENTITY = "identity"
+WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+"""By encoding."""
+ENCODINGS = ",".join([IDENTITY, *WINDOW_BITS])
+
+
+class Budget:
+    """Bytes of requests that are held at the same time, of all connections together."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.used = 0
+
+    def take(self, count: int) -> None:
+        """Raise `ResourceExhausted` where so much more is too much."""
+        if self.used + count > self._limit:
+            raise errors.ResourceExhausted(
+                f"the service holds {self.used:,} bytes of requests, and with {count:,} more it would be beyond {self._limit:,}; "
+                "ask again when others are answered",
+                reason="REQUESTS_TOO_LARGE",
+            )
+        self.used += count
+
+    def give_back(self, count: int) -> None:
+        """They are held no more."""
+        self.used -= count
+
+
+class Reader:
+    """Puts the messages of one stream together. `close` gives back what they have of the budget."""
+
+    __slots__ = ("_budget", "_encoding", "_left", "_pieces", "_prefix", "_taken")
+
+    def __init__(self, encoding: str, budget: Budget) -> None:
+        self._encoding = encoding
+        self._budget = budget
+        self._taken = 0
+        self._prefix = b""
+        self._left = -1
+        """Bytes that the message under way lacks; -1 when none is."""
+        self._pieces: list[bytes] = []
+
+    @property
+    def missing(self) -> int:
+        """Bytes that are known to have to come."""
+        return max(0, self._left)
+
+    @property
+    def is_amid(self) -> bool:
+        """Whether a message has begun and not ended."""
+        return self._left >= 0 or bool(self._prefix)
+
+    def feed(self, data: memoryview) -> list[bytes]:
+        """The messages that end with these bytes. Raises `ResourceExhausted`, `InvalidArgument`."""
+        size = len(data)
+        if self._is_whole(data):
+            self._take(size)
+            return [bytes(data[PREFIX.size :])]
+        found = []
+        position = 0
+        while position < size:
+            if self._left < 0:
+                position = self._read_prefix(data, position)
+            position = self._read_piece(data, position)
+            if not self._left:
+                found.append(self._finish())
+        return found
+
+    def _is_whole(self, data: memoryview) -> bool:
+        """Whether it is one message, as most often, and nothing more is to be thought of."""
+        return (
+            not self.is_amid
+            and len(data) >= PREFIX.size
+            and not data[0]
+            and PREFIX.unpack_from(data)[1] == len(data) - PREFIX.size <= MAX_BYTES
+        )
+
+    def close(self) -> None:
+        """Nothing of this stream is held any more."""
+        self._budget.give_back(self._taken)
+        self._taken = 0
+
+    def release(self, count: int) -> None:
+        """So many bytes of it are not held any more."""
+        count = min(count, self._taken)
+        self._taken -= count
+        self._budget.give_back(count)
+
+    def _take(self, count: int) -> None:
+        self._budget.take(count)
+        self._taken += count
+
+    def _read_prefix(self, data: memoryview, position: int) -> int:
+        end = position + PREFIX.size - len(self._prefix)
+        self._prefix += data[position:end]
+        if len(self._prefix) == PREFIX.size:
+            is_compressed, length = PREFIX.unpack(self._prefix)
+            self._check(is_compressed, length)
+            self._take(length + PREFIX.size)
+            self._left = length
+        return min(end, len(data))
+
+    def _check(self, is_compressed: int, length: int) -> None:
+        if is_compressed > 1:
+            raise errors.InvalidArgument("a message begins with neither 0 nor 1: this is no gRPC")
+        if is_compressed and self._encoding not in WINDOW_BITS:
+            raise errors.InvalidArgument(
+                f"a message is compressed, but grpc-encoding is {self._encoding!r}; there are {ENCODINGS}"
+            )
+        if length > MAX_BYTES:
+            raise _too_large(length, MAX_BYTES)
+
+    def _read_piece(self, data: memoryview, position: int) -> int:
+        if self._left <= 0:
+            return position
+        piece = data[position : position + self._left]
+        self._pieces.append(bytes(piece))
+        self._left -= len(piece)
+        return position + len(piece)
+
+    def _finish(self) -> bytes:
+        message = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        is_compressed = self._prefix[0]
+        self._left, self._prefix, self._pieces = -1, b"", []
+        return self._inflate(message) if is_compressed else message
+
+    def _inflate(self, message: bytes) -> bytes:
+        """Piece by piece: a bomb ends where the budget does, or the largest message."""
+        inflater = zlib.decompressobj(WINDOW_BITS[self._encoding])
+        pieces, size, rest = [], 0, message
+        while not inflater.eof:
+            try:
+                piece = inflater.decompress(rest, INFLATED_AT_ONCE)
+            except zlib.error as error:
+                raise errors.InvalidArgument(f"a message is not {self._encoding}: {error}") from error
+            if not piece and not inflater.eof:
+                raise errors.InvalidArgument(f"a message of {self._encoding} is cut off")
+            size += len(piece)
+            if size > MAX_INFLATED_BYTES:
+                raise _too_large(size, MAX_INFLATED_BYTES)
+            self._take(len(piece))
+            pieces.append(piece)
+            rest = inflater.unconsumed_tail
+        return b"".join(pieces)
+
+
+def _too_large(length: int, limit: int) -> errors.ResourceExhausted:
+    return errors.ResourceExhausted(
+        f"a message has {length:,} bytes or more; {limit:,} are the most: send less at once, as smaller types or as files of images",
+        reason="MESSAGE_TOO_LARGE",
+    )
+
+
+def pack(message: bytes) -> bytes:
+    """A message as it is sent."""
+    return PREFIX.pack(0, len(message)) + message

@@ -1,0 +1,257 @@
+"""One call on a connection: what of it comes, and what goes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from bessemer_server.domain import errors
+from bessemer_server.rpc.http2 import frames, headers, messages
+from bessemer_server.rpc.http2.frames import Code, StreamFault
+from bessemer_server.rpc.http2.headers import Head
+
+Refuse = Callable[["Stream", errors.DomainError], None]
+"""Ends a stream with an error."""
+
+
+class Call(Protocol):
+    """What a stream tells those who answer it."""
+
+    def receive(self, message: bytes) -> None:
+        """The next message has come. Raises errors of the domain."""
+
+    def end(self) -> None:
+        """No further message comes."""
+
+    def cancel(self) -> None:
+        """Nobody waits for the answer any more."""
+
+    def drain(self) -> None:
+        """What was sent has left the stream."""
+
+
+class _Nobody:
+    """Answers a stream that is no call."""
+
+    def receive(self, message: bytes) -> None:
+        """See `Call`."""
+
+    def end(self) -> None:
+        """See `Call`."""
+
+    def cancel(self) -> None:
+        """See `Call`."""
+
+    def drain(self) -> None:
+        """See `Call`."""
+
+
+NOBODY = _Nobody()
+
+
+class Line(Protocol):
+    """What a stream needs of its connection."""
+
+    first_window: int
+    """What a client may send on a new stream before it is told more."""
+    budget: messages.Budget
+    refuse: Refuse
+
+    def emit(self, data: bytes) -> None:
+        """Send these frames."""
+
+    @property
+    def room(self) -> int:
+        """How many bytes of data the connection takes now, in one frame."""
+
+    def spend(self, size: int) -> None:
+        """So many of them go."""
+
+    def wait(self, stream: Stream) -> None:
+        """Have `flush` called when there is room again."""
+
+    def close(self, stream: Stream) -> None:
+        """It is over."""
+
+
+class Stream:
+    """`id` is its number, `call` who answers it."""
+
+    __slots__ = (
+        "_advanced", "_begun", "_end", "_in_window", "_line", "_out_window", "_pending", "_pending_bytes", "_reader",
+        "call", "head", "id", "is_over", "received_all",
+    )  # fmt: skip
+
+    def __init__(self, number: int, head: Head, line: Line, out_window: int) -> None:
+        self.id = number
+        self.call: Call = NOBODY
+        self.head = head
+        self.received_all = False
+        self.is_over = False
+        self._line = line
+        self._reader = messages.Reader(head.encoding, line.budget)
+        self._in_window = line.first_window
+        self._advanced = 0
+        """Bytes that the client was allowed beyond its window, for one message; above 0 they are still to be taken back."""
+        self._out_window = out_window
+        self._pending: deque[memoryview] = deque()
+        self._pending_bytes = 0
+        self._begun = False
+        self._end: bytes | None = None
+
+    # What comes.
+
+    def receive(self, data: memoryview, counted: int) -> None:
+        """Bytes of its messages; `counted` of its window, padding too. Raises `StreamFault`."""
+        if self.received_all:
+            raise StreamFault(Code.STREAM_CLOSED, "data after the end of the stream")
+        self._in_window -= counted
+        if self._in_window < 0:
+            raise StreamFault(Code.FLOW_CONTROL_ERROR, "more data than the window allows")
+        try:
+            for message in self._reader.feed(data):
+                self.call.receive(message)
+        except errors.DomainError as error:
+            self._fail(error)
+            return
+        self._allow(self._reader.missing - self._in_window)
+
+    def receive_end(self) -> None:
+        """The client has sent everything."""
+        if self.is_over:
+            return
+        self.received_all = True
+        if self._reader.is_amid:
+            self._fail(errors.InvalidArgument("the stream ends amid a message"))
+        else:
+            self.call.end()
+
+    def _fail(self, error: errors.DomainError) -> None:
+        self._line.refuse(self, error)
+        self.call.cancel()
+
+    def consume(self, count: int) -> None:
+        """So many bytes of messages are used up: others may come for them."""
+        self._reader.release(count)
+        if self.received_all or self.is_over:
+            return
+        taken_back = min(count, self._advanced)
+        self._advanced -= taken_back
+        self._grant(count - taken_back)
+
+    def _allow(self, more: int) -> None:
+        """A message that has begun may end, whatever the window."""
+        if more > 0 and not self.received_all and not self.is_over:
+            self._advanced += more
+            self._grant(more)
+
+    def _grant(self, count: int) -> None:
+        if count > 0:
+            self._in_window += count
+            self._line.emit(frames.window_update(self.id, count))
+
+    # What goes.
+
+    def answer(self, message: bytes) -> None:
+        """The only message, and the end."""
+        size = len(message) + messages.PREFIX.size
+        if self._begun or self.is_over or size > min(self._out_window, self._line.room):
+            self.send(message)
+            self.finish()
+            return
+        self._line.spend(size)
+        self._line.emit(
+            b"".join(
+                (
+                    frames.frame(frames.HEADERS, frames.END_HEADERS, self.id, headers.BEGIN),
+                    frames.head(size, frames.DATA, 0, self.id),
+                    messages.pack(message),
+                    frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, self.id, headers.OK),
+                )
+            )
+        )
+        self._close()
+
+    @property
+    def pending_bytes(self) -> int:
+        """What was sent and has not left."""
+        return self._pending_bytes
+
+    def send(self, message: bytes) -> None:
+        """The next message."""
+        if self.is_over:
+            return
+        if not self._begun:
+            self._begun = True
+            self._line.emit(frames.frame(frames.HEADERS, frames.END_HEADERS, self.id, headers.BEGIN))
+        data = messages.pack(message)
+        self._pending.append(memoryview(data))
+        self._pending_bytes += len(data)
+        self.flush()
+
+    def finish(self, code: int = 0, text: str = "", metadata: Iterable[tuple[Any, Any]] = ()) -> None:
+        """The end, after all that was sent."""
+        if self.is_over or self._end is not None:
+            return
+        ending = headers.end if self._begun else headers.begin_and_end
+        self._end = ending(code, text, list(metadata))
+        self.flush()
+
+    def reject(self, status: int) -> None:
+        """An answer of HTTP alone, to what is no call."""
+        self._end = headers.http_error(status)
+        self.flush()
+
+    def widen(self, count: int) -> None:
+        """The client takes so many bytes more; fewer, where it has changed its mind. Raises `StreamFault`."""
+        self._out_window += count
+        if self._out_window > frames.MAX_WINDOW:
+            raise StreamFault(Code.FLOW_CONTROL_ERROR, "a window beyond 2^31 - 1")
+
+    def flush(self) -> None:
+        """Send what there is room for."""
+        if self.is_over:
+            return
+        had = self._pending_bytes
+        while self._pending and self._send_piece():
+            pass
+        if self._pending:
+            self._line.wait(self)
+        elif self._end is not None:
+            self._line.emit(
+                frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, self.id, self._end)
+            )
+            self._close()
+        elif had:
+            self.call.drain()
+
+    def _send_piece(self) -> bool:
+        piece = self._pending[0]
+        size = min(len(piece), self._out_window, self._line.room)
+        if size <= 0:
+            return False
+        self._line.spend(size)
+        self._line.emit(frames.head(size, frames.DATA, 0, self.id) + bytes(piece[:size]))
+        self._out_window -= size
+        self._pending_bytes -= size
+        if size == len(piece):
+            self._pending.popleft()
+        else:
+            self._pending[0] = piece[size:]
+        return True
+
+    # The end.
+
+    def _close(self) -> None:
+        """Everything was answered. A client that still sends is told to leave it."""
+        if not self.received_all:
+            self._line.emit(frames.reset(self.id, Code.NO_ERROR))
+        self.abandon()
+        self._line.close(self)
+
+    def abandon(self) -> None:
+        """Nothing comes and nothing goes any more."""
+        self.is_over = True
+        self._pending.clear()
+        self._reader.close()

@@ -1,0 +1,66 @@
+"""Heads of calls."""
+
+from __future__ import annotations
+
+import hpack
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from bessemer_server.rpc.http2 import headers
+from tests.unit.rpc.http2.wires import HEAD
+
+NAMES = st.sampled_from(["tenant", "trace", "x-1"])
+FIELDS = st.lists(st.tuples(NAMES, st.sampled_from(["a", "b" * 30, "c" * 900])), max_size=4)
+
+
+@hypothesis.given(
+    st.lists(st.tuples(FIELDS, st.booleans(), st.sampled_from([None, 0, 100, 4096])), max_size=30)
+)
+def test_heads_that_are_remembered_are_those_that_were_sent(sent):
+    """Whatever a client keeps in its table, and however often that changes below what is remembered."""
+    encoder, decoder = hpack.Encoder(), headers.Decoder()
+    for fields, huffman, size in sent:
+        if size is not None:
+            encoder.header_table_size = size
+        block = encoder.encode([*HEAD, *fields], huffman=huffman)
+        for _ in range(1 if size is not None else 2):
+            assert decoder.decode(block).fields == (*HEAD, *fields)
+            block = encoder.encode([*HEAD, *fields], huffman=huffman)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("3H", 10800), ("2M", 120), ("5S", 5), ("250m", 0.25), ("9u", 9e-6), ("1n", 1e-9), ("", None), ("1", None),
+     ("123456789S", None), ("-1S", None), ("S", None)],
+)  # fmt: skip
+def test_the_time_that_is_left_is_read(text, seconds):
+    block = headers.encode([*HEAD, ("grpc-timeout", text)] if text else HEAD)
+    assert headers.Decoder().decode(block).timeout_s == (pytest.approx(seconds) if seconds else None)
+
+
+def test_metadata_is_what_the_client_itself_has_sent():
+    fields = [
+        ("tenant", "a"), ("team-bin", "AP8"), ("user-agent", "x"), ("grpc-timeout", "1S"), ("broken-bin", "!"),
+    ]  # fmt: skip
+    head = headers.Decoder().decode(headers.encode([*HEAD, *fields]))
+    assert head.metadata() == [("tenant", "a"), ("team-bin", b"\x00\xff"), ("broken-bin", b"")]
+
+
+@hypothesis.given(st.integers(0, 1 << 20))
+def test_lengths_are_encoded_as_hpack_has_them(length):
+    value = "v" * min(length, 20_000)
+    decoder = hpack.Decoder(1 << 21)
+    (field,) = decoder.decode(headers.encode([("name", value)]))
+    name, found = map(str, field)
+    assert (name, found) == ("name", value)
+
+
+def test_an_end_says_what_it_was_given():
+    fields = headers.end_fields(5, "nicht gefunden: ä%", [("why-bin", b"\x00\xff"), ("a", "b")])
+    assert fields == [
+        ("grpc-status", "5"),
+        ("grpc-message", "nicht gefunden: %C3%A4%25"),
+        ("why-bin", "AP8"),
+        ("a", "b"),
+    ]

@@ -1,0 +1,88 @@
+"""Messages out of a stream's bytes."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from bessemer_server.domain import errors
+from bessemer_server.rpc.http2 import messages
+from tests.unit.rpc.http2.wires import cut
+
+COMPRESS: dict[str, Callable[..., bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
+
+
+def make(encoding: str = "identity", limit: int = 1 << 30) -> messages.Reader:
+    return messages.Reader(encoding, messages.Budget(limit))
+
+
+def feed(reader: messages.Reader, data: bytes, piece: int = 1 << 30) -> list[bytes]:
+    return [message for part in cut(data, piece) for message in reader.feed(memoryview(part))]
+
+
+def pack_compressed(data: bytes) -> bytes:
+    return b"\1" + len(data).to_bytes(4, "big") + data
+
+
+@hypothesis.given(st.lists(st.binary(max_size=50)), st.integers(1, 20))
+def test_messages_come_out_however_they_are_cut(sent, piece):
+    reader = make()
+    assert feed(reader, b"".join(map(messages.pack, sent)), piece) == sent
+    assert not reader.is_amid
+
+
+@pytest.mark.parametrize("encoding", COMPRESS)
+def test_compressed_messages_come_out_whole_beside_plain_ones(encoding):
+    reader = make(encoding)
+    large = bytes(3 << 20)
+    data = (
+        pack_compressed(COMPRESS[encoding](large))
+        + messages.pack(b"plain")
+        + pack_compressed(COMPRESS[encoding](b""))
+    )
+    assert feed(reader, data, 1000) == [large, b"plain", b""]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data", "said"),
+    [
+        ("identity", b"\1\0\0\0\1x", "grpc-encoding is 'identity'"),
+        ("snappy", b"\1\0\0\0\1x", "grpc-encoding is 'snappy'"),
+        ("gzip", b"\2\0\0\0\1x", "neither 0 nor 1"),
+        ("gzip", b"\1\0\0\0\3abc", "is not gzip"),
+        ("gzip", pack_compressed(gzip.compress(b"abc")[:-6]), "cut off"),
+        ("deflate", pack_compressed(zlib.compress(bytes(9000))[:-6]), "cut off"),
+    ],
+)  # fmt: skip
+def test_what_is_no_message_is_refused(encoding, data, said):
+    with pytest.raises(errors.InvalidArgument, match=said):
+        feed(make(encoding), data)
+
+
+def test_a_message_that_says_it_is_too_large_is_refused_by_its_first_bytes():
+    with pytest.raises(errors.ResourceExhausted, match="268,435,456 are the most"):
+        feed(make(), b"\0\xff\xff\xff\xff")
+
+
+def test_a_bomb_is_refused_and_not_unpacked():
+    bomb = pack_compressed(gzip.compress(bytes(messages.MAX_INFLATED_BYTES + 1)))
+    with pytest.raises(errors.ResourceExhausted, match="67,108,864 are the most"):
+        feed(make("gzip"), bomb)
+
+
+def test_what_all_hold_together_is_bounded_and_given_back():
+    budget = messages.Budget(1000)
+    first, second = messages.Reader("identity", budget), messages.Reader("identity", budget)
+    first.feed(memoryview(b"\0\0\0\3\x20abc"))  # the beginning of 800 bytes
+    assert first.missing == 797
+    with pytest.raises(errors.ResourceExhausted, match="beyond 1,000"):
+        second.feed(memoryview(messages.pack(bytes(300))))
+    first.close()
+    assert feed(second, messages.pack(bytes(300))) == [bytes(300)]
+    second.close()
+    assert budget.used == 0
