@@ -59,11 +59,13 @@ from bessemer_server.rpc import (
 from bessemer_server.rpc.fronts import answering, hub, reserving
 from bessemer_server.rpc.fronts.front import Front
 from bessemer_server.rpc.inference import servicer as inference
+from bessemer_server.rpc.inference import sharing
 from bessemer_server.scheduling import policy
 from bessemer_server.scheduling.collector import Collector
 from bessemer_server.scheduling.loop import Scheduler
 from bessemer_server.scheduling.notices import Notices
 from bessemer_server.scheduling.poller import Poller
+from bessemer_server.serving import posix_objects, regions
 from bessemer_server.serving.dispatcher import Dispatcher
 from bessemer_server.serving.repository import Repository
 from bessemer_server.settings import Settings
@@ -174,7 +176,9 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         health_servicer = health.aio.HealthServicer()
         repository = Repository(store)
         calls = traffic.Traffic()
-        inference_servicer = inference.InferenceServicer(repository, dispatcher, calls)
+        inference_servicer = inference.InferenceServicer(
+            repository, dispatcher, calls, _share_memory(settings)
+        )
 
         server = grpc.aio.server(options=options.SERVER)
         guarded: Any = guarding.GuardedServer(server, calls)
@@ -258,6 +262,11 @@ def _start_dispatcher(
 
         stack.enter_context(exposition.serve(settings.metrics_listen, dispatcher))
     return dispatcher
+
+
+def _share_memory(settings: Settings) -> sharing.Tensors:
+    is_offered = settings.shares_memory and posix_objects.FOLDER.is_dir()
+    return sharing.Tensors(regions.Registry(posix_objects.open_object) if is_offered else None)
 
 
 def _make_readers(

@@ -51,6 +51,11 @@ CONFIG = click.option(
     "--engine", metavar="auto|torch|onnxruntime", help="What computes predictions.  [default: auto]"
 )
 @click.option(
+    "--shared-memory",
+    metavar="auto|on|off",
+    help="Whether tensors may lie in shared memory of this machine.  [default: auto, on a loopback address]",
+)
+@click.option(
     "--predictor-memory-mib",
     type=int,
     help="Memory for models that predict.  [default: half of the machine's]",

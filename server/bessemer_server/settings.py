@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import pathlib
 import re
@@ -44,6 +45,9 @@ class Settings(pydantic.BaseModel):
     predictor_memory_mib: int = pydantic.Field(default=0, ge=0)
     """Memory for the models that answer predictions, in MiB; those used least recently go. 0 is half of the machine's, or of the
     container's limit."""
+    shared_memory: Literal["auto", "on", "off"] = "auto"
+    """Whether clients of predictions may name POSIX shared memory objects of this machine for tensors: `auto` (where the server listens
+    on a loopback address: what calls it is on this machine), `on`, `off`."""
     slots: int = pydantic.Field(default=0, ge=0, le=1024)
     """Jobs that train at the same time; 0 is one per device."""
     dataset_dir: pathlib.Path | None = None
@@ -127,6 +131,11 @@ class Settings(pydantic.BaseModel):
         return count if count > 1 else 0
 
     @property
+    def shares_memory(self) -> bool:
+        """Whether tensors may lie in shared memory."""
+        return self.shared_memory == "on" or (self.shared_memory == "auto" and _is_loopback(self.listen))
+
+    @property
     def logs_dir(self) -> pathlib.Path:
         """Where trainers print to, until the store has it."""
         return self.data_dir / "logs"
@@ -168,6 +177,14 @@ def _describe(entry: Any) -> str:
         return f"{name}: there is no such setting; there are {', '.join(Settings.model_fields)}"
     message = entry["msg"].removeprefix("Value error, ")
     return f"{name}: {message} (is {entry['input']!r})" if name else message
+
+
+def _is_loopback(listen: str) -> bool:
+    host = listen.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def hide_password(url: str) -> str:

@@ -47,7 +47,7 @@ def classes(count):
 def test_what_is_advertised_is_there(server):
     extensions = set(server.get_server_metadata().extensions)
     assert {"classification", "statistics", "model_repository", "model_configuration"} <= extensions
-    assert not any("shared_memory" in extension for extension in extensions)
+    assert "cuda_shared_memory" not in extensions
 
 
 def test_the_configuration_is_that_of_a_batched_model(server):
@@ -120,17 +120,6 @@ def test_typed_values_are_answered_by_typed_values(service, server):
     np.testing.assert_array_equal(np.float32(answer.outputs[0].contents.fp32_contents), raw.ravel())
     request.outputs.add(name="probabilities").parameters["classification"].int64_param = 1
     assert len(infer(service, request).outputs[0].contents.bytes_contents) == 2
-
-
-@pytest.mark.parametrize("place", ["inputs", "outputs"])
-def test_shared_memory_is_refused_in_words(service, server, place):
-    request = pb.ModelInferRequest(model_name=NAME)
-    request.inputs.add(name="features", datatype="FP32", shape=[1, 4])
-    request.outputs.add(name="probabilities")
-    getattr(request, place)[0].parameters["shared_memory_region"].string_param = "region"
-    with pytest.raises(grpc.RpcError, match="shared memory is not offered") as refused:
-        infer(service, request)
-    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_a_stream_answers_in_order_and_goes_on_behind_an_error(server):

@@ -203,10 +203,18 @@ def _ask_for_wrong_classes(draw: random.Random, request: pb.ModelInferRequest) -
     return "'classification'"
 
 
-def _share_memory(draw: random.Random, request: pb.ModelInferRequest) -> str:
-    index = choose(draw, request)
-    request.inputs[index].parameters["shared_memory_region"].string_param = "/dev/shm/x"
-    return f"input '{request.inputs[index].name}'"
+def _share_half(draw: random.Random, request: pb.ModelInferRequest) -> str:
+    tensor = request.inputs[choose(draw, request)]
+    name = draw.choice(("shared_memory_region", "shared_memory_byte_size", "shared_memory_offset"))
+    setattr(tensor.parameters[name], *draw.choice((("string_param", "r"), ("int64_param", -(2**63)))))
+    return f"input '{tensor.name}'"
+
+
+def _share_unknown(draw: random.Random, request: pb.ModelInferRequest) -> str:
+    parameters = request.inputs[choose(draw, request)].parameters
+    parameters["shared_memory_region"].string_param = draw.choice(("/dev/shm/x", "../x", "", "r" * 5000))
+    parameters["shared_memory_byte_size"].int64_param = draw.choice((0, -1, 2**63 - 1))
+    return "Unable to find shared memory region"
 
 
 def _send_other_file(draw: random.Random, request: pb.ModelInferRequest) -> str:
@@ -262,13 +270,17 @@ FAULTS: tuple[tuple[str, Spoil, Sequence[Subject]], ...] = (
     ("an unknown output", _ask_for_another_output, SUBJECTS),
     ("parameters", _have_wrong_parameters, SUBJECTS),
     ("classification", _ask_for_wrong_classes, BATCHED),
-    ("shared memory", _share_memory, SUBJECTS),
+    ("half a place in shared memory", _share_half, SUBJECTS),
+    ("an unknown region", _share_unknown, SUBJECTS),
     ("a file that is no picture", _send_other_file, (FILES,)),
     ("a length that lies", _lie_in_a_prefix, (FILES, TEXT)),
     ("bytes that are no text", _send_no_text, (TEXT,)),
     ("a count out of range", _ask_for_another_count, (GENERATOR,)),
     ("a version that is none", _ask_for_another_version, SUBJECTS),
 )  # fmt: skip
+
+CODES = {"an unknown region": NOT_FOUND}
+"""Of the kinds that are not INVALID_ARGUMENT."""
 
 
 def draw_bad(draw: random.Random) -> Bad:
@@ -279,7 +291,7 @@ def draw_bad(draw: random.Random) -> Bad:
         return _draw_unknown(draw, subject)
     request = subjects.make_request(subject.model, subject.draw(draw))
     words = spoil(draw, request)
-    return Bad(kind, request, words)
+    return Bad(kind, request, words, CODES.get(kind, INVALID))
 
 
 def _draw_unknown(draw: random.Random, subject: Subject) -> Bad:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from benchmarks.serving import load
 from benchmarks.serving.rivals import wire
 
-COMMON = ("torch==2.15.0", "onnxruntime==1.32.0", "safetensors==0.8.0")
+COMMON = ("torch==2.15.0", "torchvision==0.29.2", "onnxruntime==1.32.0", "safetensors==0.8.0")
 ENGINES = ("torch", "onnxruntime")
 """As their documentation shows, and with the engine that we choose."""
 

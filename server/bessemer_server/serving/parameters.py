@@ -41,8 +41,6 @@ def parse(given: Given) -> Parameters:
 
 def classes(given: Given, output: str) -> int:
     """How many of the likeliest classes an output is asked for; 0 for the output itself."""
-    if any(name.startswith("shared_memory_") for name in given):
-        raise no_shared_memory(f"output '{output}'")
     if "classification" not in given:
         return 0
     kind, count = given["classification"]
@@ -53,19 +51,6 @@ def classes(given: Given, output: str) -> int:
             f"invalid value for 'classification' parameter of output '{output}', must be > 0, got {count}"
         )
     return int(count)
-
-
-def check_input(given: Given, name: str) -> None:
-    """Inputs come in the message."""
-    if any(parameter.startswith("shared_memory_") for parameter in given):
-        raise no_shared_memory(f"input '{name}'")
-
-
-def no_shared_memory(where: str) -> errors.InvalidArgument:
-    """The error for a tensor that lies in memory which nobody shares."""
-    return errors.InvalidArgument(
-        f"shared memory is not offered, but {where} asks for it; put the tensor into the message"
-    )
 
 
 def _check(name: str, kind: str) -> None:

@@ -27,6 +27,8 @@ class Input:
     """None where the values came typed."""
     typed: Mapping[str, Sequence[object]] = dataclasses.field(default_factory=dict)
     """Values by field of InferTensorContents, only those that are set."""
+    is_shared: bool = False
+    """Whether the raw bytes lay in shared memory, and not in the message."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Request:
     outputs: Sequence[str]
     """Names of the outputs asked for; empty for all."""
     raw_count: int
-    """Raw tensors that came with it."""
+    """Raw tensors that came in the message."""
 
 
 def check(request: Request, model: Model) -> dict[str, tensors.Tensor]:
@@ -56,17 +58,23 @@ def check(request: Request, model: Model) -> dict[str, tensors.Tensor]:
 
 
 def _check_raw(request: Request, model: Model) -> None:
+    for tensor in request.inputs:
+        if tensor.is_shared and tensor.typed:
+            raise errors.InvalidArgument(
+                f"unexpected contents provided when using shared memory for input tensor '{tensor.name}' for model '{model.name}'"
+            )
     if not request.raw_count:
         return
-    for tensor in request.inputs:
+    sent = [tensor for tensor in request.inputs if not tensor.is_shared]
+    for tensor in sent:
         if tensor.typed:
             raise errors.InvalidArgument(
                 f"contents field must not be specified when using raw_input_contents for '{tensor.name}' for model "
                 f"'{model.name}'"
             )
-    if request.raw_count != len(request.inputs):
+    if request.raw_count != len(sent):
         raise errors.InvalidArgument(
-            f"the number of inputs ({len(request.inputs)}) does not match the number of raw input contents "
+            f"the number of inputs ({len(sent)}) does not match the number of raw input contents "
             f"({request.raw_count}) for model '{model.name}'"
         )
 

@@ -49,7 +49,6 @@ def test_what_does_not_fit_is_refused(given, text):
     [
         ({"classification": ("string_param", "3")}, "expected int64_param"),
         ({"classification": ("int64_param", 0)}, "must be > 0, got 0"),
-        ({"shared_memory_region": ("string_param", "r")}, "shared memory is not offered"),
     ],
     ids=str,
 )

@@ -134,3 +134,18 @@ def test_raw_tensors_must_be_as_many_as_inputs():
 def test_an_unknown_output_is_named():
     with pytest.raises(errors.InvalidArgument, match="unexpected inference output 'probs'"):
         check(GOOD, outputs=["probs"])
+
+
+def test_an_input_in_shared_memory_takes_none_of_the_raw_contents():
+    shared = dataclasses.replace(GOOD, is_shared=True)
+    assert check(shared, raw_count=0)["features"].data == GOOD.raw
+    with pytest.raises(
+        errors.InvalidArgument, match=r"inputs \(0\) does not match .* raw input contents \(1\)"
+    ):
+        check(shared, raw_count=1)
+
+
+def test_an_input_in_shared_memory_has_no_contents():
+    both = dataclasses.replace(GOOD, is_shared=True, typed={"fp32_contents": VALUES})
+    with pytest.raises(errors.InvalidArgument, match=r"unexpected contents .* shared memory .* 'features'"):
+        check(both, raw_count=0)

@@ -94,6 +94,21 @@ class GRPCInferenceServiceStub(object):
                 request_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelUnloadRequest.SerializeToString,
                 response_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelUnloadResponse.FromString,
                 _registered_method=True)
+        self.SystemSharedMemoryStatus = channel.unary_unary(
+                '/bessemer.inference.v2.GRPCInferenceService/SystemSharedMemoryStatus',
+                request_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryStatusRequest.SerializeToString,
+                response_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryStatusResponse.FromString,
+                _registered_method=True)
+        self.SystemSharedMemoryRegister = channel.unary_unary(
+                '/bessemer.inference.v2.GRPCInferenceService/SystemSharedMemoryRegister',
+                request_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryRegisterRequest.SerializeToString,
+                response_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryRegisterResponse.FromString,
+                _registered_method=True)
+        self.SystemSharedMemoryUnregister = channel.unary_unary(
+                '/bessemer.inference.v2.GRPCInferenceService/SystemSharedMemoryUnregister',
+                request_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryUnregisterRequest.SerializeToString,
+                response_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryUnregisterResponse.FromString,
+                _registered_method=True)
 
 
 class GRPCInferenceServiceServicer(object):
@@ -192,6 +207,32 @@ class GRPCInferenceServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SystemSharedMemoryStatus(self, request, context):
+        """The regions of shared memory that tensors may lie in, one or all. UNIMPLEMENTED, like the other two, where the server does not
+        share memory. Errors: NOT_FOUND. Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SystemSharedMemoryRegister(self, request, context):
+        """Gives a name to a part of a POSIX shared memory object, for the parameters shared_memory_region, shared_memory_offset and
+        shared_memory_byte_size of tensors. Errors: ALREADY_EXISTS (the name), INVALID_ARGUMENT (no such object, one that the server
+        may not use, or one that is smaller), RESOURCE_EXHAUSTED (too many). Retry: after UNAVAILABLE, ALREADY_EXISTS may mean
+        success.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SystemSharedMemoryUnregister(self, request, context):
+        """Forgets a region, or all. Requests that were accepted before still use it. Nothing happens for one that is not there.
+        Errors: none of its own. Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GRPCInferenceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -254,6 +295,21 @@ def add_GRPCInferenceServiceServicer_to_server(servicer, server):
                     servicer.RepositoryModelUnload,
                     request_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelUnloadRequest.FromString,
                     response_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelUnloadResponse.SerializeToString,
+            ),
+            'SystemSharedMemoryStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.SystemSharedMemoryStatus,
+                    request_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryStatusRequest.FromString,
+                    response_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryStatusResponse.SerializeToString,
+            ),
+            'SystemSharedMemoryRegister': grpc.unary_unary_rpc_method_handler(
+                    servicer.SystemSharedMemoryRegister,
+                    request_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryRegisterRequest.FromString,
+                    response_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryRegisterResponse.SerializeToString,
+            ),
+            'SystemSharedMemoryUnregister': grpc.unary_unary_rpc_method_handler(
+                    servicer.SystemSharedMemoryUnregister,
+                    request_deserializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryUnregisterRequest.FromString,
+                    response_serializer=bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryUnregisterResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -580,6 +636,87 @@ class GRPCInferenceService(object):
             '/bessemer.inference.v2.GRPCInferenceService/RepositoryModelUnload',
             bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelUnloadRequest.SerializeToString,
             bessemer_dot_inference_dot_v2_dot_inference__pb2.RepositoryModelUnloadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SystemSharedMemoryStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.inference.v2.GRPCInferenceService/SystemSharedMemoryStatus',
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryStatusRequest.SerializeToString,
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SystemSharedMemoryRegister(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.inference.v2.GRPCInferenceService/SystemSharedMemoryRegister',
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryRegisterRequest.SerializeToString,
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryRegisterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SystemSharedMemoryUnregister(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/bessemer.inference.v2.GRPCInferenceService/SystemSharedMemoryUnregister',
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryUnregisterRequest.SerializeToString,
+            bessemer_dot_inference_dot_v2_dot_inference__pb2.SystemSharedMemoryUnregisterResponse.FromString,
             options,
             channel_credentials,
             insecure,

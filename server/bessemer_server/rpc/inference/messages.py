@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors, tensors
 from bessemer_server.domain.models import Model
-from bessemer_server.serving import classification, contents, parameters, requests, verdicts
+from bessemer_server.serving import classification, contents, parameters, places, regions, requests, verdicts
 
 MAX_AXES = 16
 
 
-def parse(request: pb.ModelInferRequest) -> requests.Request:
-    """What was asked, independent of the transport; raw bytes are not copied. Raises `InvalidArgument`."""
-    raw = request.raw_input_contents
+NOTHING: Mapping[int, Any] = types.MappingProxyType({})
+
+
+def parse(request: pb.ModelInferRequest, shared: Mapping[int, bytes] = NOTHING) -> requests.Request:
+    """What was asked, independent of the transport; raw bytes are not copied. `shared` has the bytes of inputs that lay in shared
+    memory, by position: none of the raw contents is theirs. Raises `InvalidArgument`.
+    """
+    raw = iter(request.raw_input_contents)
     for tensor in request.inputs:
         if len(tensor.shape) > MAX_AXES:
             raise errors.InvalidArgument(
@@ -26,12 +32,15 @@ def parse(request: pb.ModelInferRequest) -> requests.Request:
             name=tensor.name,
             datatype=tensor.datatype,
             shape=tuple(tensor.shape),
-            raw=raw[i] if i < len(raw) else None,
+            raw=shared[i] if i in shared else next(raw, None),
             typed=_read_typed(tensor.contents) if tensor.HasField("contents") else {},
+            is_shared=i in shared,
         )
         for i, tensor in enumerate(request.inputs)
     ]
-    return requests.Request(inputs, [output.name for output in request.outputs], len(raw))
+    return requests.Request(
+        inputs, [output.name for output in request.outputs], len(request.raw_input_contents)
+    )
 
 
 def _read_typed(given: pb.InferTensorContents) -> dict[str, Sequence[Any]]:
@@ -59,9 +68,6 @@ def _read(parameter: Any) -> tuple[str, Any]:
 
 def read_classes(request: pb.ModelInferRequest) -> dict[str, int]:
     """How many classes are asked for, by output. Raises `InvalidArgument`."""
-    for tensor in request.inputs:
-        if tensor.parameters:
-            parameters.check_input(read_parameters(tensor.parameters), tensor.name)
     return {
         output.name: parameters.classes(read_parameters(output.parameters), output.name)
         for output in request.outputs
@@ -69,21 +75,46 @@ def read_classes(request: pb.ModelInferRequest) -> dict[str, int]:
     }
 
 
-def answer(
+def choose(
     request: pb.ModelInferRequest,
     model: Model,
     outputs: Mapping[str, tensors.Tensor],
     classes: Mapping[str, int],
+) -> list[tensors.Tensor]:
+    """The outputs that were asked for, in their order."""
+    return [_choose(name, outputs, classes.get(name, 0), model) for name in _names(request, model)]
+
+
+def answer(
+    request: pb.ModelInferRequest,
+    model: Model,
+    chosen: Sequence[tensors.Tensor],
+    shared: Mapping[int, regions.Span] = NOTHING,
 ) -> pb.ModelInferResponse:
-    """The outputs that were asked for, in the form in which the inputs came: raw, or typed where the datatype has one."""
+    """The outputs in the form in which the inputs came: raw, or typed where the datatype has one. Of those that are `shared`, by
+    position, only where they lie.
+    """
     response = pb.ModelInferResponse(model_name=model.name, model_version=str(model.version), id=request.id)
-    names = [output.name for output in request.outputs] or [spec.name for spec in model.outputs]
-    chosen = [_choose(name, outputs, classes.get(name, 0), model) for name in names]
-    for name, tensor in zip(names, chosen, strict=True):
+    for name, tensor in zip(_names(request, model), chosen, strict=True):
         response.outputs.add(name=name, datatype=tensor.datatype, shape=tensor.shape)
-    if not (_is_typed(request) and _add_typed(response, chosen)):
-        response.raw_output_contents.extend(bytes(tensor.data) for tensor in chosen)
+    for i, span in shared.items():
+        _tell_place(response.outputs[i], span, chosen[i].size_bytes)
+    if not (_is_typed(request) and _add_typed(response, chosen, shared)):
+        response.raw_output_contents.extend(
+            b"" if i in shared else bytes(tensor.data) for i, tensor in enumerate(chosen)
+        )
     return response
+
+
+def _names(request: pb.ModelInferRequest, model: Model) -> list[str]:
+    return [output.name for output in request.outputs] or [spec.name for spec in model.outputs]
+
+
+def _tell_place(output: Any, span: regions.Span, count: int) -> None:
+    output.parameters[places.REGION].string_param = span.region.name
+    output.parameters[places.BYTE_SIZE].int64_param = count
+    if span.offset:
+        output.parameters[places.OFFSET].int64_param = span.offset
 
 
 def _choose(name: str, outputs: Mapping[str, tensors.Tensor], count: int, model: Model) -> tensors.Tensor:
@@ -94,14 +125,17 @@ def _choose(name: str, outputs: Mapping[str, tensors.Tensor], count: int, model:
 
 
 def _is_typed(request: pb.ModelInferRequest) -> bool:
-    return not request.raw_input_contents and bool(request.inputs)
+    """Whether any input is; one in shared memory is neither."""
+    return not request.raw_input_contents and any(tensor.HasField("contents") for tensor in request.inputs)
 
 
-def _add_typed(response: pb.ModelInferResponse, chosen: Sequence[tensors.Tensor]) -> bool:
+def _add_typed(
+    response: pb.ModelInferResponse, chosen: Sequence[tensors.Tensor], shared: Mapping[int, Any]
+) -> bool:
     """False, and nothing done, when one of them only goes raw."""
-    typed = [contents.unpack(tensor) for tensor in chosen]
-    if not all(typed):
+    typed = {i: contents.unpack(tensor) for i, tensor in enumerate(chosen) if i not in shared}
+    if not all(typed.values()):
         return False
-    for output, (field, values) in zip(response.outputs, filter(None, typed), strict=True):
-        getattr(output.contents, field).extend(values)
+    for i, (field, values) in ((i, found) for i, found in typed.items() if found):
+        getattr(response.outputs[i].contents, field).extend(values)
     return True

@@ -13,7 +13,7 @@ from google.protobuf import message_factory
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors
 from bessemer_server.rpc import guarding, traffic
-from bessemer_server.rpc.inference import descriptions, frugal, messages, streams
+from bessemer_server.rpc.inference import descriptions, frugal, messages, sharing, streams
 from bessemer_server.serving import parameters, pictures, requests, statistics
 from bessemer_server.serving.dispatcher import Dispatcher
 from bessemer_server.serving.repository import Repository
@@ -37,11 +37,22 @@ EXTENSIONS = (
 class InferenceServicer:
     """GRPCInferenceService. `is_ready` is lowered before the server drains."""
 
-    def __init__(self, repository: Repository, dispatcher: Dispatcher, calls: traffic.Traffic) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        dispatcher: Dispatcher,
+        calls: traffic.Traffic,
+        shared: sharing.Tensors = sharing.NOT_OFFERED,
+    ) -> None:
         self._repository = repository
         self._dispatcher = dispatcher
         self._calls = calls
+        self._shared = shared
         self.is_ready = True
+
+    def find(self, method: str) -> Any:
+        """What serves a method; None for those that are not offered."""
+        return getattr(self._shared.servicer if method in sharing.METHODS else self, method, None)
 
     async def ServerLive(self, request: pb.ServerLiveRequest, context: Context) -> pb.ServerLiveResponse:
         """It answers, so it lives."""
@@ -56,7 +67,9 @@ class InferenceServicer:
     ) -> pb.ServerMetadataResponse:
         """Name, version, extensions."""
         version = importlib.metadata.version("bessemer")
-        return pb.ServerMetadataResponse(name="bessemer", version=version, extensions=EXTENSIONS)
+        return pb.ServerMetadataResponse(
+            name="bessemer", version=version, extensions=(*EXTENSIONS, *self._shared.extensions)
+        )
 
     async def ModelReady(self, request: pb.ModelReadyRequest, context: Context) -> pb.ModelReadyResponse:
         """Load and warm the model, then say so; no model is ready on a server that is about to stop."""
@@ -128,9 +141,14 @@ class InferenceServicer:
         asked = parameters.parse(messages.read_parameters(request.parameters))
         self._dispatcher.check_queue(model, timeout_s, asked)
         classes = messages.read_classes(request)
-        inputs = await pictures.fit(requests.check(messages.parse(request), model), model)
-        outputs = await self._dispatcher.predict(model, inputs, timeout_s, asked)
-        return messages.answer(request, model, outputs, classes)
+        spans = self._shared.find(request)
+        with self._shared.hold(spans):
+            given = messages.parse(request, await sharing.read(spans.inputs))
+            inputs = await pictures.fit(requests.check(given, model), model)
+            outputs = await self._dispatcher.predict(model, inputs, timeout_s, asked)
+        chosen = messages.choose(request, model, outputs, classes)
+        await sharing.write(spans.outputs, request, chosen)
+        return messages.answer(request, model, chosen, spans.outputs)
 
     async def ModelStreamInfer(
         self, request_iterator: AsyncIterator[pb.ModelInferRequest], context: Context
@@ -218,11 +236,12 @@ def register(server: guarding.GuardedServer, servicer: InferenceServicer) -> Non
     methods = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods
     handlers = {
         method.name: _make_handler(method.client_streaming)(
-            getattr(servicer, method.name),
+            behavior,
             request_deserializer=_choose_decoder(message_factory.GetMessageClass(method.input_type)),
             response_serializer=message_factory.GetMessageClass(method.output_type).SerializeToString,
         )
         for method in methods
+        if (behavior := servicer.find(method.name))
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
 
