@@ -23,7 +23,7 @@ class Input:
     name: str
     datatype: str
     shape: tuple[int, ...]
-    raw: bytes | None
+    raw: bytes | memoryview | None
     """None where the values came typed."""
     typed: Mapping[str, Sequence[object]] = dataclasses.field(default_factory=dict)
     """Values by field of InferTensorContents, only those that are set."""
@@ -132,7 +132,7 @@ def _check_tensor(tensor: Input, spec: TensorSpec, model: Model) -> tensors.Tens
     return tensors.Tensor(spec.datatype, tensor.shape, data)
 
 
-def _check_finite(tensor: Input, data: bytes, model: Model) -> None:
+def _check_finite(tensor: Input, data: bytes | memoryview, model: Model) -> None:
     """NaN and infinity are refused here, by their row: in a batch they would spoil what others get."""
     values = memoryview(data).cast("f")
     if math.isfinite(sum(values)):  # as float64: finite float32 values do not sum to infinity

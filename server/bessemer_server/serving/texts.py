@@ -7,14 +7,14 @@ import itertools
 from bessemer_server.domain import errors, tensors
 
 
-def check(name: str, model: str, data: bytes, count: int) -> None:
+def check(name: str, model: str, data: bytes | memoryview, count: int) -> None:
     """`count` elements of BYTES, each of them UTF-8 and not blank. Raises `InvalidArgument` with the index."""
     for index, element in enumerate(check_count(name, model, data, count)):
         if fault := _fault(element):
             raise errors.InvalidArgument(f"element {index} of input '{name}' for model '{model}' {fault}")
 
 
-def check_count(name: str, model: str, data: bytes, count: int) -> list[bytes]:
+def check_count(name: str, model: str, data: bytes | memoryview, count: int) -> list[bytes]:
     """The elements of BYTES. Raises `InvalidArgument` unless there are `count`, and nothing else."""
     try:
         # One more than there should be tells enough: millions of empty ones fit into a request.

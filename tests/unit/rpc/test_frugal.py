@@ -29,17 +29,37 @@ def requests(draw):
 @given(requests())
 def test_what_a_client_makes_passes(request):
     data = request.SerializeToString()
-    frugal._Scan(data).check()
-    assert frugal.decode(data).SerializeToString(deterministic=True) == request.SerializeToString(
-        deterministic=True
-    )
+    for small in (0, len(data)):  # read where it lies, and decoded
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(frugal, "SMALL_BYTES", small)
+            message, raw = frugal.decode(data)
+        assert list(raw) == list(request.raw_input_contents)
+        rest = pb.ModelInferRequest.FromString(data)
+        if not small:
+            rest.ClearField("raw_input_contents")
+        assert message.SerializeToString(deterministic=True) == rest.SerializeToString(deterministic=True)
+
+
+@given(requests(), requests())
+def test_raw_contents_are_found_wherever_they_lie(first, second):
+    """Messages one behind the other are one message."""
+    data = first.SerializeToString() + second.SerializeToString()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frugal, "SMALL_BYTES", 0)
+        message, raw = frugal.decode(data)
+    assert list(raw) == [*first.raw_input_contents, *second.raw_input_contents]
+    assert message.model_name == (second.model_name or first.model_name)
+    assert len(message.inputs) == len(first.inputs) + len(second.inputs)
 
 
 def test_large_contents_pass_raw_typed_and_as_many_texts():
     request = pb.ModelInferRequest(raw_input_contents=[bytes(1 << 20)])
     request.inputs.add(name="x").contents.fp32_contents.extend([1.0] * 100_000)
     request.inputs.add(name="text").contents.bytes_contents.extend([b"word"] * 4096)
-    assert frugal.decode(request.SerializeToString()) == request
+    message, raw = frugal.decode(request.SerializeToString())
+    assert list(raw) == [bytes(1 << 20)]
+    request.ClearField("raw_input_contents")
+    assert message == request
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
 """Requests that would take many times their size in memory are refused before they are decoded.
 
 An empty tensor is two bytes on the wire and dozens in memory: a message as large as pictures may be, made of nothing but those,
-would take more than a machine has. A sound request is large by its contents alone, and has few fields.
+would take more than a machine has. A sound request is large by its contents alone, and has few fields. Those contents are not decoded
+either, which would copy them twice: they are read where they lie.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors
@@ -19,16 +23,40 @@ MAX_TYPED_BYTES = 64 << 20
 FIXED_BYTES = {1: 8, 5: 4}
 """By wire type."""
 VARINT, DELIMITED = 0, 2
-INPUTS, OUTPUTS = 5, 6
+KIND = 7
+"""The bits of a tag that say which."""
+INPUTS, OUTPUTS, RAW = 5, 6, 7
 SHAPE, CONTENTS = 3, 5
 BYTES_CONTENTS = 8
 
 
-def decode(data: bytes) -> pb.ModelInferRequest:
-    """The message. Raises `InvalidArgument` for one that is large in number, and protobuf's own errors."""
-    if len(data) > SMALL_BYTES:
-        _Scan(data).check()
-    return pb.ModelInferRequest.FromString(data)
+class Decoded(NamedTuple):
+    """A request."""
+
+    message: pb.ModelInferRequest
+    """Of a large one without its raw contents."""
+    raw: Sequence[bytes | memoryview]
+    """Its raw contents, in their order."""
+
+
+def decode(data: bytes) -> Decoded:
+    """The request. Raises `InvalidArgument` for one that is large in number, and protobuf's own errors."""
+    if len(data) <= SMALL_BYTES:
+        message = pb.ModelInferRequest.FromString(data)
+        return Decoded(message, message.raw_input_contents)
+    scan = _Scan(data)
+    scan.check()
+    view = memoryview(data)
+    rest = b"".join(view[start:end] for start, end in scan.rest())
+    return Decoded(pb.ModelInferRequest.FromString(rest), [view[raw.start : raw.end] for raw in scan.raw])
+
+
+class _Raw(NamedTuple):
+    """Where raw contents lie: the field, and its value."""
+
+    begin: int
+    start: int
+    end: int
 
 
 class _Scan:
@@ -38,15 +66,26 @@ class _Scan:
         self._data = data
         self._fields = 0
         self._typed_bytes = 0
+        self.raw: list[_Raw] = []
 
     def check(self) -> None:
         """Raise `InvalidArgument`, or any error for what is no message."""
-        position = 0
-        while position < len(self._data):
-            field, position, end = self._read_field(position)
+        begin = 0
+        while begin < len(self._data):
+            field, start, end = self._read_field(begin)
             if field in (INPUTS, OUTPUTS):
-                self._check_tensor(position, end, is_input=field == INPUTS)
-            position = end
+                self._check_tensor(start, end, is_input=field == INPUTS)
+            elif field == RAW and self._data[begin] & KIND == DELIMITED:
+                self.raw.append(_Raw(begin, start, end))
+            begin = end
+
+    def rest(self) -> Iterator[tuple[int, int]]:
+        """What lies between the raw contents."""
+        position = 0
+        for raw in self.raw:
+            yield position, raw.begin
+            position = raw.end
+        yield position, len(self._data)
 
     def _check_tensor(self, position: int, limit: int, *, is_input: bool) -> None:
         while position < limit:
@@ -78,7 +117,7 @@ class _Scan:
                 "in each: raw contents are one"
             )
         tag, position = self._read_varint(position)
-        kind = tag & 7
+        kind = tag & KIND
         if kind == VARINT:
             end = self._read_varint(position)[1]
         elif kind == DELIMITED:

@@ -9,6 +9,7 @@ from typing import Any
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors, tensors
 from bessemer_server.domain.models import Model
+from bessemer_server.rpc.inference import frugal
 from bessemer_server.serving import classification, contents, parameters, places, regions, requests, verdicts
 
 MAX_AXES = 16
@@ -17,11 +18,11 @@ MAX_AXES = 16
 NOTHING: Mapping[int, Any] = types.MappingProxyType({})
 
 
-def parse(request: pb.ModelInferRequest, shared: Mapping[int, bytes] = NOTHING) -> requests.Request:
+def parse(asked: frugal.Decoded, shared: Mapping[int, bytes] = NOTHING) -> requests.Request:
     """What was asked, independent of the transport; raw bytes are not copied. `shared` has the bytes of inputs that lay in shared
     memory, by position: none of the raw contents is theirs. Raises `InvalidArgument`.
     """
-    raw = iter(request.raw_input_contents)
+    request, raw = asked.message, iter(asked.raw)
     for tensor in request.inputs:
         if len(tensor.shape) > MAX_AXES:
             raise errors.InvalidArgument(
@@ -38,9 +39,7 @@ def parse(request: pb.ModelInferRequest, shared: Mapping[int, bytes] = NOTHING) 
         )
         for i, tensor in enumerate(request.inputs)
     ]
-    return requests.Request(
-        inputs, [output.name for output in request.outputs], len(request.raw_input_contents)
-    )
+    return requests.Request(inputs, [output.name for output in request.outputs], len(asked.raw))
 
 
 def _read_typed(given: pb.InferTensorContents) -> dict[str, Sequence[Any]]:
@@ -86,7 +85,7 @@ def choose(
 
 
 def answer(
-    request: pb.ModelInferRequest,
+    asked: frugal.Decoded,
     model: Model,
     chosen: Sequence[tensors.Tensor],
     shared: Mapping[int, regions.Span] = NOTHING,
@@ -94,12 +93,13 @@ def answer(
     """The outputs in the form in which the inputs came: raw, or typed where the datatype has one. Of those that are `shared`, by
     position, only where they lie.
     """
+    request = asked.message
     response = pb.ModelInferResponse(model_name=model.name, model_version=str(model.version), id=request.id)
     for name, tensor in zip(_names(request, model), chosen, strict=True):
         response.outputs.add(name=name, datatype=tensor.datatype, shape=tensor.shape)
     for i, span in shared.items():
         _tell_place(response.outputs[i], span, chosen[i].size_bytes)
-    if not (_is_typed(request) and _add_typed(response, chosen, shared)):
+    if not (_is_typed(asked) and _add_typed(response, chosen, shared)):
         response.raw_output_contents.extend(
             b"" if i in shared else bytes(tensor.data) for i, tensor in enumerate(chosen)
         )
@@ -124,9 +124,9 @@ def _choose(name: str, outputs: Mapping[str, tensors.Tensor], count: int, model:
     return classification.rank(name, tensor, count, model.labels) if count else tensor
 
 
-def _is_typed(request: pb.ModelInferRequest) -> bool:
+def _is_typed(asked: frugal.Decoded) -> bool:
     """Whether any input is; one in shared memory is neither."""
-    return not request.raw_input_contents and any(tensor.HasField("contents") for tensor in request.inputs)
+    return not asked.raw and any(tensor.HasField("contents") for tensor in asked.message.inputs)
 
 
 def _add_typed(

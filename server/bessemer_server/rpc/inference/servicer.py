@@ -122,36 +122,37 @@ class InferenceServicer:
             ) from error
         return [(name, model.version)]
 
-    async def ModelInfer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:
+    async def ModelInfer(self, request: frugal.Decoded, context: Context) -> pb.ModelInferResponse:
         """Check, predict, answer."""
         return await self.infer(request, context.time_remaining())
 
-    async def infer(self, request: pb.ModelInferRequest, timeout_s: float | None) -> pb.ModelInferResponse:
+    async def infer(self, asked: frugal.Decoded, timeout_s: float | None) -> pb.ModelInferResponse:
         """The same for whoever knows how many seconds are left, or None for any number."""
-        name = request.model_name
+        name = asked.message.model_name
         self._calls.begin(name)
         try:
-            return await self._predict(request, timeout_s)
+            return await self._predict(asked, timeout_s)
         finally:
             self._calls.end(name)
 
-    async def _predict(self, request: pb.ModelInferRequest, timeout_s: float | None) -> pb.ModelInferResponse:
+    async def _predict(self, asked: frugal.Decoded, timeout_s: float | None) -> pb.ModelInferResponse:
+        request = asked.message
         routing_key = messages.read_routing_key(request)
         model = await self._repository.get(request.model_name, request.model_version, routing_key)
-        asked = parameters.parse(messages.read_parameters(request.parameters))
-        self._dispatcher.check_queue(model, timeout_s, asked)
+        wishes = parameters.parse(messages.read_parameters(request.parameters))
+        self._dispatcher.check_queue(model, timeout_s, wishes)
         classes = messages.read_classes(request)
         spans = self._shared.find(request)
         with self._shared.hold(spans):
-            given = messages.parse(request, await sharing.read(spans.inputs))
+            given = messages.parse(asked, await sharing.read(spans.inputs))
             inputs = await pictures.fit(requests.check(given, model), model)
-            outputs = await self._dispatcher.predict(model, inputs, timeout_s, asked)
+            outputs = await self._dispatcher.predict(model, inputs, timeout_s, wishes)
         chosen = messages.choose(request, model, outputs, classes)
         await sharing.write(spans.outputs, request, chosen)
-        return messages.answer(request, model, chosen, spans.outputs)
+        return messages.answer(asked, model, chosen, spans.outputs)
 
     async def ModelStreamInfer(
-        self, request_iterator: AsyncIterator[pb.ModelInferRequest], context: Context
+        self, request_iterator: AsyncIterator[frugal.Decoded], context: Context
     ) -> AsyncIterator[pb.ModelStreamInferResponse]:
         """As many predictions as the client sends."""
         metadata = {str(key): value for key, value in context.invocation_metadata() or ()}

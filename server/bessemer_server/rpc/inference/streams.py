@@ -9,16 +9,17 @@ from typing import Any
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors
 from bessemer_server.rpc import errors as rpc_errors
+from bessemer_server.rpc.inference import frugal
 
 AHEAD = 64
 """Requests of one stream that are under way at a time; further ones stay with the client."""
 
-Infer = Callable[[pb.ModelInferRequest], Awaitable[pb.ModelInferResponse]]
-Pending = tuple[pb.ModelInferRequest, asyncio.Future[pb.ModelInferResponse]]
+Infer = Callable[[frugal.Decoded], Awaitable[pb.ModelInferResponse]]
+Pending = tuple[frugal.Decoded, asyncio.Future[pb.ModelInferResponse]]
 
 
 async def answer_each(
-    stream: AsyncIterator[pb.ModelInferRequest], infer: Infer, *, is_strict: bool
+    stream: AsyncIterator[frugal.Decoded], infer: Infer, *, is_strict: bool
 ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
     """One answer for each request of the stream. A request that fails is answered with its error, or ends the stream where
     that `is_strict`.
@@ -53,14 +54,14 @@ def _wake(waiting: asyncio.Queue[Pending | None]) -> None:
 
 
 async def _answer(
-    request: pb.ModelInferRequest, task: asyncio.Future[pb.ModelInferResponse], *, is_strict: bool
+    request: frugal.Decoded, task: asyncio.Future[pb.ModelInferResponse], *, is_strict: bool
 ) -> pb.ModelStreamInferResponse:
     try:
         response = await task
     except errors.DomainError as error:
         if is_strict:
             raise
-        failed = pb.ModelInferResponse(id=request.id)
+        failed = pb.ModelInferResponse(id=request.message.id)
         return pb.ModelStreamInferResponse(error_message=rpc_errors.to_message(error), infer_response=failed)
     response.parameters["triton_final_response"].bool_param = True
     return pb.ModelStreamInferResponse(infer_response=response)
