@@ -201,7 +201,7 @@ class Connection:
             raise StreamFault(Code.REFUSED_STREAM, "no more streams")
         stream = Stream(number, head, self, self._their_window)
         self._streams[number] = stream
-        if head.method != "POST" or not head.content_type.startswith(headers.CONTENT_TYPE):
+        if head.method != "POST" or not headers.CONTENT_TYPES.fullmatch(head.content_type):
             stream.received_all = bool(flags & frames.END_STREAM)
             stream.reject(405 if head.method != "POST" else 415)
             return

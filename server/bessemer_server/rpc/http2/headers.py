@@ -21,6 +21,8 @@ KEPT = 64
 KEPT_BYTES = 1024
 """A longer one is read anew each time."""
 CONTENT_TYPE = "application/grpc"
+CONTENT_TYPES = re.compile(r"application/grpc([+;].*)?")
+"""Of calls; `application/grpc-web` is another protocol."""
 UNITS_S = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
 NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")

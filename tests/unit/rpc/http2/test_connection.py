@@ -215,7 +215,11 @@ def test_more_streams_than_are_allowed_are_refused_one_by_one(monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "value", "status"),
-    [(":method", "GET", "405"), ("content-type", "text/html", "415")],
+    [
+        (":method", "GET", "405"),
+        ("content-type", "text/html", "415"),
+        ("content-type", "application/grpc-web", "415"),
+    ],
 )
 def test_what_is_no_call_of_grpc_is_told_so_in_http(name, value, status):
     wires = Wires()
@@ -224,6 +228,14 @@ def test_what_is_no_call_of_grpc_is_told_so_in_http(name, value, status):
     (begin,) = wires.heard(number, h2.events.ResponseReceived)
     assert dict(begin.headers)[":status"] == status
     assert wires.calls == []
+
+
+def test_messages_of_a_call_may_have_a_named_form():
+    wires = Wires()
+    head = [(key, "application/grpc+proto" if key == "content-type" else value) for key, value in HEAD]
+    number = wires.ask(b"x", head=head)
+    wires.exchange()
+    assert wires.answer(number)[0] == [b"x"]
 
 
 def test_pings_and_settings_are_acknowledged():
