@@ -67,3 +67,9 @@ def test_waiting_jobs_know_their_place_and_the_highest_priority_starts_first(cli
     assert [change.state for change in late[0].transitions] == ["QUEUED", "STARTING", "RUNNING", "SUCCEEDED"]
     with pytest.raises(bessemer.InvalidArgument, match="from -100 to 100"):
         client.train("mlp", dataset="iris", priority=101)
+
+
+@pytest.mark.parametrize("key", ["x" * 129, "a\0"])
+def test_a_key_that_cannot_be_kept_is_refused(client, key):
+    with pytest.raises(bessemer.InvalidArgument, match="request_id: must have at most 128 characters"):
+        client.train("mlp", dataset="iris", idempotency_key=key)

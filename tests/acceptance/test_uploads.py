@@ -121,6 +121,18 @@ def test_a_data_set_that_a_job_needs_stays_until_the_job_has_ended(client):
     client.datasets.delete("needed")
 
 
+def test_a_job_is_still_that_of_its_key_when_the_data_set_is_gone_or_another_one(client):
+    arrays = (np.arange(60, dtype=np.float32).reshape(30, 2), np.arange(30) % 3)
+    client.datasets.upload("fleeting", arrays)
+    request = {"dataset": "fleeting", "epochs": 1, "idempotency_key": "fleeting"}
+    job = client.train("mlp", **request).wait(progress=False)
+    client.datasets.delete("fleeting")
+    assert client.train("mlp", **request).id == job.id
+    client.datasets.upload("fleeting", (arrays[0] + 1, arrays[1]))
+    assert client.train("mlp", **request).id == job.id
+    client.datasets.delete("fleeting")
+
+
 def test_a_table_of_its_own_validates_a_model_of_another(client):
     x = np.random.default_rng(2).normal(size=(90, 2)).astype("float32")
     y = (x[:, 0] > 0).astype(int)

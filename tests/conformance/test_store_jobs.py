@@ -52,6 +52,32 @@ async def test_the_same_request_returns_the_first_job_whatever_became_of_it(stor
     assert again.last_cursor == 2
 
 
+async def test_what_a_request_has_made_is_found_without_making_anything(store: Store) -> None:
+    assert await store.find_submitted("r", "f") is None
+    made = await samples.create(store, request_id="r", fingerprint="f")
+    await samples.create(store, "job-2", fingerprint="f")
+    assert await store.find_submitted("r", "f") == made
+    assert await store.find_submitted("", "f") is None
+    with pytest.raises(errors.AlreadyExists, match="'r'"):
+        await store.find_submitted("r", "g")
+    await store.request_cancel("job-1", samples.at(1))
+    await store.delete_job("job-1", samples.at(2))
+    with pytest.raises(errors.NotFound, match="was deleted"):
+        await store.find_submitted("r", "f")
+
+
+async def test_a_name_with_nul_is_looked_for_and_not_found(store: Store) -> None:
+    await samples.create(store, request_id="a\N{REPLACEMENT CHARACTER}", fingerprint="f")
+    with pytest.raises(errors.NotFound):
+        await store.get_job("a\0")
+    with pytest.raises(errors.NotFound):
+        await store.request_cancel("a\0", samples.at(1))
+    with pytest.raises(errors.NotFound):
+        await store.get_model("a\0", None)
+    assert (await store.list_jobs(JobFilter(name="a\0"), 10, "")).items == ()
+    assert await store.find_dataset(name="a\0") is None
+
+
 async def test_twenty_requests_at_once_make_one_job(store: Store) -> None:
     made = await asyncio.gather(
         *(samples.create(store, f"job-{n}", request_id="r", fingerprint="f") for n in range(20))

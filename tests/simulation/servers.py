@@ -28,7 +28,7 @@ LEASE_TIMEOUT_S = 3.0
 BACK_OFF_S = 0.5
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 READS = frozenset({
-    "get_job", "list_jobs", "queued_jobs", "queue_positions", "active_attempts", "authenticate", "latest_checkpoint",
+    "find_submitted", "get_job", "list_jobs", "queued_jobs", "queue_positions", "active_attempts", "authenticate", "latest_checkpoint",
     "list_checkpoints", "events", "last_cursors", "transitions", "list_metrics", "get_model", "find_dataset", "list_datasets",
     "picture_epochs", "get_pictures", "list_models",
 })  # fmt: skip

@@ -49,6 +49,10 @@ class Store(Protocol):
         """
         ...
 
+    async def find_submitted(self, request_id: str, fingerprint: str) -> Job | None:
+        """The job that this very request has made before. Raises as `create_job`."""
+        ...
+
     async def get_job(self, job_id: str) -> Job: ...
 
     async def list_jobs(self, filter: JobFilter, page_size: int, page_token: str) -> Page[Job]:

@@ -26,6 +26,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 REQUEST_ID_MAX = 128
+REQUEST_ID = re.compile(rf"[^\0]{{0,{REQUEST_ID_MAX}}}")
 MAX_RUNTIME_S = 10 * 366 * 86_400.0
 
 
@@ -60,6 +61,10 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         """Check, resolve, store."""
         spec = specs.from_wire(request.job.spec)
         name = request.job.name or f"{spec['architecture']}-{spec['dataset']}"
+        max_runtime_s = _max_runtime_s(request.job)
+        fingerprint = _fingerprint(name, spec, request.job.priority, max_runtime_s)
+        if first := await self._find_first(request, fingerprint):
+            return await self._show(first)
         effective_spec, uploads = await self._check(request, spec, name)
         if request.validate_only:
             return pb.Job(
@@ -69,7 +74,6 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
                 priority=request.job.priority,
                 max_runtime=request.job.max_runtime if request.job.HasField("max_runtime") else None,
             )
-        max_runtime_s = _max_runtime_s(request.job)
         job = await self._store.create_job(
             jobs.NewJob(
                 id=self._make_id(),
@@ -77,7 +81,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
                 spec=spec,
                 effective_spec=effective_spec,
                 request_id=request.request_id,
-                fingerprint=_fingerprint(name, spec, request.job.priority, max_runtime_s),
+                fingerprint=fingerprint,
                 dataset_digest=_digest(uploads.get("dataset")),
                 validation_digest=_digest(uploads.get("validation_dataset")),
                 priority=request.job.priority,
@@ -87,6 +91,14 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         )
         self._scheduler.wake()
         return await self._show(job)
+
+    async def _find_first(self, request: pb.CreateJobRequest, fingerprint: str) -> jobs.Job | None:
+        """The job that this very request has made before. It is not planned again: what the job was made of may be gone by now,
+        and the answer stays the same.
+        """
+        if request.validate_only or not request.request_id or not REQUEST_ID.fullmatch(request.request_id):
+            return None
+        return await self._store.find_submitted(request.request_id, fingerprint)
 
     async def _check(
         self, request: pb.CreateJobRequest, spec: dict[str, Any], name: str
@@ -110,10 +122,9 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
                 f"must be above 0 and at most {MAX_RUNTIME_S:g} s (ten years), but is {max_runtime_s:g} s"
             )
             violations.append(errors.Violation("max_runtime", description))
-        if len(request.request_id) > REQUEST_ID_MAX:
-            violations.append(
-                errors.Violation("request_id", f"must have at most {REQUEST_ID_MAX} characters")
-            )
+        if not REQUEST_ID.fullmatch(request.request_id):
+            description = f"must have at most {REQUEST_ID_MAX} characters, none of them NUL"
+            violations.append(errors.Violation("request_id", description))
         try:
             plan, uploads = await planning.plan(self._store, self._planner, spec)
         except errors.InvalidArgument as error:

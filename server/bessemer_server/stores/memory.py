@@ -77,16 +77,21 @@ class MemoryStore:
         self._uploads: dict[str, tuple[Time, set[str]]] = {}
 
     async def create_job(self, job: NewJob, now: Time) -> Job:
-        first = self._requests.get(job.request_id)
-        if job.request_id and first is not None:
-            rules.check_fingerprint(job.request_id, self._records[first].fingerprint, job.fingerprint)
-            return self._record(first).job
+        if first := await self.find_submitted(job.request_id, job.fingerprint):
+            return first
         await self._check_pinned(job)
         change = rules.create(copy.deepcopy(job), now)
         self._records[job.id] = record = _Record(change.job, job.fingerprint)
         if job.request_id:
             self._requests[job.request_id] = job.id
         return record.apply(change)
+
+    async def find_submitted(self, request_id: str, fingerprint: str) -> Job | None:
+        first = self._requests.get(request_id)
+        if first is None:
+            return None
+        rules.check_fingerprint(request_id, self._records[first].fingerprint, fingerprint)
+        return self._record(first).job
 
     async def get_job(self, job_id: str) -> Job:
         return self._record(job_id).job

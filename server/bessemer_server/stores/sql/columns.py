@@ -1,5 +1,5 @@
 """Column types that give back exactly what was put in, on SQLite and on PostgreSQL."""
-# ruff: noqa: D102  (the two methods of a type decorator are SQLAlchemy's)
+# ruff: noqa: D102  (the methods of a type decorator are SQLAlchemy's)
 
 from __future__ import annotations
 
@@ -10,8 +10,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
-Word = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-"""Ids and names: ordered by code point on both databases, whatever the server's locale."""
+
+class _Word(sa.TypeDecorator[str]):
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        return sa.Text(collation="C") if dialect.name == "postgresql" else sa.Text()
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        # PostgreSQL takes no text with NUL, not even to look for it. None is ever stored: what is asked for is not there.
+        return value and value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+Word = _Word()
+"""Ids and names: ordered by code point on both databases, whatever the server's locale; without NUL."""
 
 
 class Utc(sa.TypeDecorator[datetime.datetime]):

@@ -41,10 +41,21 @@ def create(connection: sa.Connection, new: NewJob, now: Time) -> Job:
         **rows.job_values(change.job),
     }
     if connection.execute(statement.returning(jobs.c.id), values).one_or_none() is None:
-        return _first_of(connection, new)
+        first = find_submitted(connection, new.request_id, new.fingerprint)
+        assert first is not None, "a row of this request_id was in the way of another one"
+        return first
     datasets.lock_pinned(connection, new)
     _append(connection, new.id, change.events)
     return change.job
+
+
+def find_submitted(connection: sa.Connection, request_id: str, fingerprint: str) -> Job | None:
+    """The job that a request has made before."""
+    row = connection.execute(sa.select(jobs).where(jobs.c.request_id == request_id)).one_or_none()
+    if row is None:
+        return None
+    rules.check_fingerprint(request_id, row.fingerprint, fingerprint)
+    return _check_there(row)
 
 
 def load(connection: sa.Connection, job_id: str) -> Job:
@@ -173,12 +184,6 @@ def _ready(now: Time) -> tuple[sa.ColumnElement[bool], ...]:
 def _append(connection: sa.Connection, job_id: str, new: Sequence[Event]) -> None:
     if new:
         connection.execute(sa.insert(tables.events), [rows.event_values(job_id, event) for event in new])
-
-
-def _first_of(connection: sa.Connection, again: NewJob) -> Job:
-    row = connection.execute(sa.select(jobs).where(jobs.c.request_id == again.request_id)).one()
-    rules.check_fingerprint(again.request_id, row.fingerprint, again.fingerprint)
-    return _check_there(row)
 
 
 def _read(connection: sa.Connection, job_id: str, query: sa.Select[tuple[object, ...]]) -> Job:

@@ -63,6 +63,9 @@ class SqlStore:
     async def create_job(self, job: NewJob, now: Time) -> Job:
         return await self.database.write("create_job", lambda c: jobs.create(c, job, now))
 
+    async def find_submitted(self, request_id: str, fingerprint: str) -> Job | None:
+        return await self.database.read(lambda c: jobs.find_submitted(c, request_id, fingerprint))
+
     async def get_job(self, job_id: str) -> Job:
         return await self.database.read(lambda c: jobs.load(c, job_id))
 
