@@ -114,7 +114,7 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     failpoints.enable(os.environ)
     stop = _catch_stop(settings)
     try:
-        with folder.hold(settings.data_dir):
+        with folder.hold(settings.data_dir), folder.hold_database(settings.database_file):
             async with _running(settings) as service:
                 announce(f"bessemer-server listening on {service.address} (data in {settings.data_dir})")
                 await _until(stop, service.scheduling)

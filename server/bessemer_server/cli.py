@@ -131,7 +131,7 @@ def restore(context: click.Context, /, file: pathlib.Path, config: pathlib.Path 
     from bessemer_server.stores.sql import backups
 
     found = _load_for(context, config, flags)
-    with _told(), folder.hold(found.data_dir):
+    with _told(), folder.hold(found.data_dir), folder.hold_database(found.database_file):
         summary = backups.restore(file, found.database_url)
     where = settings.hide_password(found.database) or found.data_dir
     click.echo(f"restored to {where}: {_describe(summary)}")

@@ -1,4 +1,4 @@
-"""The data folder: made, and held by one server at a time."""
+"""The data folder, and a database that is a file: made, and held by one server at a time."""
 
 from __future__ import annotations
 
@@ -19,22 +19,40 @@ SOCKET_PATH_MAX = 100
 
 
 class FolderInUse(Exception):
-    """Another server holds the folder; the message names it."""
+    """Another server holds the folder, or the database; the message names it."""
 
 
 @contextlib.contextmanager
 def hold(folder: pathlib.Path) -> Iterator[None]:
     """Make the folder and lock it. The kernel frees the lock when the process ends, however it ends."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with _locked(folder / LOCK_FILE, f"the data folder {folder}", "choose another folder with --data-dir"):
+        yield
+
+
+@contextlib.contextmanager
+def hold_database(database: pathlib.Path | None) -> Iterator[None]:
+    """Lock a SQLite file, wherever it is: a server of another folder may have been given the same. Nothing to do for None."""
+    if database is None:
+        yield
+        return
+    real = database.resolve()
+    real.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = real.with_name(f"{real.name}.lock")
+    with _locked(lock, f"the database {database}", "choose another one with --database"):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(lock: pathlib.Path, what: str, advice: str) -> Iterator[None]:
+    file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             pid = os.read(file, 32).decode(errors="replace").strip() or "unknown"
             raise FolderInUse(
-                f"the data folder {folder} is in use by another bessemer-server with process id {pid}; stop that one, "
-                f"or choose another folder with --data-dir"
+                f"{what} is in use by another bessemer-server with process id {pid}; stop that one, or {advice}"
             ) from None
         os.ftruncate(file, 0)
         os.write(file, f"{os.getpid()}\n".encode())

@@ -122,6 +122,12 @@ class Settings(pydantic.BaseModel):
         return self.database or f"sqlite:///{self.data_dir / 'bessemer.db'}"
 
     @property
+    def database_file(self) -> pathlib.Path | None:
+        """The database, where it is a SQLite file."""
+        scheme, _, path = self.database_url.partition("?")[0].partition(":///")
+        return pathlib.Path(path).absolute() if scheme == "sqlite" else None
+
+    @property
     def front_count(self) -> int:
         """How many processes receive calls; 0: none but the server's own."""
         if self.fronts != "auto":

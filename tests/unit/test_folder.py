@@ -1,6 +1,7 @@
 """The data folder of a server."""
 
 import contextlib
+import os
 import subprocess
 import sys
 
@@ -40,6 +41,21 @@ def test_a_folder_is_refused_with_the_pid_of_who_holds_it_and_free_again_after_i
             pass
         with folder.hold(tmp_path):
             pass
+
+
+def test_a_database_is_held_by_one_server_whatever_its_folder_and_the_path(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with folder.hold_database(tmp_path / "real" / "jobs.db"), folder.hold_database(None):
+        with folder.hold_database(tmp_path / "real" / "other.db"):
+            pass
+        with (
+            pytest.raises(folder.FolderInUse, match=f"process id {os.getpid()}; .* --database"),
+            folder.hold_database(tmp_path / "link" / "jobs.db"),
+        ):
+            pass
+    with folder.hold_database(tmp_path / "link" / "jobs.db"):
+        pass
 
 
 def test_the_server_of_a_folder_keeps_its_name_and_shares_it_with_no_other(tmp_path):
