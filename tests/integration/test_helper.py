@@ -6,6 +6,7 @@ import pathlib
 import signal
 import socket
 
+import psutil
 import pytest
 
 from bessemer_server.domain import errors
@@ -103,6 +104,21 @@ async def test_a_helper_that_is_stuck_is_ended_and_forked_again(forkserver):
         assert (await stuck.call("pid", {}))[0] != first
     finally:
         await stuck.close()
+
+
+async def test_a_fork_server_that_is_stuck_is_ended_and_the_next_fork_has_another(helper, forkserver):
+    first = psutil.Process((await helper.call("pid", {}))[0])
+    stuck = first.parent()
+    stuck.suspend()
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(errors.Unavailable, match="the fork server ended"):
+        await ForkServer(patience_s=0.5).fork("echo", run_echo, theirs, daemon=True)
+    again = Helper("echo", forkserver, run_echo)
+    try:
+        assert psutil.Process((await again.call("pid", {}))[0]).parent() != stuck
+    finally:
+        await again.close()
+    assert first.is_running()
 
 
 async def test_a_call_that_waits_behind_another_is_not_taken_for_stuck_nor_is_one_whose_caller_gave_up(

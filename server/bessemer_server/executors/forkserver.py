@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import multiprocessing
 import multiprocessing.forkserver
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
@@ -19,6 +21,7 @@ from typing import Any, TypeVar
 from bessemer_server.domain import errors
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 # glibc gives large blocks back to the kernel at once and torch asks for them again at each step: with these settings
 # they stay. Measured in docs/measurements.md.
@@ -35,7 +38,9 @@ THREADING = {"GOMP_SPINCOUNT": "1000", "OPENBLAS_NUM_THREADS": "1"}
 class ForkServer:
     """Forks processes by function; safe to use from asyncio."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float = 300.0) -> None:
+        """`patience_s`: a fork server that needs longer for a fork is taken for stuck, and ended. The first fork waits for torch."""
+        self._patience_s = patience_s
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["bessemer_server.worker.preloaded"])
         # multiprocessing's bookkeeping is not safe for several at once.
@@ -46,7 +51,11 @@ class ForkServer:
     ) -> BaseProcess:
         """Run `target(*arguments)` in a new process. A daemon ends with this server, others outlive it."""
         async with self._one_at_a_time:
-            return await _in_thread(lambda: self._fork(name, target, arguments, daemon))
+            timer = asyncio.get_running_loop().call_later(self._patience_s, _end_stuck, name)
+            try:
+                return await _in_thread(lambda: self._fork(name, target, arguments, daemon))
+            finally:
+                timer.cancel()
 
     def _fork(
         self, name: str, target: Callable[..., None], arguments: tuple[Any, ...], daemon: bool
@@ -63,6 +72,16 @@ class ForkServer:
                 f"the fork server ended while it started the {name}; try again", reason="FORK_SERVER_ENDED"
             ) from error
         return process
+
+
+def _end_stuck(name: str) -> None:
+    """Whoever waits for the fork hears that the fork server has ended; the next fork starts another one."""
+    log.error("fork server stuck", extra={"asked_for": name})
+    running: Any = vars(multiprocessing.forkserver)["_forkserver"]
+    pid = running._forkserver_pid  # noqa: SLF001 - nothing public tells it
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -80,4 +80,6 @@ class LogCollector:
         return False
 
     def _list(self) -> list[pathlib.Path]:
-        return sorted(self._folder.glob("*-*"))
+        """Folders of attempts; what else somebody has put there is left alone."""
+        found = self._folder.glob("*-*")
+        return sorted(path for path in found if path.name.rpartition("-")[2].isdecimal())

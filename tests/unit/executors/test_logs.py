@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import pathlib
@@ -89,6 +90,20 @@ async def test_another_collector_goes_on_where_the_first_one_was(
     trainer.print("two\n")
     await LogCollector(store, tmp_path, lambda _: None).collect("job-1", 1)
     assert await texts(store) == ["one", "two"]
+
+
+async def test_what_else_lies_beside_the_logs_keeps_nobody_from_collecting(
+    trainer: Trainer, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "some-notes").touch()
+    store, told = await make_store(), asyncio.Event()
+    trainer.print("one\n")
+    collecting = asyncio.create_task(LogCollector(store, tmp_path, lambda _: told.set()).run())
+    waiting = asyncio.create_task(told.wait())
+    await asyncio.wait({collecting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    assert not collecting.done()
+    collecting.cancel()
+    assert await texts(store) == ["one"]
 
 
 async def test_a_trainer_that_prints_without_end_is_left_after_some_rounds_and_read_on_later(
