@@ -163,7 +163,7 @@ async def test_success_publishes_a_model_with_all_that_belongs_to_it(ready: Stor
 async def test_success_again_is_the_same_model(ready: Store) -> None:
     model = await ready.succeed("job-1", 1, samples.publication(), samples.at(8))
     assert await ready.succeed("job-1", 1, samples.publication(), samples.at(9)) == model
-    assert (await ready.list_models("digits", 10, "")).items == (model,)
+    assert (await ready.list_models("digits", 10, "")).items == (model.listed,)
 
 
 async def test_weights_without_their_blobs_are_not_published(store: Store) -> None:
@@ -217,6 +217,17 @@ async def test_models_are_listed_by_name_in_their_newest_version(stores: Stores)
         token = page.next_token
     assert token == ""
     assert found == [("B", 1), ("a", 1), ("b", 2), ("c", 1)]
+
+
+async def test_a_list_tells_of_models_what_they_tell_themselves(stores: Stores) -> None:
+    await samples.put(stores.blobs)
+    await publish(stores.store, "job-1", "a")
+    model = await stores.store.get_model("a", 1)
+    (listed,) = (await stores.store.list_models("", 1, "")).items
+    (version,) = (await stores.store.list_models("a", 1, "")).items
+    assert listed == version == model.listed
+    assert (listed.labels, listed.inputs, listed.outputs) == (model.labels, model.inputs, model.outputs)
+    assert set(listed.signature) <= {"labels", "inputs", "outputs"}
 
 
 async def test_the_versions_of_one_model_are_listed_newest_first(stores: Stores) -> None:

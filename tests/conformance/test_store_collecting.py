@@ -54,9 +54,9 @@ async def kept(stores: Stores) -> set[str]:
 async def referred(store: Store, jobs: list[str]) -> set[str]:
     """What checkpoints, models and data sets refer to."""
     found = {d for job in jobs for c in await store.list_checkpoints(job) for d in c.manifest.digests()}
-    for listed in (await store.list_models("", 100, "")).items:
-        for model in (await store.list_models(listed.name, 100, "")).items:
-            found |= set(model.weights.digests())
+    for newest in (await store.list_models("", 100, "")).items:
+        for listed in (await store.list_models(newest.name, 100, "")).items:
+            found |= set((await store.get_model(listed.name, listed.version)).weights.digests())
     for dataset in await store.list_datasets():
         found |= set(dataset.content.digests())
     return found

@@ -42,6 +42,47 @@ class Origin:
     effective_spec: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
+SIGNATURE = ("labels", "inputs", "outputs")
+"""What a list needs of a definition, in which a text model's whole vocabulary may lie."""
+
+
+def read_signature(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """The small part of a definition."""
+    return {name: definition[name] for name in SIGNATURE if name in definition}
+
+
+@dataclasses.dataclass(frozen=True)
+class Listed:
+    """What a list tells of one version of a model: as `Model`, with the `signature` alone of its definition."""
+
+    name: str
+    version: int
+    job_id: str
+    architecture: str
+    dataset: str
+    signature: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    parameters: int
+    effective_spec: Mapping[str, Any]
+    create_time: Time
+    dataset_digest: str = ""
+
+    @functools.cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Name of each class, by index."""
+        return tuple(self.signature.get("labels", ()))
+
+    @functools.cached_property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """The signature's inputs."""
+        return _specs(self.signature["inputs"])
+
+    @functools.cached_property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The signature's outputs."""
+        return _specs(self.signature["outputs"])
+
+
 @dataclasses.dataclass(frozen=True)
 class Model:
     """One version of a published model. Never changes, so what each prediction needs of it is worked out once."""
@@ -60,6 +101,13 @@ class Model:
     create_time: Time
     dataset_digest: str = ""
     """Content of the uploaded data set that it was trained on; empty for one that comes with the service."""
+
+    @property
+    def listed(self) -> Listed:
+        """As a list tells of it."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        del fields["weights"], fields["definition"]
+        return Listed(**fields, signature=read_signature(self.definition))
 
     @functools.cached_property
     def labels(self) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from bessemer_server.domain.jobs import (
 )
 from bessemer_server.domain.logs import LogLine, PrintedLine
 from bessemer_server.domain.metrics import Metric, Scope
-from bessemer_server.domain.models import Model, Origin, Publication
+from bessemer_server.domain.models import Listed, Model, Origin, Publication
 from bessemer_server.domain.pictures import Pictures
 from bessemer_server.domain.plans import Catalog, DatasetInfo, Plan
 from bessemer_server.domain.tensors import Tensor
@@ -257,7 +257,7 @@ class Store(Protocol):
         """The newest version when `version` is None. Raises `NotFound`, with near names."""
         ...
 
-    async def list_models(self, name: str, page_size: int, page_token: str) -> Page[Model]:
+    async def list_models(self, name: str, page_size: int, page_token: str) -> Page[Listed]:
         """Newest version of each model by name; with `name`, every version of it, newest first."""
         ...
 

@@ -163,7 +163,7 @@ def evaluation_to_wire(found: Evaluation) -> models_pb2.Evaluation:
     )
 
 
-def model_to_wire(model: models.Model, known: Iterable[aliases.Alias]) -> models_pb2.Model:
+def model_to_wire(model: models.Model | models.Listed, known: Iterable[aliases.Alias]) -> models_pb2.Model:
     """As a message, with those of the aliases that name it."""
     message = models_pb2.Model(
         name=model.name,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from bessemer_server.domain import errors, ports
 from bessemer_server.domain.aliases import Alias
-from bessemer_server.domain.models import Model
+from bessemer_server.domain.models import Listed, Model
 from bessemer_server.serving import references
 from bessemer_server.serving.fresh import Fresh
 
@@ -85,9 +85,9 @@ class Repository:
         model = await self._store.get_model(name, version)
         return self._objects.setdefault((model.name, model.version), model)
 
-    async def newest(self) -> list[Model]:
+    async def newest(self) -> list[Listed]:
         """The newest version of each model, by name."""
-        found: list[Model] = []
+        found: list[Listed] = []
         token = ""
         while True:
             page = await self._store.list_models("", 1000, token)

@@ -30,7 +30,7 @@ from bessemer_server.domain.jobs import (
 )
 from bessemer_server.domain.logs import LogLine, PrintedLine
 from bessemer_server.domain.metrics import Metric, Scope
-from bessemer_server.domain.models import Model, Origin, Publication
+from bessemer_server.domain.models import Listed, Model, Origin, Publication
 from bessemer_server.domain.pictures import Pictures
 from bessemer_server.domain.states import State
 from bessemer_server.stores import dataset_rules, paging, rules
@@ -384,16 +384,16 @@ class MemoryStore:
             raise rules.unknown_model(name, version, self._models, sorted(versions))
         return versions[number]
 
-    async def list_models(self, name: str, page_size: int, page_token: str) -> Page[Model]:
+    async def list_models(self, name: str, page_size: int, page_token: str) -> Page[Listed]:
         paging.check_size(page_size)
         listing = paging.models_listing(name)
         after = paging.decode(listing, page_token)
         if name:
             versions = sorted(self._models.get(name, {}).values(), key=lambda m: -m.version)
-            models = [m for m in versions if after is None or m.version < after[0]]
+            models = [m.listed for m in versions if after is None or m.version < after[0]]
             return paging.make_page(models, page_size, listing, lambda model: [model.version])
         newest = [versions[max(versions)] for _, versions in sorted(self._models.items())]
-        models = [m for m in newest if after is None or m.name > after[0]]
+        models = [m.listed for m in newest if after is None or m.name > after[0]]
         return paging.make_page(models, page_size, listing, lambda model: [model.name])
 
     async def import_model(self, name: str, publication: Publication, origin: Origin, now: Time) -> Model:

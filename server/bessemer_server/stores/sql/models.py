@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import sqlalchemy as sa
 
 from bessemer_server.domain import errors
 from bessemer_server.domain.jobs import Job, Page, Time
-from bessemer_server.domain.models import Model, Origin, Publication
+from bessemer_server.domain.models import Listed, Model, Origin, Publication
 from bessemer_server.stores import paging, rules
 from bessemer_server.stores.sql import blobs, rows, tables, upserts
 
 models = tables.models
 names = tables.model_names
+LISTED = tuple(models.c[field.name] for field in dataclasses.fields(Listed))
+"""What a list needs: the other columns may be large."""
 
 
 def publish(connection: sa.Connection, job: Job, publication: Publication, now: Time) -> Model:
@@ -89,12 +93,12 @@ def lock(connection: sa.Connection, name: str) -> list[int]:
     return found
 
 
-def list_page(connection: sa.Connection, name: str, page_size: int, page_token: str) -> Page[Model]:
+def list_page(connection: sa.Connection, name: str, page_size: int, page_token: str) -> Page[Listed]:
     """The newest version of each model by name; with `name`, all its versions, newest first."""
     paging.check_size(page_size)
     listing = paging.models_listing(name)
     after = paging.decode(listing, page_token)
-    query = sa.select(models).limit(page_size + 1)
+    query = sa.select(*LISTED).limit(page_size + 1)
     if name:
         query = query.where(models.c.name == name).order_by(models.c.version.desc())
         if after is not None:
@@ -105,7 +109,7 @@ def list_page(connection: sa.Connection, name: str, page_size: int, page_token: 
         query = query.where(models.c.version == newest.scalar_subquery()).order_by(models.c.name)
         if after is not None:
             query = query.where(models.c.name > after[0])
-    found = [rows.read_model(row) for row in connection.execute(query)]
+    found = [rows.read_listed(row) for row in connection.execute(query)]
     return paging.make_page(found, page_size, listing, lambda model: [model.version if name else model.name])
 
 

@@ -22,7 +22,7 @@ from bessemer_server.domain.events import (
 )
 from bessemer_server.domain.jobs import Attempt, Failure, Job, ModelReference, Progress, Reason
 from bessemer_server.domain.metrics import Metric, Scope
-from bessemer_server.domain.models import Model
+from bessemer_server.domain.models import Listed, Model, read_signature
 from bessemer_server.domain.states import State
 
 Row = sa.Row[Any]
@@ -106,12 +106,19 @@ def model_values(model: Model) -> Values:
         "job_id": model.job_id or None,
         "weights": manifest_values(model.weights),
         "metrics": dict(model.metrics),
+        "signature": read_signature(model.definition),
     }
 
 
 def read_model(row: Row) -> Model:
     """From a row of `tables.models`."""
-    return Model(**{**row._asdict(), "job_id": row.job_id or "", "weights": _manifest(row.weights)})
+    fields = {field.name: getattr(row, field.name) for field in dataclasses.fields(Model)}
+    return Model(**{**fields, "job_id": row.job_id or "", "weights": _manifest(row.weights)})
+
+
+def read_listed(row: Row) -> Listed:
+    """From a row of those columns of `tables.models` that have the names of fields."""
+    return Listed(**{**row._asdict(), "job_id": row.job_id or ""})
 
 
 def dataset_values(dataset: Dataset) -> Values:

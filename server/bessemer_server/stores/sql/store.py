@@ -24,7 +24,7 @@ from bessemer_server.domain.jobs import (
 )
 from bessemer_server.domain.logs import LogLine, PrintedLine
 from bessemer_server.domain.metrics import Metric, Scope
-from bessemer_server.domain.models import Model, Origin, Publication
+from bessemer_server.domain.models import Listed, Model, Origin, Publication
 from bessemer_server.domain.pictures import Pictures
 from bessemer_server.stores import rules
 from bessemer_server.stores.sql import (
@@ -238,7 +238,7 @@ class SqlStore:
     async def get_model(self, name: str, version: int | None) -> Model:
         return await self.database.read(lambda c: models.get(c, name, version))
 
-    async def list_models(self, name: str, page_size: int, page_token: str) -> Page[Model]:
+    async def list_models(self, name: str, page_size: int, page_token: str) -> Page[Listed]:
         return await self.database.read(lambda c: models.list_page(c, name, page_size, page_token))
 
     async def import_model(self, name: str, publication: Publication, origin: Origin, now: Time) -> Model:

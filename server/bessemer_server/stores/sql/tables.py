@@ -189,6 +189,8 @@ models = sa.Table(
     sa.Column("dataset", columns.Word, nullable=False),
     sa.Column("weights", columns.Json, nullable=False),
     sa.Column("definition", columns.Json, nullable=False),
+    # A part of the definition: lists need not read the rest.
+    sa.Column("signature", columns.Json, nullable=False),
     sa.Column("metrics", columns.Json, nullable=False),
     sa.Column("parameters", sa.BigInteger, nullable=False),
     sa.Column("effective_spec", columns.Json, nullable=False),
