@@ -16,46 +16,10 @@ import time
 import numpy as np
 import onnxruntime
 
-import bessemer
-from benchmarks import machine, services
-from benchmarks.serving import load
-from bessemer.inference.v2 import inference_pb2 as pb
+from benchmarks import machine
+from benchmarks.serving import load, systems, workloads
 
-MODEL = "resnet50"
-SIZE = (224, 224, 3)
 BATCHES = (1, 2, 4, 8, 16)
-LAYERS = [
-    {"backbone": {"name": "resnet50", "weights": "random", "pooling": "average"}},
-    {"dense": {"units": 2, "activation": "softmax"}},
-]
-
-
-def publish(address: str, folder: pathlib.Path) -> pathlib.Path:
-    """The model, trained for a step on noise, and its file."""
-    pixels = np.random.default_rng(0).integers(0, 256, (10, *SIZE), dtype=np.uint8)
-    np.savez(folder / "noise.npz", x_train=pixels, y_train=np.arange(10) % 2)
-    with bessemer.connect(address) as client:
-        client.datasets.upload("noise", str(folder / "noise.npz"))
-        job = client.train(
-            "sequential",
-            dataset="noise",
-            name=MODEL,
-            options={"layers": LAYERS},
-            epochs=1,
-            batch_size=4,
-            validation_split=0,
-        )
-        job.wait(progress=False)
-        client.models.get(MODEL).export(folder / "model.onnx")
-    return folder / "model.onnx"
-
-
-def make_request() -> bytes:
-    """One picture."""
-    pixels = np.random.default_rng(1).integers(0, 256, (1, *SIZE), dtype=np.uint8)
-    request = pb.ModelInferRequest(model_name=MODEL, raw_input_contents=[pixels.tobytes()])
-    request.inputs.add(name="image", datatype="UINT8", shape=pixels.shape)
-    return request.SerializeToString()
 
 
 class Bare:
@@ -69,7 +33,7 @@ class Bare:
 
     def measure(self, batch: int, seconds: float) -> float:
         """Images per second."""
-        pixels = np.random.default_rng(1).integers(0, 256, (batch, *SIZE), dtype=np.uint8)
+        pixels = np.repeat(workloads.RESNET50.make_sample(), batch, axis=0)
         self._session.run(None, {"image": pixels})
         begun, count = time.perf_counter(), 0
         while time.perf_counter() < begun + seconds:
@@ -85,20 +49,23 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each run (default: %(default)s)")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, services.start("--slots", "1") as service:
-        file = publish(service.address, pathlib.Path(folder))
-        service.load(MODEL)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        systems.start_bessemer(workloads.RESNET50, pathlib.Path(folder)) as (system, published),
+    ):
+        file = published.folder / "model.onnx"
         cores = int(machine.describe()["cores"])
         engines = [Bare(file, threads) for threads in sorted({1, max(1, cores // 2), cores})]
         tried = {(e, b): e.measure(b, arguments.seconds / 5) for e, b in itertools.product(engines, BATCHES)}
         engine, batch = max(tried, key=lambda way: tried[way])
         for way, speed in tried.items():
             print(f"bare, {way[0].threads} threads, batches of {way[1]}: {speed:.1f} images/s")
-        target = load.Target(service.address, load.INFER, make_request())
         ours, bare = [], []
         for _ in range(arguments.rounds):
             bare.append(engine.measure(batch, arguments.seconds))
-            ours.append(load.run(target, service.pid, clients=arguments.clients, seconds=arguments.seconds))
+            ours.append(
+                load.run(system.target, system.pid, clients=arguments.clients, seconds=arguments.seconds)
+            )
     served = statistics.median(sample.requests_per_second for sample in ours)
     alone = statistics.median(bare)
     print(f"bare: {alone:.1f} images/s ({', '.join(f'{each:.1f}' for each in bare)})")

@@ -17,6 +17,8 @@ import psutil
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 FINISHED = re.compile(r"finished in ([\d.]+)(us|ms|s), ([\d.]+) req/s")
 COUNTS = re.compile(r"requests: (\d+) total, .* (\d+) succeeded, (\d+) failed, (\d+) errored")
+WARM_COUNT, WARM_S = 100, 3.0
+"""A server is warm after so many requests, or so much time."""
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
@@ -73,9 +75,7 @@ def run(target: Target, pid: int, *, clients: int, seconds: float) -> Sample:
     with tempfile.TemporaryDirectory() as folder:
         data = pathlib.Path(folder, "body")
         data.write_bytes(target.framed)
-        first = max(100, 8 * clients)
-        warm_s = _send(target, data, clients, first)[0]
-        count = max(first, round(first / warm_s * seconds))
+        count = max(2 * clients, round(_warm_up(target, data, clients) * seconds))
         before = _processor_s(pid)
         elapsed_s, times_ms = _send(target, data, clients, count)
         spent_s = _processor_s(pid) - before
@@ -87,6 +87,19 @@ def run(target: Target, pid: int, *, clients: int, seconds: float) -> Sample:
         cpu_ms=spent_s * 1000 / count,
         memory_mib=_memory(pid) / 2**20,
     )
+
+
+def _warm_up(target: Target, data: pathlib.Path, clients: int) -> float:
+    """Requests per second, by the last of some runs: the first find the server cold, and a heavy network takes seconds for what a small
+    one does in no time.
+    """
+    count, sent, spent_s = 2 * clients, 0, 0.0
+    while True:
+        elapsed_s = _send(target, data, clients, count)[0]
+        sent, spent_s = sent + count, spent_s + elapsed_s
+        if sent >= 8 * clients + WARM_COUNT or spent_s >= WARM_S:
+            return count / elapsed_s
+        count *= 2
 
 
 def _send(target: Target, data: pathlib.Path, clients: int, count: int) -> tuple[float, list[float]]:

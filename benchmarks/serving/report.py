@@ -12,8 +12,9 @@ HEAD = """| clients | | requests/s | lowest to highest | p50 ms | p99 ms | CPU-m
 |--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"""
 INTRODUCTION = """# Predictions under load
 
-MNIST CNN of the seed, one picture (uint8, 784 bytes) per request, closed loop by h2load: so many clients, each with a connection
-of its own (gRPC, or HTTP/1.1 where a server speaks nothing else) and one request under way. Each line is a server beside ours, asked in turns; medians of the rounds. CPU-ms: processor time of the server with all its processes, per request. Every server gave our answer
+{about}.
+
+Closed loop by h2load: so many clients, each with a connection of its own (gRPC, or HTTP/1.1 where a server speaks nothing else) and one request under way. Each line is a server beside ours, asked in turns; medians of the rounds. CPU-ms: processor time of the server with all its processes, per request. Every server gave our answer
 to a sample before it was measured."""
 
 
@@ -21,6 +22,8 @@ to a sample before it was measured."""
 class Page:
     """What was found."""
 
+    about: str
+    """What was asked."""
     lines: list[tuple[int, str]] = dataclasses.field(default_factory=list)
     """Clients, and the line of the table."""
     missing: list[str] = dataclasses.field(default_factory=list)
@@ -53,7 +56,7 @@ class Page:
             f"- {key}: {value}" for key, value in (machine.describe() | {"command": command}).items()
         )
         missing = "\n".join(["Not measured:", "", *self.missing, "", ""]) if self.missing else ""
-        return f"{INTRODUCTION}\n\n{table}\n\n{missing}{origin}\n"
+        return f"{INTRODUCTION.format(about=self.about)}\n\n{table}\n\n{missing}{origin}\n"
 
 
 def _cells(samples: list[load.Sample]) -> list[str]:

@@ -28,22 +28,22 @@ class NotMeasured(Exception):
 
 @contextlib.contextmanager
 def start(
-    rival: table.Rival, engine: str, python: pathlib.Path, trained: systems.Trained
+    rival: table.Rival, engine: str, python: pathlib.Path, published: systems.Published
 ) -> Iterator[systems.System]:
     """Its server with our model; gone with all its processes at the end. Raises `NotMeasured`."""
     port = _find_ports()
-    target = rival.make_target(f"127.0.0.1:{port}")
-    log = trained.folder / f"{python.parent.parent.name}-{engine}.log"
+    target = rival.make_target(published.workload, f"127.0.0.1:{port}")
+    log = published.folder / f"{python.parent.parent.name}-{engine}.log"
     threads = max(1, (os.cpu_count() or 1) // 2)  # as ours
     environment = {**os.environ, "ENGINE": engine, "THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
-    command = [str(python), str(SERVERS / rival.script), str(trained.folder), str(port)]
+    command = [str(python), str(SERVERS / rival.script), str(published.folder), str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, stdout=output, stderr=output, env=environment, start_new_session=True
         )
         try:
             system = systems.System(f"{rival.name}, {engine}", process.pid, target)
-            _await_answer(rival, system, process, trained)
+            _await_answer(rival, system, process, published)
             yield system
         except NotMeasured as error:
             raise NotMeasured(f"{error}: {_tail(log)}") from error
@@ -52,7 +52,7 @@ def start(
 
 
 def _await_answer(
-    rival: table.Rival, system: systems.System, process: subprocess.Popen[bytes], trained: systems.Trained
+    rival: table.Rival, system: systems.System, process: subprocess.Popen[bytes], published: systems.Published
 ) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while True:
@@ -64,8 +64,12 @@ def _await_answer(
                 raise NotMeasured(f"it does not start ({type(error).__name__})") from error
             time.sleep(0.5)
     scores = rival.read(answer)
-    if len(scores) != len(trained.scores) or math.dist(scores, trained.scores) > TOLERANCE:
-        raise NotMeasured(f"it answers {scores}, ours {trained.scores}")
+    if len(scores) != len(published.scores) or math.dist(scores, published.scores) > TOLERANCE:
+        raise NotMeasured(f"it answers {_show(scores)}, ours {_show(published.scores)}")
+
+
+def _show(scores: list[float]) -> str:
+    return f"{len(scores)} scores, {', '.join(f'{score:.6f}' for score in scores[:10])}"
 
 
 def _find_ports() -> int:

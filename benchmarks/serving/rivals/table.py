@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from benchmarks.serving import load
+from benchmarks.serving import load, systems, workloads
 from benchmarks.serving.rivals import wire
 
 COMMON = ("torch==2.15.0", "torchvision==0.29.2", "onnxruntime==1.32.0", "safetensors==0.8.0")
@@ -20,11 +20,11 @@ class Rival:
     name: str
     packages: tuple[str, ...]
     script: str
-    """In `servers/`; takes the folder with the model and a port, of which the next four are free too."""
-    make_target: Callable[[str], load.Target]
+    """In `servers/`; takes the folder with the model and its description, and a port, of which the next four are free too."""
+    make_target: Callable[[workloads.Workload, str], load.Target]
     """What to ask, at an address."""
     read: Callable[[bytes], list[float]]
-    """The scores of the first picture in an answer."""
+    """The scores of the one sample in an answer."""
     python: str = ">=3.11"
 
 
@@ -34,10 +34,10 @@ RIVALS = (
         ("nvidia-pytriton==0.7.0",),
         "pytriton_server.py",
         wire.ask_open,
-        wire.read_open,
+        systems.read_scores,
         python=">=3.11,<3.11.4",  # the interpreter that it has built in does not bear the library of a later one
     ),
-    Rival("MLServer", ("mlserver==1.7.1",), "mlserver_server.py", wire.ask_open, wire.read_open),
+    Rival("MLServer", ("mlserver==1.7.1",), "mlserver_server.py", wire.ask_open, systems.read_scores),
     Rival(
         "TorchServe",
         (

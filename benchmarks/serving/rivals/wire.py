@@ -1,4 +1,4 @@
-"""How each rival is asked about one picture, and what it answers."""
+"""How each rival is asked about one sample, and what it answers."""
 
 from __future__ import annotations
 
@@ -7,25 +7,19 @@ import json
 
 import numpy as np
 
-from benchmarks.serving import load, systems
-from bessemer.inference.v2 import inference_pb2 as pb
+from benchmarks.serving import load, workloads
 
 TORCHSERVE = "/org.pytorch.serve.grpc.inference.InferenceAPIsService/Predictions"
 
 
-def ask_open(address: str) -> load.Target:
+def ask_open(workload: workloads.Workload, address: str) -> load.Target:
     """Over the Open Inference Protocol, as ours."""
-    return load.Target(address, load.INFER, systems.make_request())
+    return load.Target(address, load.INFER, workload.make_request())
 
 
-def read_open(answer: bytes) -> list[float]:
-    """Raw output."""
-    return read_raw(pb.ModelInferResponse.FromString(answer).raw_output_contents[0])
-
-
-def ask_raw(address: str) -> load.Target:
-    """Pixels as the body of a POST."""
-    body = systems.make_picture().tobytes()
+def ask_raw(workload: workloads.Workload, address: str) -> load.Target:
+    """The sample as the body of a POST."""
+    body = workload.make_sample().tobytes()
     return load.Target(address, "/predict", body, is_grpc=False, content_type="application/octet-stream")
 
 
@@ -34,15 +28,15 @@ def read_raw(answer: bytes) -> list[float]:
     return [float(score) for score in np.frombuffer(answer, "<f4")]
 
 
-def ask_base64(address: str) -> load.Target:
-    """Pixels as base64 in JSON."""
-    body = json.dumps({"image": base64.b64encode(systems.make_picture().tobytes()).decode()}).encode()
+def ask_base64(workload: workloads.Workload, address: str) -> load.Target:
+    """The sample as base64 in JSON."""
+    body = json.dumps({"sample": base64.b64encode(workload.make_sample().tobytes()).decode()}).encode()
     return load.Target(address, "/predict", body, is_grpc=False, content_type="application/json")
 
 
-def ask_json(address: str) -> load.Target:
-    """Pixels as JSON."""
-    body = json.dumps({"image": systems.make_picture().tolist()}).encode()
+def ask_json(workload: workloads.Workload, address: str) -> load.Target:
+    """The sample as JSON."""
+    body = json.dumps({"sample": workload.make_sample().tolist()}).encode()
     return load.Target(address, "/predict", body, is_grpc=False, content_type="application/json")
 
 
@@ -52,10 +46,10 @@ def read_json(answer: bytes) -> list[float]:
     return list(row)
 
 
-def ask_torchserve(address: str) -> load.Target:
+def ask_torchserve(workload: workloads.Workload, address: str) -> load.Target:
     """PredictionsRequest {model_name = 1; map<string, bytes> input = 3}."""
-    entry = _field(1, b"image") + _field(2, systems.make_picture().tobytes())
-    return load.Target(address, TORCHSERVE, _field(1, systems.MODEL.encode()) + _field(3, entry))
+    entry = _field(1, b"sample") + _field(2, workload.make_sample().tobytes())
+    return load.Target(address, TORCHSERVE, _field(1, workload.name.encode()) + _field(3, entry))
 
 
 def read_torchserve(answer: bytes) -> list[float]:

@@ -11,23 +11,24 @@ folder, port = sys.argv[1], int(sys.argv[2])
 
 
 class Api(litserve.LitAPI):
-    """The network behind `POST /predict`; pixels as base64 in JSON, as in its documentation."""
+    """The network behind `POST /predict`; samples as base64 in JSON, as in its documentation."""
 
     def setup(self, device):
         """Build it."""
-        self._run = networks.build(folder)
+        self._workload = networks.Workload(folder)
+        self._run = self._workload.build()
 
     def decode_request(self, request):
-        """JSON to pixels."""
-        return np.frombuffer(base64.b64decode(request["image"]), np.uint8).reshape(28, 28, 1)
+        """JSON to a sample."""
+        return self._workload.read(base64.b64decode(request["sample"]))
 
     def batch(self, inputs):
         """Join."""
         return np.stack(inputs)
 
-    def predict(self, pixels):
+    def predict(self, samples):
         """One batch."""
-        return self._run(pixels)
+        return self._run(samples)
 
     def unbatch(self, output):
         """Split."""

@@ -5,6 +5,7 @@ import os
 import pathlib
 import sys
 
+import networks
 from mlserver import MLModel
 from mlserver.codecs import NumpyCodec
 from mlserver.types import InferenceResponse
@@ -12,25 +13,24 @@ from mlserver.types import InferenceResponse
 HERE = pathlib.Path(__file__).parent
 
 
-class Cnn(MLModel):
+class Network(MLModel):
     """The network."""
 
     async def load(self):
         """Build it."""
-        import networks
-
-        self._run = networks.build(os.environ["FOLDER"])
+        self._run = networks.Workload(os.environ["FOLDER"]).build()
         return True
 
     async def predict(self, payload):
         """One batch."""
-        pixels = NumpyCodec.decode_input(payload.inputs[0])
-        output = NumpyCodec.encode_output("probabilities", self._run(pixels))
+        samples = NumpyCodec.decode_input(payload.inputs[0])
+        output = NumpyCodec.encode_output("probabilities", self._run(samples))
         return InferenceResponse(model_name=self.name, outputs=[output])
 
 
 if __name__ == "__main__":
     folder, port = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+    workload = networks.Workload(folder)
     work = folder / "mlserver"
     work.mkdir(exist_ok=True)
     settings = {
@@ -42,12 +42,12 @@ if __name__ == "__main__":
         "debug": False,
     }
     model = {
-        "name": "cnn",
-        "implementation": "mlserver_server.Cnn",
+        "name": workload.name,
+        "implementation": "mlserver_server.Network",
         "max_batch_size": 64,
         "max_batch_time": 0.005,
-        "inputs": [{"name": "image", "datatype": "UINT8", "shape": [-1, 28, 28, 1]}],
-        "outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]}],
+        "inputs": [{"name": workload.input, "datatype": workload.datatype, "shape": [-1, *workload.shape]}],
+        "outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [-1, workload.outputs]}],
     }
     (work / "settings.json").write_text(json.dumps(settings))
     (work / "model-settings.json").write_text(json.dumps(model))

@@ -11,19 +11,20 @@ from pytriton.triton import Triton, TritonConfig
 
 def main(folder, port):
     """Serve."""
-    run = networks.build(folder)
+    workload = networks.Workload(folder)
+    run = workload.build()
 
     @batch
-    def infer(image):
-        return [run(image)]
+    def infer(**inputs):
+        return [run(inputs[workload.input])]
 
     config = TritonConfig(grpc_port=port, http_port=port + 1, metrics_port=port + 2, allow_metrics=False)
     with Triton(config=config) as triton:
         triton.bind(
-            model_name="cnn",
+            model_name=workload.name,
             infer_func=infer,
-            inputs=[Tensor(name="image", dtype=np.uint8, shape=(28, 28, 1))],
-            outputs=[Tensor(name="probabilities", dtype=np.float32, shape=(10,))],
+            inputs=[Tensor(name=workload.input, dtype=workload.dtype, shape=workload.shape)],
+            outputs=[Tensor(name="probabilities", dtype=np.float32, shape=(workload.outputs,))],
             config=ModelConfig(max_batch_size=64, batcher=DynamicBatcher(max_queue_delay_microseconds=100)),
         )
         triton.serve()

@@ -17,27 +17,28 @@ folder, port = sys.argv[1], int(sys.argv[2])
 
 
 @serve.deployment(max_ongoing_requests=256, ray_actor_options={"num_cpus": 1})
-class Cnn:
-    """The network: raw pixels in, raw scores out."""
+class Network:
+    """The network: raw samples in, raw scores out."""
 
     def __init__(self):
-        self._run = networks.build(folder)
+        self._workload = networks.Workload(folder)
+        self._run = self._workload.build()
 
     @serve.batch(max_batch_size=64, batch_wait_timeout_s=0.001)
-    async def predict(self, pixels):
+    async def predict(self, samples):
         """One batch."""
-        return list(self._run(np.stack(pixels)))
+        return list(self._run(np.stack(samples)))
 
     async def __call__(self, request: Request):
         """One request."""
-        pixels = np.frombuffer(await request.body(), np.uint8).reshape(28, 28, 1)
-        return Response(np.asarray(await self.predict(pixels)).tobytes())
+        sample = self._workload.read(await request.body())
+        return Response(np.asarray(await self.predict(sample)).tobytes())
 
 
 variables = {name: os.environ[name] for name in ("ENGINE", "THREADS")}
 here = os.path.dirname(os.path.abspath(__file__))
 ray.init(include_dashboard=False, runtime_env={"env_vars": {**variables, "PYTHONPATH": here}})
 serve.start(http_options={"host": "127.0.0.1", "port": port})
-serve.run(Cnn.bind(), route_prefix="/")
+serve.run(Network.bind(), route_prefix="/")
 while True:
     time.sleep(3600)

@@ -13,25 +13,27 @@ if __name__ != "__main__":
     import numpy as np
     from ts.torch_handler.base_handler import BaseHandler
 
-    class Cnn(BaseHandler):
-        """The network: raw pixels in, scores as JSON out."""
+    class Network(BaseHandler):
+        """The network: raw samples in, scores as JSON out."""
 
         def initialize(self, context):
             """Build it."""
-            self._run = networks.build(os.environ["FOLDER"])
+            self._workload = networks.Workload(os.environ["FOLDER"])
+            self._run = self._workload.build()
             self.initialized = True
 
         def handle(self, data, context):
             """One batch."""
-            pixels = [np.frombuffer(row["image"], np.uint8).reshape(28, 28, 1) for row in data]
-            return [json.dumps(scores.tolist()) for scores in self._run(np.stack(pixels))]
+            samples = [self._workload.read(row["sample"]) for row in data]
+            return [json.dumps(scores.tolist()) for scores in self._run(np.stack(samples))]
 
 else:
     folder, port = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+    name = json.loads((folder / "workload.json").read_text())["name"]
     bin_ = pathlib.Path(sys.executable).parent
     store = folder / "torchserve"
     store.mkdir(exist_ok=True)
-    archiver = [str(bin_ / "torch-model-archiver"), "--model-name", "cnn", "--version", "1", "--force"]
+    archiver = [str(bin_ / "torch-model-archiver"), "--model-name", name, "--version", "1", "--force"]
     archiver += [
         "--handler",
         __file__,
@@ -42,8 +44,14 @@ else:
     ]
     subprocess.run(archiver, check=True)
     models = {
-        "cnn": {
-            "1": {"marName": "cnn.mar", "minWorkers": 1, "maxWorkers": 1, "batchSize": 64, "maxBatchDelay": 1}
+        name: {
+            "1": {
+                "marName": f"{name}.mar",
+                "minWorkers": 1,
+                "maxWorkers": 1,
+                "batchSize": 64,
+                "maxBatchDelay": 1,
+            }
         }
     }
     lines = {
@@ -54,7 +62,7 @@ else:
         "grpc_management_port": port + 4,
         "disable_token_authorization": "true",
         "model_store": store,
-        "load_models": "cnn.mar",
+        "load_models": f"{name}.mar",
         "models": json.dumps(models),
     }
     config = store / "config.properties"
