@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import random
 import secrets
 import struct
 import threading
+import time
 
 import grpc
 import numpy as np
@@ -284,16 +286,23 @@ def test_what_is_checked_is_what_is_computed(caller, make_object):
     caller.register("r", file.name, 16 * rows)
     request = ask(rows, shared=True, byte_size=16 * rows)
     expected = read_scores(caller.infer(request))
-    refusals, nan = set(), struct.pack("<4f", *[float("nan")] * 4) * rows
-    with (
-        file.open("r+b", buffering=0) as writing,
-        doing(lambda: (os.pwrite(writing.fileno(), nan, 0), os.pwrite(writing.fileno(), ROW * rows, 0))),
-    ):
-        for _ in range(100):
-            try:
-                np.testing.assert_allclose(read_scores(caller.infer(request)), expected, rtol=1e-3)
-            except grpc.RpcError as error:
-                refusals.add((error.code(), "must be finite" in str(error.details())))
+    draw, contents = random.Random(1), (struct.pack("<4f", *[float("nan")] * 4) * rows, ROW * rows)
+    refusals = set()
+    with file.open("r+b", buffering=0) as writing:
+
+        def change():
+            for content in contents:
+                os.pwrite(writing.fileno(), content, 0)
+                time.sleep(
+                    draw.uniform(0, 0.004)
+                )  # about as long as a request is checked, so that some changes come behind
+
+        with doing(change):
+            for _ in range(300):
+                try:
+                    np.testing.assert_allclose(read_scores(caller.infer(request)), expected, rtol=1e-3)
+                except grpc.RpcError as error:
+                    refusals.add((error.code(), "must be finite" in str(error.details())))
     assert refusals <= {(INVALID, True)}
 
 

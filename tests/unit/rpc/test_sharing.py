@@ -80,6 +80,10 @@ async def test_what_is_large_is_copied_beside_the_event_loop(shared, monkeypatch
         return bytes(count)
 
     monkeypatch.setattr(Zeros, "read", read)
-    await sharing.read(shared.find(make_request(16, sharing.BLOCKING_BYTES)).inputs)
-    assert threads[0] is threading.main_thread()
-    assert threads[1] is not threading.main_thread()
+    await sharing.read(shared.find(make_request(16, 16)).inputs)
+    assert {*threads} == {threading.main_thread()}
+    threads.clear()
+    half = sharing.BLOCKING_BYTES // 2  # many that are small take as long as one that is large
+    await sharing.read(shared.find(make_request(half, half)).inputs)
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads

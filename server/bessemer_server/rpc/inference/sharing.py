@@ -6,8 +6,8 @@ import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import grpc
 
@@ -16,6 +16,7 @@ from bessemer_server.domain import errors, processors, tensors
 from bessemer_server.rpc.inference import messages
 from bessemer_server.serving import places, regions
 
+T = TypeVar("T")
 Context = grpc.aio.ServicerContext[Any, Any]
 
 EXTENSION = "system_shared_memory"
@@ -144,9 +145,11 @@ class Tensors:
 NOT_OFFERED = Tensors(None)
 
 
-async def read(spans: Mapping[int, regions.Span]) -> dict[int, bytes]:
+async def read(spans: Mapping[int, regions.Span]) -> Mapping[int, bytes]:
     """Copies of inputs, made before anything looks at them: clients can write the memory at any time. Raises `InvalidArgument`."""
-    return {i: await _do(span.byte_size, span.read) for i, span in spans.items()}
+    if not spans:
+        return messages.NOTHING
+    return await _do(sum(span.byte_size for span in spans.values()), _read_each, spans)
 
 
 async def write(
@@ -161,11 +164,21 @@ async def write(
                 f"shared memory size specified with the request for output '{request.outputs[i].name}' ({span.byte_size} bytes) "
                 f"should be at least {chosen[i].size_bytes} bytes to hold the results"
             )
-    for i, span in spans.items():
-        await _do(chosen[i].size_bytes, span.write, chosen[i].pieces, chosen[i].size_bytes)
+    if spans:
+        await _do(sum(chosen[i].size_bytes for i in spans), _write_each, spans, chosen)
 
 
-async def _do(count: int, copy: Any, *arguments: Any) -> Any:
+async def _do(count: int, copy: Callable[..., T], *arguments: Any) -> T:
+    """Copy so many bytes, beside the event loop where that takes long."""
     if count < BLOCKING_BYTES:
         return copy(*arguments)
     return await asyncio.get_running_loop().run_in_executor(_threads, copy, *arguments)
+
+
+def _read_each(spans: Mapping[int, regions.Span]) -> dict[int, bytes]:
+    return {i: span.read() for i, span in spans.items()}
+
+
+def _write_each(spans: Mapping[int, regions.Span], chosen: Sequence[tensors.Tensor]) -> None:
+    for i, span in spans.items():
+        span.write(chosen[i].pieces, chosen[i].size_bytes)
