@@ -18,7 +18,7 @@ from benchmarks.serving import systems
 from benchmarks.serving.rivals import table
 
 SERVERS = pathlib.Path(__file__).with_name("servers")
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 TOLERANCE = 1e-4
 
 

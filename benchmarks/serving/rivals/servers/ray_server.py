@@ -37,7 +37,14 @@ class Network:
 
 variables = {name: os.environ[name] for name in ("ENGINE", "THREADS")}
 here = os.path.dirname(os.path.abspath(__file__))
-ray.init(include_dashboard=False, runtime_env={"env_vars": {**variables, "PYTHONPATH": here}})
+for tries_left in (2, 1, 0):
+    try:
+        ray.init(include_dashboard=False, runtime_env={"env_vars": {**variables, "PYTHONPATH": here}})
+        break
+    except Exception:  # it gives its own processes half a minute to start, which a busy machine may not keep
+        ray.shutdown()
+        if not tries_left:
+            raise
 serve.start(http_options={"host": "127.0.0.1", "port": port})
 serve.run(Network.bind(), route_prefix="/")
 while True:
