@@ -86,7 +86,7 @@ def explain_closed(address: str) -> errors.FailedPrecondition:
 
 
 def build_create(
-    spec: jobs_pb2.TrainingSpec,
+    work: jobs_pb2.TrainingSpec | jobs_pb2.PredictionSpec,
     name: str | None,
     idempotency_key: str | None,
     priority: int = 0,
@@ -98,7 +98,8 @@ def build_create(
         description = f"must be a whole number from -{PRIORITY_MAX} to {PRIORITY_MAX}, but is {priority!r}"
         raise errors.InvalidArgument(violations=(errors.Violation("priority", description),))
     text = "" if name is None else _faults.check_text("name", name)
-    job = jobs_pb2.Job(name=text, spec=spec, priority=priority)
+    job = jobs_pb2.Job(name=text, priority=priority)
+    (job.prediction if isinstance(work, jobs_pb2.PredictionSpec) else job.spec).MergeFrom(work)  # type: ignore[arg-type]
     if max_runtime is not None:
         job.max_runtime.FromTimedelta(_check_duration("max_runtime", max_runtime))
     return jobs_pb2.CreateJobRequest(job=job, request_id=key)

@@ -40,8 +40,10 @@ def build_spec(
     return spec
 
 
-def spec_to_dict(spec: Spec) -> dict[str, Any]:
-    """The specification with what is set, as it could be given to `train` again."""
+def spec_to_dict(spec: Spec | jobs_pb2.PredictionSpec) -> dict[str, Any]:
+    """The specification with what is set, as it could be given to `train` again, or to `Model.predict_dataset`."""
+    if isinstance(spec, jobs_pb2.PredictionSpec):
+        return _read_part(spec)
     found = {field.name: READ.get(field.name, _as_is)(value) for field, value in spec.ListFields()}
     return {"architecture": spec.architecture, "dataset": spec.dataset, **found}
 

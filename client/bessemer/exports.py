@@ -1,4 +1,4 @@
-"""Models as files."""
+"""Files that are written: models, and whatever else is to be there when it is whole."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import os
 import pathlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from bessemer import errors
@@ -18,17 +18,22 @@ FORMATS = {".safetensors": "safetensors", ".onnx": "onnx"}
 
 
 def build_request(name: str, version: str, path: Path) -> models_pb2.ExportModelRequest:
-    """The request for what `path` shall be. Raises `InvalidArgument` for an ending that no format has, and a folder that is
-    not there.
-    """
+    """The request for what `path` shall be. Raises as `check_path`."""
+    return models_pb2.ExportModelRequest(
+        name=name, version=version, format=FORMATS[check_path(path, tuple(FORMATS))]
+    )
+
+
+def check_path(path: Path, endings: Sequence[str]) -> str:
+    """Which of the endings a file to be has. Raises `InvalidArgument` for one that has none, and a folder that is not there."""
     target = pathlib.Path(path)
-    if (suffix := target.suffix.lower()) not in FORMATS:
-        description = f"must end in {' or '.join(FORMATS)}, but is {os.fspath(path)!r}"
+    if (suffix := target.suffix.lower()) not in endings:
+        description = f"must end in {' or '.join(endings)}, but is {os.fspath(path)!r}"
         raise errors.InvalidArgument(violations=(errors.Violation("path", description),))
     if not target.parent.is_dir():
         description = f"there is no folder {str(target.parent)!r}; make it first"
         raise errors.InvalidArgument(violations=(errors.Violation("path", description),))
-    return models_pb2.ExportModelRequest(name=name, version=version, format=FORMATS[suffix])
+    return suffix
 
 
 @contextlib.contextmanager

@@ -28,8 +28,17 @@ class JobRecord:
 
     @property
     def name(self) -> str:
-        """The name under which the model is published."""
+        """The name under which the model is published; of predictions, what they are found by."""
         return self._message.name
+
+    @property
+    def kind(self) -> str:
+        """`training` or `prediction`."""
+        return "prediction" if self._is_prediction else "training"
+
+    @property
+    def _is_prediction(self) -> bool:
+        return self._message.HasField("prediction")
 
     @property
     def state(self) -> str:
@@ -74,23 +83,27 @@ class JobRecord:
 
     @property
     def architecture(self) -> str:
-        """What is trained."""
+        """What is trained; empty for predictions."""
         return self._message.spec.architecture
 
     @property
     def dataset(self) -> str:
-        """What it is trained on."""
-        return self._message.spec.dataset
+        """What it trains on, or predicts."""
+        message = self._message
+        return message.effective_prediction.dataset if self._is_prediction else message.spec.dataset
 
     @property
     def spec(self) -> dict[str, Any]:
         """The specification as it was submitted."""
-        return _specs.spec_to_dict(self._message.spec)
+        message = self._message
+        return _specs.spec_to_dict(message.prediction if self._is_prediction else message.spec)
 
     @property
     def effective_spec(self) -> dict[str, Any]:
         """The specification with every default filled in."""
-        return _specs.spec_to_dict(self._message.effective_spec)
+        message = self._message
+        work = message.effective_prediction if self._is_prediction else message.effective_spec
+        return _specs.spec_to_dict(work)
 
     @property
     def progress(self) -> Progress:
@@ -131,7 +144,7 @@ class JobRecord:
 
     @property
     def model_reference(self) -> str | None:
-        """`name@version` of what was published, for `client.models.get`; None until the job has SUCCEEDED."""
+        """`name@version` of what was published, for `client.models.get`; None until a job that trains has SUCCEEDED."""
         if not self._message.HasField("model"):
             return None
         return f"{self._message.model.name}@{self._message.model.version}"

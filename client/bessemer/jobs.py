@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bessemer import _calls, errors, events, generation, history, reconnecting
+from bessemer import _calls, errors, events, generation, history, predictions, reconnecting
 from bessemer.events import Checkpoint, Event, LogLine, StateChanged
 from bessemer.job_record import JobRecord
 from bessemer.transport import Transport
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from matplotlib.figure import Figure
 
+    from bessemer.model_record import Prediction
     from bessemer.models import Model
 
 RECONNECT_PATIENCE_S = 60.0
@@ -27,7 +28,7 @@ RECONNECT_PATIENCE_S = 60.0
 
 
 class Job(JobRecord):
-    """A training job. What it shows is what was known at the last call; `refresh()` asks again."""
+    """A job: it trains, or predicts over a data set. What it shows is what was known at the last call; `refresh()` asks again."""
 
     def __init__(self, transport: Transport, message: jobs_pb2.Job) -> None:
         super().__init__(message)
@@ -132,7 +133,7 @@ class Job(JobRecord):
         return self
 
     def delete(self) -> None:
-        """Delete the job with its events, metrics and checkpoints; the model that it published stays. Raises
+        """Delete the job with its events, metrics, checkpoints and predictions; the model that it published stays. Raises
         `FailedPrecondition` while it is not over: cancel it first.
         """
         self._transport.call(self._transport.jobs.DeleteJob, jobs_pb2.DeleteJobRequest(id=self.id))
@@ -186,6 +187,27 @@ class Job(JobRecord):
 
         pictures.save(generation.arrange(self.samples(epoch)), path)
 
+    def predictions(self) -> Iterator[Prediction]:
+        """What a prediction job has found, sample by sample in their order, as it is needed: each with its `true_label`.
+
+        Raises `FailedPrecondition` before the job has SUCCEEDED, and for a job that trains.
+        """
+        reader = predictions.Reader()
+        request = jobs_pb2.ReadPredictionsRequest(id=self.id)
+        for message in self._transport.stream(self._transport.jobs.ReadPredictions, request):
+            yield from reader.read(message)
+
+    def export_predictions(self, path: str | os.PathLike[str]) -> None:
+        """Write what a prediction job has found to a file, which is there when it is whole. `.csv`: a line for each sample, with
+        `sample` (from 0), `true_label`, `label`, `probability` and a column for each class, `p_<label>`. `.npz`: the arrays
+        `probabilities` [N, K], `index`, `label`, `true_label` [N] and `labels` [K]. Raises as `predictions`, and
+        `InvalidArgument` for another ending or a folder that is not there.
+        """
+        request = jobs_pb2.ReadPredictionsRequest(id=self.id)
+        with predictions.writing(path) as writer:
+            for message in self._transport.stream(self._transport.jobs.ReadPredictions, request):
+                writer.write(message)
+
     def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
         """Loss and accuracy over the epochs, training and validation; written to `path` when given (PNG, PDF, SVG).
 
@@ -193,6 +215,7 @@ class Job(JobRecord):
         """
         from bessemer import plots
 
+        plots.check_trains(self)
         return plots.draw_history(
             self.history, title=f"{self.name} · {self.architecture} on {self.dataset}", path=path
         )

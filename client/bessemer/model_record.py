@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bessemer import _specs, errors, generation
@@ -29,6 +30,8 @@ class Prediction:
     probability: float
     probabilities: tuple[float, ...]
     """Of every class, by index."""
+    true_label: str | None = None
+    """Of a sample of a data set."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,9 +158,13 @@ class ModelRecord:
         probabilities_NK = np.frombuffer(response.raw_output_contents[0], dtype="<f4").reshape(  # noqa: N806
             response.outputs[0].shape
         )
-        return [self._read(row) for row in probabilities_NK]
+        return [read_prediction(row, self.labels) for row in probabilities_NK]
 
-    def _read(self, probabilities: npt.NDArray[np.float32]) -> Prediction:
-        index = int(probabilities.argmax())
-        label = self.labels[index] if index < len(self.labels) else str(index)
-        return Prediction(label, index, float(probabilities[index]), tuple(probabilities.tolist()))
+
+def read_prediction(
+    probabilities: npt.NDArray[np.float32], labels: Sequence[str], true_label: str | None = None
+) -> Prediction:
+    """The prediction that these probabilities [K] are."""
+    index = int(probabilities.argmax())
+    label = labels[index] if index < len(labels) else str(index)
+    return Prediction(label, index, float(probabilities[index]), tuple(probabilities.tolist()), true_label)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bessemer import _calls, evaluation, exports, generation, model_uploads
+from bessemer import _calls, evaluation, exports, generation, model_uploads, predictions
 from bessemer.model_record import ModelRecord, Prediction
 from bessemer.transport import Transport
 from bessemer.v1 import models_pb2
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from matplotlib.figure import Figure
+
+    from bessemer.jobs import Job
 
 
 class Model(ModelRecord):
@@ -59,6 +62,42 @@ class Model(ModelRecord):
         return evaluation.parse(
             self._transport.call(self._transport.models.EvaluateModel, request, is_patient=True)
         )
+
+    def predict_dataset(
+        self,
+        dataset: str | None = None,
+        *,
+        split: str = "all",
+        batch_size: int | None = None,
+        name: str | None = None,
+        priority: int = 0,
+        max_runtime: float | datetime.timedelta | None = None,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """A job that predicts every sample of a data set with this model, by default of the one that it was trained on. When this
+        returns, the job survives whatever happens to the service; `job.predictions()` and `job.export_predictions(path)` have
+        what it found.
+
+        Args:
+            dataset: one of `datasets.list()`, with the kind and shape of the model's own.
+            split: `train`, `validation` or `test`, divided as for this model's job; `all` in the order of the data set, the
+                samples of its own test split last.
+            batch_size: samples per step, 256 by default.
+            name: to find the job by; `<model>-<dataset>` by default.
+            priority: from -100 to 100; of the jobs that wait, the highest starts first, then the oldest.
+            max_runtime: seconds for which it may hold a slot, all attempts together; by default for ever.
+            idempotency_key: the same key with the same arguments gives the same job, for ever; made when absent.
+
+        Raises:
+            InvalidArgument: with every faulty argument in `.violations`.
+            AlreadyExists: the key was used with other arguments.
+
+        """
+        from bessemer import jobs
+
+        spec = predictions.build_spec(f"{self.name}@{self.version}", dataset, split, batch_size)
+        request = _calls.build_create(spec, name, idempotency_key, priority, max_runtime)
+        return jobs.Job(self._transport, self._transport.call(self._transport.jobs.CreateJob, request))
 
     def confusion_matrix(
         self,

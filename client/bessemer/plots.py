@@ -12,12 +12,22 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from bessemer.job_record import JobRecord
+
 Curves = Mapping[str, Sequence[float]]
 """Values per epoch by name of metric, as `Job.history` has them."""
 
 CLASSIFIER, GENERATOR = ("loss", "accuracy"), ("generator_loss", "discriminator_loss")
 SPLITS = {"train": "Training", "val": "Validation"}
 COLORS = {"train": "#1f6feb", "val": "#d9480f"}
+
+
+def check_trains(job: JobRecord) -> None:
+    """Raise `FailedPrecondition` for a job that learns nothing."""
+    if job.kind == "prediction":
+        raise errors.FailedPrecondition(
+            f"job {job.id} predicts and learns nothing, so it has no curves; job.predictions() is what it found"
+        )
 
 
 def draw_history(history: Curves, *, title: str, path: str | os.PathLike[str] | None = None) -> Figure:

@@ -183,7 +183,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         server = grpc.aio.server(options=options.SERVER)
         guarded: Any = guarding.GuardedServer(server, calls)
         jobs_pb2_grpc.add_JobServiceServicer_to_server(
-            jobs.JobServicer(store, planner, scheduler, notices, log_collector), guarded
+            jobs.JobServicer(store, planner, scheduler, notices, log_collector, blobs=blobs), guarded
         )
         models_pb2_grpc.add_ModelServiceServicer_to_server(
             models.ModelServicer(

@@ -27,6 +27,7 @@ SPEC: dict[str, Any] = {
     "checkpoint": {"every_steps": 10, "keep_last": 2},
 }  # fmt: skip
 """Epochs of 41 steps: some twenty checkpoints, of which most are removed again while it trains."""
+IRIS_SAMPLES = 150
 CLOCK: dict[str, Any] = {"dataset": "iris", "epochs": 1_000_000, "checkpoint": {"every_epochs": 0}}
 """Trains until somebody stops it."""
 
@@ -206,6 +207,20 @@ def send_model(persistent: Persistent, service: PhoenixService) -> None:
     models = persistent.client.models
     assert persistent.ask(lambda: models.upload("copy", file)).version == "1"
     assert [model.version for model in persistent.ask(lambda: list(models.list("copy")))] == ["1"]
+
+
+def predict(persistent: Persistent, service: PhoenixService) -> None:
+    """A model predicts every sample of its data set; what came is what comes when nothing happens."""
+    trained = persistent.train("a", "mlp", dataset="iris", epochs=1, name="asked").wait(progress=False)
+    model = persistent.ask(lambda: trained.model)
+
+    def ask(key: str) -> Any:
+        return persistent.ask(lambda: model.predict_dataset(batch_size=7, idempotency_key=key))
+
+    killed, unbroken = (ask(key).wait(progress=False) for key in ("b", "c"))
+    found = persistent.ask(lambda: list(killed.predictions()))
+    assert found == persistent.ask(lambda: list(unbroken.predictions()))
+    assert len(found) == IRIS_SAMPLES
 
 
 def generate(persistent: Persistent, service: PhoenixService) -> None:

@@ -32,6 +32,7 @@ WAYS = {
     failing.generate: {"record_pictures": 2, "trainer.before_pictures": 2, "trainer.after_pictures": 2},
     failing.drain: {"drain.begun": 1, "drain.ended": 1},
     failing.damage: {"mark_damaged": 1},
+    failing.predict: {"complete": 1},
     failing.back_up: {"backup.copied": 1, "backup.checked": 1, "restore.copied": 1, "restore.checked": 1},
 }  # fmt: skip
 """By what is done: the points that are then reached, or the writes, and how often at least."""

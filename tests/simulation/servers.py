@@ -197,7 +197,14 @@ class Server:
         collector = Collector(store, self.clock)
         planner: Any = Planner()
         self.jobs = rpc_jobs.JobServicer(
-            store, planner, self.scheduler, notices, SILENCE, clock=self.clock, make_id=self._make_id
+            store,
+            planner,
+            self.scheduler,
+            notices,
+            SILENCE,
+            blobs=blobs,
+            clock=self.clock,
+            make_id=self._make_id,
         )
         resources = rpc_worker.Resources(1, None, world.folder, keep_checkpoints=3)
         self.worker = rpc_worker.WorkerServicer(

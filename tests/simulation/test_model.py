@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 )
 
 from bessemer.v1 import jobs_pb2 as pb
+from bessemer_server.blobs.memory import MemoryBlobStore
 from bessemer_server.domain import errors
 from bessemer_server.domain.checkpoints import Retention
 from bessemer_server.domain.jobs import Attempt, Exit, Failure, Reason
@@ -96,8 +97,9 @@ class Service(RuleBasedStateMachine):
         self.trainers = Trainers()
         self.scheduler._executor, self.scheduler._slots = self.trainers, SLOTS
         planner: Any = servers.Planner()
+        blobs: Any = MemoryBlobStore(self.store.blobs)
         self.servicer = rpc_jobs.JobServicer(
-            self.store, planner, self.scheduler, notices, logs, clock=self.clock
+            self.store, planner, self.scheduler, notices, logs, blobs=blobs, clock=self.clock
         )
         self.jobs: dict[str, Job] = {}
         self.gone: dict[str, Job] = {}

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING
 
-from bessemer import _calls, errors, events, generation, history, reconnecting
+from bessemer import _calls, errors, events, generation, history, predictions, reconnecting
 from bessemer import jobs as blocking
 from bessemer.aio.transport import Transport
 from bessemer.events import Checkpoint, Event, LogLine, StateChanged
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from bessemer.aio.models import Model
+    from bessemer.model_record import Prediction
 
 
 class Job(JobRecord):
-    """A training job. What it shows is what was known at the last call; `refresh()` asks again."""
+    """A job: it trains, or predicts over a data set. What it shows is what was known at the last call; `refresh()` asks again."""
 
     def __init__(self, transport: Transport, message: jobs_pb2.Job) -> None:
         super().__init__(message)
@@ -131,7 +132,7 @@ class Job(JobRecord):
         return self
 
     async def delete(self) -> None:
-        """Delete the job with its events, metrics and checkpoints; the model that it published stays. Raises
+        """Delete the job with its events, metrics, checkpoints and predictions; the model that it published stays. Raises
         `FailedPrecondition` while it is not over: cancel it first.
         """
         request = jobs_pb2.DeleteJobRequest(id=self.id)
@@ -192,6 +193,30 @@ class Job(JobRecord):
 
         pictures.save(generation.arrange(await self.samples(epoch)), path)
 
+    async def predictions(self) -> AsyncGenerator[Prediction, None]:
+        """What a prediction job has found, sample by sample in their order, as it is needed: each with its `true_label`.
+
+        Raises `FailedPrecondition` before the job has SUCCEEDED, and for a job that trains.
+        """
+        reader = predictions.Reader()
+        request = jobs_pb2.ReadPredictionsRequest(id=self.id)
+        messages = self._transport.stream(self._transport.jobs.ReadPredictions, request)
+        async with contextlib.aclosing(messages):
+            async for message in messages:
+                for prediction in reader.read(message):
+                    yield prediction
+
+    async def export_predictions(self, path: str | os.PathLike[str]) -> None:
+        """Write what a prediction job has found to a file, which is there when it is whole. `.csv`: a line for each sample, with
+        `sample` (from 0), `true_label`, `label`, `probability` and a column for each class, `p_<label>`. `.npz`: the arrays
+        `probabilities` [N, K], `index`, `label`, `true_label` [N] and `labels` [K]. Raises as `predictions`, and
+        `InvalidArgument` for another ending or a folder that is not there.
+        """
+        request = jobs_pb2.ReadPredictionsRequest(id=self.id)
+        with predictions.writing(path) as writer:
+            async for message in self._transport.stream(self._transport.jobs.ReadPredictions, request):
+                await asyncio.to_thread(writer.write, message)
+
     async def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
         """Loss and accuracy over the epochs, training and validation; written to `path` when given (PNG, PDF, SVG).
 
@@ -199,6 +224,7 @@ class Job(JobRecord):
         """
         from bessemer import plots
 
+        plots.check_trains(self)
         title = f"{self.name} · {self.architecture} on {self.dataset}"
         return await asyncio.to_thread(plots.draw_history, await self.history, title=title, path=path)
 

@@ -62,6 +62,18 @@ class TrainingSpec(_message.Message):
     checkpoint: Checkpointing
     def __init__(self, architecture: _Optional[str] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., dataset: _Optional[str] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., seed: _Optional[int] = ..., optimizer: _Optional[_Union[Optimizer, _Mapping]] = ..., early_stopping: _Optional[_Union[EarlyStopping, _Mapping]] = ..., validation_split: _Optional[float] = ..., test_split: _Optional[float] = ..., loss: _Optional[str] = ..., label_smoothing: _Optional[float] = ..., class_weights: _Optional[_Union[ClassWeights, _Mapping]] = ..., metrics: _Optional[_Iterable[str]] = ..., validation_dataset: _Optional[str] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ..., l1: _Optional[float] = ..., l2: _Optional[float] = ..., gradient_clip_norm: _Optional[float] = ..., gradient_clip_value: _Optional[float] = ..., augmentation: _Optional[_Union[_struct_pb2.ListValue, _Mapping]] = ..., text: _Optional[_Union[TextSettings, _Mapping]] = ..., checkpoint: _Optional[_Union[Checkpointing, _Mapping]] = ...) -> None: ...
 
+class PredictionSpec(_message.Message):
+    __slots__ = ("model", "dataset", "split", "batch_size")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    SPLIT_FIELD_NUMBER: _ClassVar[int]
+    BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    dataset: str
+    split: str
+    batch_size: int
+    def __init__(self, model: _Optional[str] = ..., dataset: _Optional[str] = ..., split: _Optional[str] = ..., batch_size: _Optional[int] = ...) -> None: ...
+
 class Checkpointing(_message.Message):
     __slots__ = ("every_epochs", "every_steps", "every_seconds", "keep_last", "keep_best", "keep_every")
     EVERY_EPOCHS_FIELD_NUMBER: _ClassVar[int]
@@ -128,7 +140,7 @@ class EarlyStopping(_message.Message):
     def __init__(self, monitor: _Optional[str] = ..., patience: _Optional[int] = ..., min_delta: _Optional[float] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("id", "name", "spec", "effective_spec", "state", "state_message", "progress", "attempt", "failure", "model", "metrics", "create_time", "start_time", "end_time", "last_cursor", "priority", "queue_position", "next_attempt_time", "max_runtime", "run_time", "wait_reason")
+    __slots__ = ("id", "name", "spec", "prediction", "effective_spec", "effective_prediction", "state", "state_message", "progress", "attempt", "failure", "model", "metrics", "create_time", "start_time", "end_time", "last_cursor", "priority", "queue_position", "next_attempt_time", "max_runtime", "run_time", "wait_reason")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Job.State]
@@ -173,7 +185,9 @@ class Job(_message.Message):
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
+    PREDICTION_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_SPEC_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_PREDICTION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     STATE_MESSAGE_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
@@ -194,7 +208,9 @@ class Job(_message.Message):
     id: str
     name: str
     spec: TrainingSpec
+    prediction: PredictionSpec
     effective_spec: TrainingSpec
+    effective_prediction: PredictionSpec
     state: Job.State
     state_message: str
     progress: Progress
@@ -212,7 +228,7 @@ class Job(_message.Message):
     max_runtime: _duration_pb2.Duration
     run_time: _duration_pb2.Duration
     wait_reason: Job.WaitReason
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., effective_spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., state_message: _Optional[str] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., attempt: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., model: _Optional[_Union[ModelReference, _Mapping]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_cursor: _Optional[int] = ..., priority: _Optional[int] = ..., queue_position: _Optional[int] = ..., next_attempt_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., max_runtime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., run_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., wait_reason: _Optional[_Union[Job.WaitReason, str]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., prediction: _Optional[_Union[PredictionSpec, _Mapping]] = ..., effective_spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., effective_prediction: _Optional[_Union[PredictionSpec, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., state_message: _Optional[str] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., attempt: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., model: _Optional[_Union[ModelReference, _Mapping]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_cursor: _Optional[int] = ..., priority: _Optional[int] = ..., queue_position: _Optional[int] = ..., next_attempt_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., max_runtime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., run_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., wait_reason: _Optional[_Union[Job.WaitReason, str]] = ...) -> None: ...
 
 class Progress(_message.Message):
     __slots__ = ("epoch", "epochs", "step", "steps", "fraction", "samples_per_second", "eta")
@@ -559,3 +575,35 @@ class ListCheckpointsResponse(_message.Message):
     CHECKPOINTS_FIELD_NUMBER: _ClassVar[int]
     checkpoints: _containers.RepeatedCompositeFieldContainer[Checkpoint]
     def __init__(self, checkpoints: _Optional[_Iterable[_Union[Checkpoint, _Mapping]]] = ...) -> None: ...
+
+class ReadPredictionsRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class ReadPredictionsResponse(_message.Message):
+    __slots__ = ("header", "rows")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    header: PredictionsHeader
+    rows: PredictionRows
+    def __init__(self, header: _Optional[_Union[PredictionsHeader, _Mapping]] = ..., rows: _Optional[_Union[PredictionRows, _Mapping]] = ...) -> None: ...
+
+class PredictionsHeader(_message.Message):
+    __slots__ = ("samples", "labels", "dataset_labels")
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    DATASET_LABELS_FIELD_NUMBER: _ClassVar[int]
+    samples: int
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    dataset_labels: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, samples: _Optional[int] = ..., labels: _Optional[_Iterable[str]] = ..., dataset_labels: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class PredictionRows(_message.Message):
+    __slots__ = ("probabilities", "true_classes")
+    PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    TRUE_CLASSES_FIELD_NUMBER: _ClassVar[int]
+    probabilities: bytes
+    true_classes: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, probabilities: _Optional[bytes] = ..., true_classes: _Optional[_Iterable[int]] = ...) -> None: ...

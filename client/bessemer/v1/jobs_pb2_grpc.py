@@ -104,6 +104,11 @@ class JobServiceStub(object):
                 request_serializer=bessemer_dot_v1_dot_jobs__pb2.GetPicturesRequest.SerializeToString,
                 response_deserializer=bessemer_dot_v1_dot_jobs__pb2.Pictures.FromString,
                 _registered_method=True)
+        self.ReadPredictions = channel.unary_stream(
+                '/bessemer.v1.JobService/ReadPredictions',
+                request_serializer=bessemer_dot_v1_dot_jobs__pb2.ReadPredictionsRequest.SerializeToString,
+                response_deserializer=bessemer_dot_v1_dot_jobs__pb2.ReadPredictionsResponse.FromString,
+                _registered_method=True)
 
 
 class JobServiceServicer(object):
@@ -111,8 +116,8 @@ class JobServiceServicer(object):
 
     def CreateJob(self, request, context):
         """Accepts a job: once this returns OK the job survives a crash of every process.
-        Errors: INVALID_ARGUMENT (BadRequest lists every faulty field of `spec`), ALREADY_EXISTS (the request_id was used
-        with another body), NOT_FOUND (the job of that request_id was deleted),
+        Errors: INVALID_ARGUMENT (BadRequest lists every faulty field of `spec` or `prediction`), ALREADY_EXISTS (the request_id
+        was used with another body), NOT_FOUND (the job of that request_id was deleted),
         UNAVAILABLE (the planner or the database is restarting).
         Retry: safe if and only if request_id is set; the same job comes back.
         """
@@ -166,14 +171,15 @@ class JobServiceServicer(object):
         """Queues a job again that FAILED or was CANCELLED; it goes on from its last checkpoint with a new attempt, and its
         losses are forgotten. `failure` is cleared; the events keep it. On a QUEUED, STARTING or RUNNING job it changes
         nothing. Errors: NOT_FOUND, FAILED_PRECONDITION (the job has SUCCEEDED; it is PAUSED: resume it; it is PAUSING or
-        CANCELLING: ask again when that is over; the uploaded data set that it trains on was deleted). Retry: safe.
+        CANCELLING: ask again when that is over; the uploaded data set that it needs, or the model that it predicts with, was
+        deleted). Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteJob(self, request, context):
-        """Deletes a job that has ended, with its events, metrics and checkpoints. The model that it published stays. Its id and
+        """Deletes a job that has ended, with its events, metrics, checkpoints and predictions. The model that it published stays. Its id and
         its request_id are never used again: CreateJob with that request_id is NOT_FOUND, since whoever repeats a request
         must not train twice. On a job that was deleted already it changes nothing. Errors: NOT_FOUND (there never was such
         a job), FAILED_PRECONDITION (the job has not ended: cancel it first). Retry: safe.
@@ -231,6 +237,16 @@ class JobServiceServicer(object):
         """Pictures that a generator drew while it trained, at the end of one epoch, always from the same noise; also while the
         job still runs. Errors: NOT_FOUND (job, or no pictures of that epoch: the message has those that there are),
         FAILED_PRECONDITION (none yet, or the architecture makes none). Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadPredictions(self, request, context):
+        """Streams what a prediction job that has SUCCEEDED has found: a header, then the samples in their order, some thousands in
+        each message; what was received is whole when the stream ends with OK. Errors: NOT_FOUND, FAILED_PRECONDITION (the job
+        trains, or has not SUCCEEDED), DATA_LOSS (the predictions are no longer what was stored), UNAVAILABLE (server stops).
+        Retry: safe, from the beginning.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -308,6 +324,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.GetPictures,
                     request_deserializer=bessemer_dot_v1_dot_jobs__pb2.GetPicturesRequest.FromString,
                     response_serializer=bessemer_dot_v1_dot_jobs__pb2.Pictures.SerializeToString,
+            ),
+            'ReadPredictions': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadPredictions,
+                    request_deserializer=bessemer_dot_v1_dot_jobs__pb2.ReadPredictionsRequest.FromString,
+                    response_serializer=bessemer_dot_v1_dot_jobs__pb2.ReadPredictionsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -688,6 +709,33 @@ class JobService(object):
             '/bessemer.v1.JobService/GetPictures',
             bessemer_dot_v1_dot_jobs__pb2.GetPicturesRequest.SerializeToString,
             bessemer_dot_v1_dot_jobs__pb2.Pictures.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadPredictions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/bessemer.v1.JobService/ReadPredictions',
+            bessemer_dot_v1_dot_jobs__pb2.ReadPredictionsRequest.SerializeToString,
+            bessemer_dot_v1_dot_jobs__pb2.ReadPredictionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

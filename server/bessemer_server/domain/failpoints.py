@@ -19,7 +19,7 @@ VARIABLE = "BESSEMER_FAILPOINTS"
 
 WRITES = (
     "create_job", "start_attempt", "set_pid", "report", "hold_blobs", "put_blobs",
-    "commit_checkpoint", "record_pictures", "succeed", "fail", "release", "request_cancel", "confirm_cancel",
+    "commit_checkpoint", "record_pictures", "succeed", "complete", "fail", "release", "request_cancel", "confirm_cancel",
     "request_pause", "resume", "retry", "delete_job", "mark_damaged", "create_dataset", "release_blobs",
     "delete_dataset", "drop_holds", "collect_blobs", "append_log", "set_alias", "delete_alias", "delete_model",
     "import_model",
@@ -50,8 +50,8 @@ TRAINER = {
     "trainer.after_checkpoint": "the checkpoint is visible",
     "trainer.before_pictures": "a generator has drawn, and not shown",
     "trainer.after_pictures": "what it has drawn is in the store",
-    "trainer.before_finish": "the last weights are in the store, the model is not published",
-    "trainer.after_finish": "the model is published, the trainer still there",
+    "trainer.before_finish": "the last weights, or all predictions, are in the store, and nothing says that the job has ended",
+    "trainer.after_finish": "the job has ended, the trainer is still there",
 }
 BACKUP = {
     "backup.copied": "a backup is copied, and not yet looked into",

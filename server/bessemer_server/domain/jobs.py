@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import enum
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from bessemer_server.domain.states import State
 
@@ -68,10 +68,11 @@ class Failure:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Progress:
-    """How far training is."""
+    """How far a job is."""
 
     epoch: int = 0
     epochs: int = 0
+    """0 while unknown, and of predictions, which have none."""
     step: int = 0
     steps: int = 0
     samples_per_second: float = 0.0
@@ -95,6 +96,15 @@ class ModelReference:
     name: str
     version: int
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The inverse of `str`."""
+        name, _, version = text.rpartition("@")
+        return cls(name, int(version))
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NewJob:
@@ -103,7 +113,7 @@ class NewJob:
     id: str
     name: str
     spec: Mapping[str, Any]
-    """As the client sent it; keys of `bessemer.v1.TrainingSpec`, JSON values."""
+    """As the client sent it; keys of `bessemer.v1.TrainingSpec` or `bessemer.v1.PredictionSpec`, JSON values."""
     effective_spec: Mapping[str, Any]
     """With every default filled in."""
     request_id: str = ""
@@ -118,6 +128,8 @@ class NewJob:
     """From -PRIORITY_MAX to PRIORITY_MAX; the highest starts first."""
     max_runtime_s: float | None = None
     """For so long it may hold a slot, all attempts together; None for ever."""
+    asked_model: ModelReference | None = None
+    """The model that it predicts with; None for a job that trains."""
 
     @property
     def pins(self) -> Mapping[str, str]:
@@ -163,6 +175,13 @@ class Job:
     """So long it has held a slot since it was created or last retried, by the clocks of its trainers."""
     past_run_s: float = 0.0
     """The same, without the current or last attempt."""
+    asked_model: ModelReference | None = None
+    """See `NewJob.asked_model`."""
+
+    @property
+    def is_prediction(self) -> bool:
+        """Whether it predicts over a data set; else it trains."""
+        return self.asked_model is not None
 
     def is_ready(self, now: Time) -> bool:
         """Whether it may start, as far as its losses go."""

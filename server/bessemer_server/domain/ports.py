@@ -30,6 +30,7 @@ from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Listed, Model, Origin, Publication
 from bessemer_server.domain.pictures import Pictures
 from bessemer_server.domain.plans import Catalog, DatasetInfo, Plan
+from bessemer_server.domain.predictions import Asked
 from bessemer_server.domain.tensors import Tensor
 
 
@@ -45,7 +46,7 @@ class Store(Protocol):
     async def create_job(self, job: NewJob, now: Time) -> Job:
         """Create a QUEUED job. The same request_id and fingerprint return the first job; raises `AlreadyExists` for
         the same request_id with another fingerprint, `NotFound` when the first job was deleted, `FailedPrecondition`
-        when its uploaded data set is gone.
+        when its uploaded data set, or the model that it predicts with, is gone.
         """
         ...
 
@@ -155,6 +156,12 @@ class Store(Protocol):
         """→ SUCCEEDED, and publish the next version of the job's name, in one transaction. Again: the same model."""
         ...
 
+    async def complete(self, job_id: str, attempt: int, result: Manifest, now: Time) -> None:
+        """→ SUCCEEDED, with what a prediction has found as its only checkpoint, in one transaction. Again: nothing. Raises
+        `FailedPrecondition` when a blob is missing.
+        """
+        ...
+
     async def fail(
         self, job_id: str, attempt: int, failure: Failure, now: Time, *, heard: Time | None = None
     ) -> None:
@@ -203,7 +210,7 @@ class Store(Protocol):
 
     async def retry(self, job_id: str, now: Time) -> Job:
         """FAILED or CANCELLED → QUEUED, without failure, losses and `run_s`; QUEUED, STARTING or RUNNING: unchanged. Raises
-        `FailedPrecondition` otherwise, and when an uploaded data set of the job is gone.
+        `FailedPrecondition` otherwise, and when an uploaded data set of the job, or the model that it predicts with, is gone.
         """
         ...
 
@@ -270,7 +277,7 @@ class Store(Protocol):
     async def delete_model(self, name: str, version: int | None) -> Sequence[int]:
         """Remove one version, or with None all of them; returns those that were removed. Their numbers are not given again, and
         blobs that nothing else needs are collected later. Raises `NotFound`, and `FailedPrecondition` for a version that an
-        alias names.
+        alias names, or that a job which has not ended predicts with.
         """
         ...
 
@@ -339,6 +346,14 @@ class Planner(Protocol):
     ) -> Plan:
         """`uploaded`: the data set that the specification names, unless it comes with the service, as is `validation` for
         the one to validate on; `bases`: the models that it begins with, by reference. Raises `InvalidArgument` with every violation, `Unavailable` while it restarts.
+        """
+        ...
+
+    async def plan_prediction(
+        self, spec: Mapping[str, Any], asked: Asked, uploaded: DatasetInfo | None = None
+    ) -> Mapping[str, Any]:
+        """The specification of predictions with every default filled in. `asked`: the model that it names, `uploaded`: its data
+        set, unless that comes with the service. Raises as `plan`.
         """
         ...
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from bessemer_server.domain import plans
 from bessemer_server.domain.bases import NO_BASES, Base
+from bessemer_server.domain.predictions import Asked
 from bessemer_server.executors.helper import Helper
 
 
@@ -40,6 +41,18 @@ class PlannerClient:
             for layer in answer["layers"]
         )
         return plans.Plan(answer["effective_spec"], tuple(answer["input_shape"]), layers)
+
+    async def plan_prediction(
+        self, spec: Mapping[str, Any], asked: Asked, uploaded: plans.DatasetInfo | None = None
+    ) -> Mapping[str, Any]:
+        """See `ports.Planner.plan_prediction`."""
+        arguments = {
+            "spec": spec,
+            "asked": dataclasses.asdict(asked),
+            "uploaded": dataclasses.asdict(uploaded) if uploaded else None,
+        }
+        effective_spec, _ = await self._helper.call("plan_prediction", arguments)
+        return dict(effective_spec)
 
     async def catalog(self) -> plans.Catalog:
         """See `ports.Planner.catalog`."""

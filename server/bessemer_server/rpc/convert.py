@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Iterable
+from typing import Any
 
 from bessemer.v1 import catalog_pb2, datasets_pb2, jobs_pb2, models_pb2
 from bessemer_server.domain import aliases, checkpoints, datasets, events, jobs, logs, metrics, models, plans
@@ -19,8 +20,7 @@ def job_to_wire(
     message = jobs_pb2.Job(
         id=job.id,
         name=job.name,
-        spec=specs.to_wire(job.spec),
-        effective_spec=specs.to_wire(job.effective_spec),
+        **_work_to_wire(job),
         state=job.state.value,
         state_message=job.state_message,
         progress=progress_to_wire(job.progress),
@@ -43,6 +43,24 @@ def job_to_wire(
     _set_time(message, "end_time", job.end_time)
     _set_time(message, "next_attempt_time", job.next_attempt_time)
     return message
+
+
+def new_job_to_wire(job: jobs.NewJob) -> jobs_pb2.Job:
+    """As a message, without what the store gives a job."""
+    message = jobs_pb2.Job(name=job.name, **_work_to_wire(job), priority=job.priority)
+    if job.max_runtime_s is not None:
+        message.max_runtime.FromTimedelta(datetime.timedelta(seconds=job.max_runtime_s))
+    return message
+
+
+def _work_to_wire(job: jobs.Job | jobs.NewJob) -> dict[str, Any]:
+    """Both specifications of a job, by field."""
+    if job.asked_model:
+        return {
+            "prediction": specs.prediction_to_wire(job.spec),
+            "effective_prediction": specs.prediction_to_wire(job.effective_spec),
+        }
+    return {"spec": specs.to_wire(job.spec), "effective_spec": specs.to_wire(job.effective_spec)}
 
 
 def _set_time(message: jobs_pb2.Job, field: str, time: datetime.datetime | None) -> None:

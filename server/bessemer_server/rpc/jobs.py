@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import grpc
@@ -14,20 +11,14 @@ import grpc
 from bessemer.v1 import jobs_pb2 as pb
 from bessemer.v1 import jobs_pb2_grpc
 from bessemer_server.domain import errors, jobs, ports
-from bessemer_server.domain.datasets import Dataset
 from bessemer_server.domain.metrics import Scope
 from bessemer_server.domain.states import State
-from bessemer_server.rpc import convert, feeds, planning, sending, specs, watching
+from bessemer_server.rpc import convert, feeds, predictions, sending, submitting, watching
 from bessemer_server.scheduling import policy
 from bessemer_server.scheduling.loop import Scheduler, utc_now
 from bessemer_server.scheduling.notices import Notices
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-REQUEST_ID_MAX = 128
-REQUEST_ID = re.compile(rf"[^\0]{{0,{REQUEST_ID_MAX}}}")
-MAX_RUNTIME_S = 10 * 366 * 86_400.0
 
 
 def _make_id() -> str:
@@ -45,10 +36,12 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         notices: Notices,
         logs: ports.Logs,
         *,
+        blobs: ports.BlobStore,
         clock: Callable[[], jobs.Time] = utc_now,
         make_id: Callable[[], str] = _make_id,
     ) -> None:
         self._store = store
+        self._blobs = blobs
         self._planner = planner
         self._scheduler = scheduler
         self._notices = notices
@@ -59,79 +52,14 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
 
     async def CreateJob(self, request: pb.CreateJobRequest, context: Context) -> pb.Job:
         """Check, resolve, store."""
-        spec = specs.from_wire(request.job.spec)
-        name = request.job.name or f"{spec['architecture']}-{spec['dataset']}"
-        max_runtime_s = _max_runtime_s(request.job)
-        fingerprint = _fingerprint(name, spec, request.job.priority, max_runtime_s)
-        if first := await self._find_first(request, fingerprint):
+        if first := await submitting.find_first(self._store, request):
             return await self._show(first)
-        effective_spec, uploads = await self._check(request, spec, name)
+        new = await submitting.prepare(self._store, self._planner, request, self._make_id())
         if request.validate_only:
-            return pb.Job(
-                name=name,
-                spec=request.job.spec,
-                effective_spec=specs.to_wire(effective_spec),
-                priority=request.job.priority,
-                max_runtime=request.job.max_runtime if request.job.HasField("max_runtime") else None,
-            )
-        job = await self._store.create_job(
-            jobs.NewJob(
-                id=self._make_id(),
-                name=name,
-                spec=spec,
-                effective_spec=effective_spec,
-                request_id=request.request_id,
-                fingerprint=fingerprint,
-                dataset_digest=_digest(uploads.get("dataset")),
-                validation_digest=_digest(uploads.get("validation_dataset")),
-                priority=request.job.priority,
-                max_runtime_s=max_runtime_s,
-            ),
-            self._clock(),
-        )
+            return convert.new_job_to_wire(new)
+        job = await self._store.create_job(new, self._clock())
         self._scheduler.wake()
         return await self._show(job)
-
-    async def _find_first(self, request: pb.CreateJobRequest, fingerprint: str) -> jobs.Job | None:
-        """The job that this very request has made before. It is not planned again: what the job was made of may be gone by now,
-        and the answer stays the same.
-        """
-        if request.validate_only or not request.request_id or not REQUEST_ID.fullmatch(request.request_id):
-            return None
-        return await self._store.find_submitted(request.request_id, fingerprint)
-
-    async def _check(
-        self, request: pb.CreateJobRequest, spec: dict[str, Any], name: str
-    ) -> tuple[Mapping[str, Any], Mapping[str, Dataset]]:
-        """The effective specification, and its data sets that were uploaded, by field. Raises with the violations of all fields at once."""
-        violations = []
-        if request.job.name and not NAME.fullmatch(name):
-            description = (
-                f"must start with a lower-case letter or a digit and hold only those, '-', '_' and '.', at most 63 "
-                f"characters, but is {name!r}"
-            )
-            violations.append(errors.Violation("name", description))
-        if abs(request.job.priority) > jobs.PRIORITY_MAX:
-            description = (
-                f"must be from -{jobs.PRIORITY_MAX} to {jobs.PRIORITY_MAX}, but is {request.job.priority}"
-            )
-            violations.append(errors.Violation("priority", description))
-        max_runtime_s = _max_runtime_s(request.job)
-        if max_runtime_s is not None and not 0 < max_runtime_s <= MAX_RUNTIME_S:
-            description = (
-                f"must be above 0 and at most {MAX_RUNTIME_S:g} s (ten years), but is {max_runtime_s:g} s"
-            )
-            violations.append(errors.Violation("max_runtime", description))
-        if not REQUEST_ID.fullmatch(request.request_id):
-            description = f"must have at most {REQUEST_ID_MAX} characters, none of them NUL"
-            violations.append(errors.Violation("request_id", description))
-        try:
-            plan, uploads = await planning.plan(self._store, self._planner, spec)
-        except errors.InvalidArgument as error:
-            raise errors.InvalidArgument(violations=[*violations, *error.violations]) from error
-        if violations:
-            raise errors.InvalidArgument(violations=violations)
-        return plan.effective_spec, uploads
 
     async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.Job:
         """One job."""
@@ -250,6 +178,14 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         drawn = await self._store.get_pictures(request.id, request.epoch or epochs[-1])
         return pb.Pictures(epoch=drawn.epoch, epochs=epochs, shape=drawn.shape, data=drawn.data)
 
+    async def ReadPredictions(
+        self, request: pb.ReadPredictionsRequest, context: Context
+    ) -> AsyncIterator[pb.ReadPredictionsResponse]:
+        """What a prediction has found."""
+        job = await self._store.get_job(request.id)
+        async for part in predictions.read(self._store, self._blobs, job):
+            yield part
+
 
 def _tell_wait(job: jobs.Job, place: int, obstacle: jobs.Obstacle | None) -> pb.Job:
     """As a message. Why a job waits is said when somebody asks: places in the queue change too often to be written down."""
@@ -271,16 +207,14 @@ def page_size(asked: int, *, default: int, maximum: int) -> int:
 
 
 def _explain_no_pictures(job: jobs.Job) -> str:
+    if job.is_prediction:
+        return f"job {job.id} makes no pictures: it predicts with {job.asked_model}"
     every = job.effective_spec["options"].get("sample_every")
     if every is None:
         return f"job {job.id} makes no pictures: {job.effective_spec['architecture']} is no generator"
     if not every:
         return f"job {job.id} draws no pictures: its option sample_every is 0"
     return f"job {job.id} has no pictures yet; the first come at the end of epoch {every}"
-
-
-def _digest(dataset: Dataset | None) -> str:
-    return dataset.digest if dataset else ""
 
 
 def _state(value: int) -> State:
@@ -299,15 +233,3 @@ def _scope(value: int) -> Scope:
     except ValueError:
         violation = errors.Violation("scopes", f"{value} is no scope; known are 1 STEP, 2 EPOCH, 3 TEST")
         raise errors.InvalidArgument(violations=[violation]) from None
-
-
-def _max_runtime_s(job: pb.Job) -> float | None:
-    """In seconds, whatever number it is; None when it is not set."""
-    return job.max_runtime.seconds + job.max_runtime.nanos / 1e9 if job.HasField("max_runtime") else None
-
-
-def _fingerprint(name: str, spec: dict[str, Any], priority: int, max_runtime_s: float | None) -> str:
-    body = [name, spec, priority, max_runtime_s]
-    while not body[-1]:  # what was added later does not count while it is not used
-        body.pop()
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -8,7 +8,7 @@ from bessemer.v1 import models_pb2 as pb
 from bessemer_server.domain import errors, ports
 from bessemer_server.domain.models import Model
 from bessemer_server.rpc import convert, keeping, spooling
-from bessemer_server.rpc.jobs import NAME
+from bessemer_server.rpc.submitting import NAME
 from bessemer_server.scheduling.loop import utc_now
 from bessemer_server.serving import references
 from bessemer_server.stores import rules

@@ -13,9 +13,8 @@ import grpc
 from bessemer.v1 import models_pb2 as pb
 from bessemer.v1 import models_pb2_grpc
 from bessemer_server.domain import aliases, errors, ports, safetensors
-from bessemer_server.domain.datasets import Content
 from bessemer_server.domain.models import Model, Origin
-from bessemer_server.rpc import convert
+from bessemer_server.rpc import convert, model_data
 from bessemer_server.rpc.jobs import page_size
 from bessemer_server.rpc.model_uploads import ModelUploads
 from bessemer_server.serving import references
@@ -113,8 +112,9 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         """Measure one version."""
         model = await references.find(self._store, request.name, request.version)
         dataset = request.dataset or model.dataset
-        uploaded = await self._find_uploaded(request.dataset, model)
-        found = await self._evaluator.evaluate(model, dataset, request.split or "test", uploaded)
+        uploaded = await model_data.find_uploaded(self._store, request.dataset, model)
+        content = uploaded.content if uploaded else None
+        found = await self._evaluator.evaluate(model, dataset, request.split or "test", content)
         return convert.evaluation_to_wire(found)
 
     async def ExportModel(
@@ -139,20 +139,6 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         yield safetensors.header(model.weights.tensors, metadata)
         for digest in model.weights.digests():
             yield await self._blobs.get(digest)
-
-    async def _find_uploaded(self, dataset: str, model: Model) -> Content | None:
-        """The uploaded data set of that name or, without one, the very content that the model was trained on."""
-        if dataset:
-            named = await self._store.find_dataset(name=dataset)
-            return named.content if named else None
-        found = await self._store.find_dataset(digest=model.dataset_digest)
-        if model.dataset_digest and found is None:
-            raise errors.FailedPrecondition(
-                f"the data set {model.dataset!r} that this model was trained on was deleted; name another one with "
-                "the same classes",
-                reason="DATASET_GONE",
-            )
-        return found.content if found else None
 
 
 def _describe_origin(model: Model) -> dict[str, Any]:

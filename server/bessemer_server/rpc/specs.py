@@ -1,4 +1,4 @@
-"""Specifications of training jobs to and from `bessemer.v1.TrainingSpec`; in JSON, fields have the same names."""
+"""Specifications of jobs to and from `bessemer.v1.TrainingSpec` and `PredictionSpec`; in JSON, fields have the same names."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from bessemer_server.domain import errors
 from bessemer_server.rpc import structs
 
 Spec = jobs_pb2.TrainingSpec
+Prediction = jobs_pb2.PredictionSpec
 
 
 def from_wire(message: Spec) -> dict[str, Any]:
@@ -32,6 +33,16 @@ def to_wire(spec: Mapping[str, Any]) -> Spec:
         elif value is not None:
             setattr(message, name, value)
     return message
+
+
+def prediction_from_wire(message: Prediction) -> dict[str, Any]:
+    """The specification of a prediction as JSON, with only what the client set."""
+    return {"model": message.model, **_read_part("prediction", message)}
+
+
+def prediction_to_wire(spec: Mapping[str, Any]) -> Prediction:
+    """The specification of a prediction as a message."""
+    return Prediction(**spec)
 
 
 def _read_choice(name: str, message: jobs_pb2.Optimizer | jobs_pb2.Schedule) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from bessemer.worker.v1 import worker_pb2_grpc
 from bessemer_server.domain import errors, models, ports
 from bessemer_server.domain.checkpoints import Retention
 from bessemer_server.domain.holders import Holder
-from bessemer_server.domain.jobs import Attempt, Command, Failure, Reason, Time
+from bessemer_server.domain.jobs import Attempt, Command, Failure, ModelReference, Reason, Time
 from bessemer_server.domain.pictures import Pictures
+from bessemer_server.domain.predictions import Asked
 from bessemer_server.rpc import planning
 from bessemer_server.scheduling import losses, policy
 from bessemer_server.scheduling.collector import Collector
@@ -89,6 +90,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             dataset_json=await self._dataset_json(job.dataset_digest),
             validation_json=await self._dataset_json(job.validation_digest),
             bases_json=json.dumps(await self._bases(job.effective_spec)),
+            asked_json=await self._asked_json(job.asked_model),
             resume_from=wire.manifest_to_wire(checkpoint.manifest) if checkpoint else None,
         )
 
@@ -101,6 +103,13 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         """The models that a job begins with, by reference."""
         found = await planning.find_bases(self._store, spec)
         return {reference: dataclasses.asdict(base) for reference, base in found.items()}
+
+    async def _asked_json(self, reference: ModelReference | None) -> str:
+        """The model that a job predicts with; the store keeps it as long as the job has not ended."""
+        if reference is None:
+            return ""
+        model = await self._store.get_model(reference.name, reference.version)
+        return json.dumps(dataclasses.asdict(Asked.of(model)))
 
     async def Report(
         self, request_iterator: AsyncIterator[pb.ReportRequest], context: Context
@@ -207,6 +216,9 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             case "succeeded":
                 model = await self._store.succeed(job_id, number, _publication(request.succeeded), now)
                 self._published(model.name)
+            case "predicted":
+                result = wire.manifest_from_wire(request.predicted.result)
+                await self._store.complete(job_id, number, result, now)
             case "failed":
                 failed = request.failed
                 said = Failure(Reason(failed.reason), failed.message, failed.next_step, dict(failed.evidence))

@@ -276,6 +276,12 @@ class MemoryStore:
         self._models.setdefault(name, {})[version] = model
         return model
 
+    async def complete(self, job_id: str, attempt: int, result: Manifest, now: Time) -> None:
+        record = self._record(job_id)
+        if not rules.is_repeat(record.job, attempt, State.SUCCEEDED):
+            await self.commit_checkpoint(job_id, attempt, result, rules.RESULT, now)
+            record.apply(rules.complete(record.job, now))
+
     async def fail(
         self, job_id: str, attempt: int, failure: Failure, now: Time, *, heard: Time | None = None
     ) -> None:
@@ -411,6 +417,8 @@ class MemoryStore:
         versions = self._models[name]
         gone = sorted(versions) if version is None else [version]
         rules.check_unnamed(name, gone, await self.aliases([name]))
+        unfinished = (job for job in sorted(self._jobs(), key=_age) if not job.state.is_terminal)
+        rules.check_unasked(name, gone, unfinished)
         for number in gone:
             del versions[number]
         if not versions:
@@ -496,6 +504,8 @@ class MemoryStore:
     async def _check_pinned(self, job: NewJob | Job) -> None:
         for field, digest in job.pins.items():
             dataset_rules.check_pinned(job, field, await self.find_dataset(digest=digest))
+        if job.asked_model:
+            rules.check_asked(job, self._models.get(job.asked_model.name, ()))
 
     def _missing(self, manifest: Manifest) -> list[str]:
         return [digest for digest in manifest.digests() if digest not in self.blobs]

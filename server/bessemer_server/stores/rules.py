@@ -13,7 +13,7 @@ from typing import Any
 
 from bessemer_server.domain import errors, states
 from bessemer_server.domain.aliases import Alias
-from bessemer_server.domain.checkpoints import Checkpoint, Manifest
+from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.events import (
     CheckpointDamaged,
     CheckpointSaved,
@@ -38,6 +38,8 @@ from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Model, Origin, Publication
 from bessemer_server.domain.states import State
 
+RESULT = Retention(last=1)
+"""Of the checkpoints of a prediction that is complete, the one that has it all."""
 MetricKey = tuple[Scope, str, int]
 COMMANDS = {State.CANCELLING: Command.CANCEL, State.PAUSING: Command.PREEMPT}
 """What the trainer of a job in this state is told; in others, to go on."""
@@ -83,6 +85,7 @@ def create(new: NewJob, now: Time) -> Change:
         validation_digest=new.validation_digest,
         priority=new.priority,
         max_runtime_s=new.max_runtime_s,
+        asked_model=new.asked_model,
     )
     return Change(job).plus(now, StateChanged(State.QUEUED, attempt=0))
 
@@ -274,6 +277,11 @@ def succeed(job: Job, model: Model, now: Time) -> Change:
     return _move(job, State.SUCCEEDED, now, model=ModelReference(model.name, model.version))
 
 
+def complete(job: Job, now: Time) -> Change:
+    """→ SUCCEEDED; what was found is in the job's last checkpoint."""
+    return _move(job, State.SUCCEEDED, now)
+
+
 def fail(job: Job, failure: Failure, now: Time) -> Change:
     """→ FAILED."""
     return _move(job, State.FAILED, now, failure.message, failure=failure)
@@ -281,7 +289,7 @@ def fail(job: Job, failure: Failure, now: Time) -> Change:
 
 def confirm_cancel(job: Job, now: Time) -> Change:
     """CANCELLING → CANCELLED; raises `FailedPrecondition` when nobody asked for it."""
-    return _move(job, State.CANCELLED, now, "cancelled while it trained")
+    return _move(job, State.CANCELLED, now, "cancelled while it worked")
 
 
 def release(job: Job, failure: Failure, is_loss: bool, now: Time, delay_s: float = 0.0) -> Change:
@@ -381,7 +389,7 @@ def _advise(job: Job) -> str:
         State.PAUSED: "resume this one",
         State.PAUSING: "resume this one when it is PAUSED",
         State.CANCELLING: "retry this one when it is CANCELLED",
-        State.SUCCEEDED: "submit a new job to train again",
+        State.SUCCEEDED: "submit a new job to do it again",
     }.get(job.state, "retry this one")
 
 
@@ -462,6 +470,28 @@ def check_unnamed(model: str, versions: Collection[int], aliases: Iterable[Alias
                     "it first",
                     reason="HAS_ALIAS",
                 )
+
+
+def check_unasked(model: str, versions: Collection[int], jobs: Iterable[Job]) -> None:
+    """Raise `FailedPrecondition` when one of `jobs`, which have not ended, predicts with a version that shall be deleted."""
+    for job in jobs:
+        asked = job.asked_model
+        if asked and asked.name == model and asked.version in versions:
+            raise errors.FailedPrecondition(
+                f"job {job.id} ({job.name}, {job.state}) predicts with {asked}; wait until it ends, or cancel it, then delete "
+                "the model",
+                reason="MODEL_IN_USE",
+            )
+
+
+def check_asked(job: NewJob | Job, versions: Collection[int]) -> None:
+    """Raise `FailedPrecondition` when the model that a job predicts with, a new one or a retried one, is not among those
+    `versions` that its name has.
+    """
+    if job.asked_model and job.asked_model.version not in versions:
+        raise errors.FailedPrecondition(
+            f"the model {job.asked_model} was deleted; submit a job with another one", reason="MODEL_GONE"
+        )
 
 
 def _move(

@@ -8,6 +8,26 @@ from __future__ import annotations
 
 from bessemer_server.training.config import CheckpointConfig
 
+LEAST_S = 1.0
+SHARE = 0.05
+
+
+class Sparing:
+    """When a run is saved that asks for nothing: when a second has passed, and a twentieth of the time that it has taken. So
+    whoever goes on repeats little, and however long it takes, it is saved a few hundred times at most.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._begun_at = self._saved_at = now
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is to be saved now."""
+        return now - self._saved_at >= max(LEAST_S, SHARE * (self._saved_at - self._begun_at))
+
+    def saved(self, now: float) -> None:
+        """It was saved."""
+        self._saved_at = now
+
 
 class Schedule:
     """Which steps are to be saved, from the settings of a specification."""

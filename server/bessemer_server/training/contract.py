@@ -14,6 +14,7 @@ from bessemer_server.data import sources
 from bessemer_server.domain import jobs, metrics
 from bessemer_server.domain.bases import Base
 from bessemer_server.domain.checkpoints import TensorEntry
+from bessemer_server.domain.predictions import Asked
 
 Array = npt.NDArray[Any]
 
@@ -40,6 +41,8 @@ class Environment:
     """The same of the data set to validate on."""
     bases: Mapping[str, Base] = dataclasses.field(default_factory=dict)
     """The models that the specification begins with, by reference."""
+    asked: Asked | None = None
+    """The model that the specification predicts with."""
     read: Callable[[TensorEntry], Array] | None = None
     """Reads a tensor of those models. Raises `sources.InvalidData`."""
 
@@ -58,8 +61,8 @@ class Snapshot:
     step: int
     """Steps done over all epochs."""
     tensors: dict[str, Array]
-    """`model/<parameter>`, `optimizer/<parameter>/<slot>`, `best/<parameter>`, and within an epoch `scores/...`:
-    row-major, little-endian, copies that nobody changes any more. What has not changed since the snapshot before may be
+    """`model/<parameter>`, `optimizer/<parameter>/<slot>`, `best/<parameter>`, and within an epoch `scores/...`; of
+    predictions see `domain.predictions`: row-major, little-endian, copies that nobody changes any more. What has not changed since the snapshot before may be
     the same array."""
     state: dict[str, Any]
     """Counters and running sums; JSON values, floats exact."""
@@ -115,6 +118,14 @@ class Trained:
     weights: dict[str, Array]
     """By name of parameter, without prefix."""
     parameters: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Predicted:
+    """Every sample was predicted."""
+
+    result: Snapshot
+    """See `domain.predictions`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -10,18 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bessemer_server.data import sources, splits
+from bessemer_server.data import sources
 from bessemer_server.domain import errors, evaluations, plans
-from bessemer_server.training import predictors
-from bessemer_server.training.config import TrainingConfig
+from bessemer_server.training import predictors, subsets
 from bessemer_server.training.objectives import kinds as losses
 from bessemer_server.training.objectives import objective
 from bessemer_server.training.scores import kinds as scores
 from bessemer_server.training.scores import ratios
 
 Array = npt.NDArray[Any]
-SPLITS = ("train", "validation", "test")
-SHARES = ("validation_split", "test_split")
 BATCH = 512
 LEAST_PROBABILITY = 1e-7
 """A probability of 0 for the true class would make the loss infinite; Keras's bound."""
@@ -86,28 +83,23 @@ def _load(
     published: Published, source: sources.Source, split: str, folders: sources.Folders
 ) -> sources.Samples:
     definition, spec = published.definition, published.spec
-    if split not in SPLITS:
-        raise _refuse("split", f"there is no split {split!r}; {errors.suggest(split, SPLITS)}")
+    if split not in subsets.SPLITS:
+        raise _refuse("split", f"there is no split {split!r}; {errors.suggest(split, subsets.SPLITS)}")
     if "labels" not in definition or not definition["labels"]:
         raise _refuse("name", "is no classifier: it has no classes to evaluate")
     _check_fit(definition, source.info)
-    train, test = source.load(folders)
-    # A model from a file may have no specification: then a data set is divided as by default.
-    config = TrainingConfig.model_validate({name: spec[name] for name in SHARES if name in spec})
-    parts = splits.split(train, test, source.info, config.validation_split, config.test_split)
-    samples = {"train": parts.train, "validation": parts.validation, "test": parts.test}[split]
+    samples = subsets.load(spec, source, split, folders)
     if samples is None:
         raise _refuse(
             "split",
-            f"{source.name} has no {split} samples, divided as for this model; take another of {SPLITS}",
+            f"{source.name} has no {split} samples, divided as for this model; take another of {subsets.SPLITS}",
         )
     return samples
 
 
 def _check_fit(definition: Mapping[str, Any], info: plans.DatasetInfo) -> None:
-    shape = tuple(definition["inputs"][0]["shape"][1:])
-    if info.shape != shape:
-        raise _refuse("dataset", f"{info.name} has samples of shape {info.shape}; the model takes {shape}")
+    if misfit := subsets.find_misfit(definition, info):
+        raise _refuse("dataset", misfit)
     if len(info.labels) != len(definition["labels"]):
         raise _refuse(
             "dataset",

@@ -32,6 +32,11 @@ class InferenceModel:
         model = published.Published(definition, weights, torch.device(device))
         self._choice = choosing.choose(model, torch.get_num_threads(), engine)
 
+    @property
+    def classes(self) -> int:
+        """How many it tells apart."""
+        return int(self._output["shape"][1])
+
     def describe(self) -> dict[str, str]:
         """See `choosing.Choice.describe`."""
         return self._choice.describe()
@@ -41,10 +46,13 @@ class InferenceModel:
 
         Raises `errors.InvalidArgument` for an input that does not fit the signature.
         """
-        array = self._check(inputs)
+        return {self._output["name"]: self.run(self._check(inputs))}
+
+    def run(self, array: Array) -> Array:
+        """Probabilities [N, K] for raw inputs that fit the signature."""
         if self._encode is not None:
             array = self._encode([text if isinstance(text, str) else text.decode() for text in array])
-        return {self._output["name"]: self._choice.engine.run(array)}
+        return self._choice.engine.run(array)
 
     def warm(self) -> None:
         """Predict zeros once, or a word, so that the first real prediction finds everything in place."""

@@ -13,12 +13,23 @@ from bessemer_server.training.contract import (
     Environment,
     Observer,
     Outcome,
+    Predicted,
     Snapshot,
     Stopped,
     Trained,
 )
 
-__all__ = ["Drawn", "Environment", "Observer", "Outcome", "Snapshot", "Stopped", "Trained", "run"]
+__all__ = [
+    "Drawn",
+    "Environment",
+    "Observer",
+    "Outcome",
+    "Predicted",
+    "Snapshot",
+    "Stopped",
+    "Trained",
+    "run",
+]
 
 
 def run(

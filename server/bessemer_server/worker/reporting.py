@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 
 from bessemer.worker.v1 import worker_pb2 as pb
 from bessemer.worker.v1 import worker_pb2_grpc
-from bessemer_server.domain import bases, checkpoints, datasets, errors, jobs, models
+from bessemer_server.domain import bases, checkpoints, datasets, errors, jobs, models, predictions
 from bessemer_server.worker import wire
 
 if TYPE_CHECKING:  # importing NumPy starts threads, and this is imported before the fork
@@ -55,7 +55,7 @@ class Unreachable(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Assignment:
-    """What to train, where, and from which checkpoint on."""
+    """What to do, where, and from which checkpoint on."""
 
     job_id: str
     attempt: int
@@ -71,6 +71,8 @@ class Assignment:
     """The same of the data set to validate on."""
     bases: Mapping[str, bases.Base]
     """The models that the job begins with, by reference."""
+    asked: predictions.Asked | None
+    """The model that the job predicts with; None for one that trains."""
 
 
 def _read_content(body: str) -> datasets.Content | None:
@@ -102,6 +104,7 @@ class Client:
                 reference: bases.Base.from_json(base)
                 for reference, base in json.loads(found.bases_json or "{}").items()
             },
+            asked=predictions.Asked.from_json(json.loads(found.asked_json)) if found.asked_json else None,
         )
 
     def open_reports(self, requests: Iterator[pb.ReportRequest]) -> Iterator[pb.ReportResponse]:
@@ -157,6 +160,12 @@ class Client:
         )
         with _translated():
             self._finish(pb.FinishAttemptRequest(succeeded=succeeded))
+
+    def finish_predicted(self, result: checkpoints.Manifest) -> None:
+        """The attempt is over, and so is the job: here is what it found. Raises `Missing`."""
+        predicted = pb.Predicted(result=wire.manifest_to_wire(result))
+        with _translated():
+            self._finish(pb.FinishAttemptRequest(predicted=predicted))
 
     def finish_failed(self, failure: jobs.Failure) -> None:
         """The attempt is over, and so is the job."""

@@ -6,24 +6,25 @@ import os
 import pathlib
 import signal
 import traceback
+from collections.abc import Callable
 
 import torch
 
-from bessemer_server.domain import checkpoints, failpoints
+from bessemer_server.domain import checkpoints, failpoints, predictions
 from bessemer_server.domain.jobs import Command, Failure, Reason
 from bessemer_server.domain.models import Publication
-from bessemer_server.training import evidence, failures, loop
+from bessemer_server.training import evidence, failures, loop, predicting
 from bessemer_server.worker import arrays, entry, fetching, observer, output, reporting, snapshots
 
 STALE_STATUS = 4
 UNREACHABLE_STATUS = 5
 MAX_DAMAGED = 10_000
 """Far more checkpoints than a job keeps: the search for a sound one must end, whatever the server says."""
-LOST_MODEL = "train the model that it begins with again, or restore the database"
+LOST_MODEL = "train the model that it needs again, or restore the database"
 
 
 def main(config: entry.TrainerConfig) -> None:
-    """Train, report, and end; the exit status says nothing that the server was not told."""
+    """Train or predict, report, and end; the exit status says nothing that the server was not told."""
     failpoints.enable(os.environ)
     output.redirect(pathlib.Path(config.log_folder))
     os.setsid()  # a signal to the server's terminal is not meant for its trainers
@@ -55,12 +56,14 @@ def _train(client: reporting.Client) -> None:
         if assignment.validation
         else None,
         bases=assignment.bases,
+        asked=assignment.asked,
         read=lambda entry: fetching.fetch(client, entry, LOST_MODEL),
     )
     with observer.RemoteObserver(client) as remote:
         signal.signal(signal.SIGTERM, lambda *_: remote.preempt())
         try:
-            outcome = loop.run(assignment.spec, environment, remote, resume)
+            run = predicting.run if assignment.asked else loop.run
+            outcome = run(assignment.spec, environment, remote, resume)
         except failures.TrainingFailed as error:
             output.say(str(error))
             remote.flush()
@@ -78,6 +81,8 @@ def _train(client: reporting.Client) -> None:
         match outcome:
             case loop.Trained():
                 _publish(client, outcome)
+            case loop.Predicted():
+                _deliver(client, outcome.result, client.finish_predicted)
             case loop.Stopped(command=Command.CANCEL):
                 client.finish_cancelled()
             case loop.Stopped():
@@ -86,16 +91,20 @@ def _train(client: reporting.Client) -> None:
 
 def _publish(client: reporting.Client, trained: loop.Trained) -> None:
     def finish(weights: checkpoints.Manifest) -> None:
-        failpoints.hit("trainer.before_finish")
         client.finish_succeeded(Publication(weights, trained.definition, trained.parameters))
+
+    _deliver(client, loop.Snapshot(epoch=0, step=0, tensors=trained.weights, state={}), finish)
+
+
+def _deliver(
+    client: reporting.Client, result: loop.Snapshot, finish: Callable[[checkpoints.Manifest], None]
+) -> None:
+    def commit(manifest: checkpoints.Manifest) -> None:
+        failpoints.hit("trainer.before_finish")
+        finish(manifest)
         failpoints.hit("trainer.after_finish")
 
-    snapshots.deliver(
-        client,
-        loop.Snapshot(epoch=0, step=0, tensors=trained.weights, state={}),
-        finish,
-        arrays.Digester(),
-    )
+    snapshots.deliver(client, result, commit, arrays.Digester())
 
 
 def _begin(client: reporting.Client) -> tuple[reporting.Assignment, loop.Snapshot | None]:
@@ -115,18 +124,21 @@ def _begin(client: reporting.Client) -> tuple[reporting.Assignment, loop.Snapsho
 
 def _describe_start(assignment: reporting.Assignment) -> str:
     resume = assignment.resume_from
+    spec = assignment.spec
+    work = f"predicts with {spec['model']}" if assignment.asked else f"trains {spec['architecture']}"
     return (
-        f"attempt {assignment.attempt} of job {assignment.job_id} trains {assignment.spec['architecture']} on "
-        f"{assignment.spec['dataset']} with {assignment.device} ({assignment.threads} threads, process {os.getpid()}) "
+        f"attempt {assignment.attempt} of job {assignment.job_id} {work} on {spec['dataset']} with {assignment.device} ({assignment.threads} threads, process {os.getpid()}) "
         f"{f'from step {resume.step} on' if resume else 'from the beginning'}"
     )
 
 
-def _describe_end(outcome: loop.Outcome) -> str:
+def _describe_end(outcome: loop.Outcome | loop.Predicted) -> str:
     figures = ", ".join(f"{name} {value}" for name, value in evidence.measure().items())
     match outcome:
         case loop.Trained():
             return f"trained {outcome.parameters:,} parameters ({figures})"
+        case loop.Predicted():
+            return f"predicted {len(outcome.result.tensors[predictions.PROBABILITIES]):,} samples ({figures})"
         case loop.Stopped():
             return f"told to stop: {outcome.command.name} ({figures})"
 

@@ -10,7 +10,7 @@ import sklearn.metrics
 
 from bessemer_server.data import digits, sources
 from bessemer_server.domain import errors
-from bessemer_server.training import evaluation, inference
+from bessemer_server.training import evaluation, inference, subsets
 from tests.unit.training import recording
 
 SPEC = {"architecture": "mlp", "dataset": "digits", "epochs": 3, "seed": 1}
@@ -58,14 +58,14 @@ def test_counts_and_ratios_are_those_of_scikit_learn():
 
 
 def test_each_split_has_its_own_samples(trained, tmp_path):
-    sizes = [evaluate(trained, tmp_path, split=split).samples for split in evaluation.SPLITS]
+    sizes = [evaluate(trained, tmp_path, split=split).samples for split in subsets.SPLITS]
     assert sum(sizes) == digits.DIGITS.info.train_samples
 
 
 @pytest.mark.parametrize(
     ("dataset", "split", "words"),
     [
-        ("iris", "test", r"samples of shape \(4,\); the model takes \(8, 8, 1\)"),
+        ("iris", "test", r"iris has features of shape \(4,\); the model takes image of shape \(8, 8, 1\)"),
         ("digits", "tset", "test"),
     ],
 )

@@ -12,7 +12,7 @@ class GetAssignmentRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("job_id", "attempt", "spec_json", "device", "threads", "dataset_dir", "cache_dir", "resume_from", "dataset_json", "bases_json", "validation_json")
+    __slots__ = ("job_id", "attempt", "spec_json", "device", "threads", "dataset_dir", "cache_dir", "resume_from", "dataset_json", "bases_json", "validation_json", "asked_json")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     SPEC_JSON_FIELD_NUMBER: _ClassVar[int]
@@ -24,6 +24,7 @@ class Assignment(_message.Message):
     DATASET_JSON_FIELD_NUMBER: _ClassVar[int]
     BASES_JSON_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_JSON_FIELD_NUMBER: _ClassVar[int]
+    ASKED_JSON_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     attempt: int
     spec_json: str
@@ -35,7 +36,8 @@ class Assignment(_message.Message):
     dataset_json: str
     bases_json: str
     validation_json: str
-    def __init__(self, job_id: _Optional[str] = ..., attempt: _Optional[int] = ..., spec_json: _Optional[str] = ..., device: _Optional[str] = ..., threads: _Optional[int] = ..., dataset_dir: _Optional[str] = ..., cache_dir: _Optional[str] = ..., resume_from: _Optional[_Union[Manifest, _Mapping]] = ..., dataset_json: _Optional[str] = ..., bases_json: _Optional[str] = ..., validation_json: _Optional[str] = ...) -> None: ...
+    asked_json: str
+    def __init__(self, job_id: _Optional[str] = ..., attempt: _Optional[int] = ..., spec_json: _Optional[str] = ..., device: _Optional[str] = ..., threads: _Optional[int] = ..., dataset_dir: _Optional[str] = ..., cache_dir: _Optional[str] = ..., resume_from: _Optional[_Union[Manifest, _Mapping]] = ..., dataset_json: _Optional[str] = ..., bases_json: _Optional[str] = ..., validation_json: _Optional[str] = ..., asked_json: _Optional[str] = ...) -> None: ...
 
 class Manifest(_message.Message):
     __slots__ = ("epoch", "step", "tensors", "state_json")
@@ -186,16 +188,18 @@ class RecordPicturesResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class FinishAttemptRequest(_message.Message):
-    __slots__ = ("succeeded", "failed", "cancelled", "preempted")
+    __slots__ = ("succeeded", "failed", "cancelled", "preempted", "predicted")
     SUCCEEDED_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
     CANCELLED_FIELD_NUMBER: _ClassVar[int]
     PREEMPTED_FIELD_NUMBER: _ClassVar[int]
+    PREDICTED_FIELD_NUMBER: _ClassVar[int]
     succeeded: Succeeded
     failed: Failed
     cancelled: Cancelled
     preempted: Preempted
-    def __init__(self, succeeded: _Optional[_Union[Succeeded, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., cancelled: _Optional[_Union[Cancelled, _Mapping]] = ..., preempted: _Optional[_Union[Preempted, _Mapping]] = ...) -> None: ...
+    predicted: Predicted
+    def __init__(self, succeeded: _Optional[_Union[Succeeded, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., cancelled: _Optional[_Union[Cancelled, _Mapping]] = ..., preempted: _Optional[_Union[Preempted, _Mapping]] = ..., predicted: _Optional[_Union[Predicted, _Mapping]] = ...) -> None: ...
 
 class Succeeded(_message.Message):
     __slots__ = ("weights", "definition_json", "parameters")
@@ -206,6 +210,12 @@ class Succeeded(_message.Message):
     definition_json: str
     parameters: int
     def __init__(self, weights: _Optional[_Union[Manifest, _Mapping]] = ..., definition_json: _Optional[str] = ..., parameters: _Optional[int] = ...) -> None: ...
+
+class Predicted(_message.Message):
+    __slots__ = ("result",)
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    result: Manifest
+    def __init__(self, result: _Optional[_Union[Manifest, _Mapping]] = ...) -> None: ...
 
 class Failed(_message.Message):
     __slots__ = ("reason", "message", "next_step", "evidence")

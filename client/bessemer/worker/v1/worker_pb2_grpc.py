@@ -134,7 +134,8 @@ class WorkerServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def FinishAttempt(self, request, context):
-        """Ends the attempt. Errors: ABORTED. Retry: safe, the same outcome again changes nothing.
+        """Ends the attempt. Errors: ABORTED, FAILED_PRECONDITION (a blob is missing). Retry: safe, the same outcome again changes
+        nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.jobs import Job, Time
+from bessemer_server.domain.states import State
 from bessemer_server.stores import rules
 from bessemer_server.stores.sql import attempts, blobs, collecting, jobs, metrics, rows, tables
 
@@ -25,6 +26,13 @@ def commit(
     collecting.release(connection, job_id, attempt, set(manifest.digests()))
     attempts.renew(connection, job_id, attempt, now)
     return saved
+
+
+def complete(connection: sa.Connection, job_id: str, attempt: int, result: Manifest, now: Time) -> None:
+    """→ SUCCEEDED, with this checkpoint and no other."""
+    if not rules.is_repeat(jobs.lock(connection, job_id), attempt, State.SUCCEEDED):
+        commit(connection, job_id, attempt, result, rules.RESULT, now=now)
+        jobs.save(connection, rules.complete(jobs.load(connection, job_id), now))
 
 
 def latest(connection: sa.Connection, job_id: str) -> Checkpoint | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from bessemer_server.stores import rules
-from bessemer_server.stores.sql import aliases, models, tables
+from bessemer_server.stores.sql import aliases, jobs, models, tables
 
 table = tables.models
 
@@ -17,5 +17,6 @@ def delete_model(connection: sa.Connection, name: str, version: int | None) -> l
         raise models.unknown(connection, name, version)
     gone = known if version is None else [version]
     rules.check_unnamed(name, gone, aliases.of(connection, [name]))
+    rules.check_unasked(name, gone, jobs.that_ask(connection, name))
     connection.execute(sa.delete(table).where(table.c.name == name, table.c.version.in_(gone)))
     return gone

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from bessemer_server.domain.events import Event
 from bessemer_server.domain.jobs import BACK_OFF_MAX_S, Job, JobFilter, NewJob, Page, Time
-from bessemer_server.domain.states import State
+from bessemer_server.domain.states import TERMINAL, State
 from bessemer_server.stores import paging, rules
-from bessemer_server.stores.sql import datasets, rows, tables, upserts
+from bessemer_server.stores.sql import datasets, models, rows, tables, upserts
 
 jobs = tables.jobs
 QUEUE = (jobs.c.rank, jobs.c.create_time, jobs.c.id)
@@ -37,6 +37,7 @@ def create(connection: sa.Connection, new: NewJob, now: Time) -> Job:
         "validation_digest": new.validation_digest or None,
         "rank": -new.priority,
         "max_runtime_s": new.max_runtime_s,
+        "asked_model": str(new.asked_model) if new.asked_model else None,
         "create_time": now,
         **rows.job_values(change.job),
     }
@@ -44,7 +45,7 @@ def create(connection: sa.Connection, new: NewJob, now: Time) -> Job:
         first = find_submitted(connection, new.request_id, new.fingerprint)
         assert first is not None, "a row of this request_id was in the way of another one"
         return first
-    datasets.lock_pinned(connection, new)
+    _lock_needed(connection, new)
     _append(connection, new.id, change.events)
     return change.job
 
@@ -89,8 +90,15 @@ def retry(connection: sa.Connection, job_id: str, now: Time) -> Job:
     job = lock(connection, job_id)
     change = rules.retry(job, now)
     if change.events:
-        datasets.lock_pinned(connection, job)
+        _lock_needed(connection, job)
     return save(connection, change)
+
+
+def _lock_needed(connection: sa.Connection, job: NewJob | Job) -> None:
+    """Keep what a job needs that is queued from being deleted until the transaction ends. Raises `FailedPrecondition`."""
+    datasets.lock_pinned(connection, job)
+    if job.asked_model:
+        rules.check_asked(job, models.hold(connection, job.asked_model.name))
 
 
 def delete(connection: sa.Connection, job_id: str, now: Time) -> None:
@@ -138,6 +146,14 @@ def list_page(connection: sa.Connection, filter: JobFilter, page_size: int, page
     found = [rows.read_job(row) for each in queries for row in connection.execute(each)]
     found.sort(key=lambda job: (job.create_time, job.id), reverse=True)
     return paging.make_page(found[: page_size + 1], page_size, listing, paging.job_position)
+
+
+def that_ask(connection: sa.Connection, model: str) -> list[Job]:
+    """Jobs that have not ended and predict with a version of this model, oldest first."""
+    # All that begins with "name@": in order, A comes after @.
+    asks = sa.and_(jobs.c.asked_model > f"{model}@", jobs.c.asked_model < f"{model}A")
+    query = sa.select(jobs).where(asks, jobs.c.state.not_in([state.value for state in TERMINAL]))
+    return [rows.read_job(row) for row in connection.execute(query.order_by(jobs.c.create_time, jobs.c.id))]
 
 
 def queued(connection: sa.Connection, limit: int, now: Time) -> list[Job]:

@@ -86,11 +86,16 @@ def lock(connection: sa.Connection, name: str) -> list[int]:
     """The versions of a model, to which nothing is added and of which nothing is removed until the transaction ends. Raises
     `NotFound` for a model that has none.
     """
-    connection.execute(sa.select(names.c.name).where(names.c.name == name).with_for_update())
-    found = versions(connection, name)
+    found = hold(connection, name)
     if not found:
         raise unknown(connection, name, None)
     return found
+
+
+def hold(connection: sa.Connection, name: str) -> list[int]:
+    """As `lock`, and none for a model that has none."""
+    connection.execute(sa.select(names.c.name).where(names.c.name == name).with_for_update())
+    return versions(connection, name)
 
 
 def list_page(connection: sa.Connection, name: str, page_size: int, page_token: str) -> Page[Listed]:

@@ -75,6 +75,7 @@ def read_job(row: Row) -> Job:
         max_runtime_s=row.max_runtime_s,
         run_s=row.run_s,
         past_run_s=row.past_run_s,
+        asked_model=ModelReference.parse(row.asked_model) if row.asked_model else None,
     )
 
 

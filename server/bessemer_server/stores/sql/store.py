@@ -160,6 +160,9 @@ class SqlStore:
             "succeed", lambda c: attempts.succeed(c, job_id, attempt, publication, now)
         )
 
+    async def complete(self, job_id: str, attempt: int, result: Manifest, now: Time) -> None:
+        await self.database.write("complete", lambda c: checkpoints.complete(c, job_id, attempt, result, now))
+
     async def fail(
         self, job_id: str, attempt: int, failure: Failure, now: Time, *, heard: Time | None = None
     ) -> None:

@@ -51,6 +51,8 @@ jobs = sa.Table(
     sa.Column("max_runtime_s", sa.Double),
     sa.Column("run_s", sa.Double, nullable=False),
     sa.Column("past_run_s", sa.Double, nullable=False),
+    # name@version; NULL for a job that trains. No foreign key: an ended job outlives its model.
+    sa.Column("asked_model", columns.Word, index=True),
     # One for each way of listing: the rows come out in order, however many there are.
     sa.Index(None, "create_time", "id"),
     sa.Index(None, "state", "create_time", "id"),
