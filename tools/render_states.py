@@ -20,7 +20,7 @@ MEANINGS = {
     states.State.PAUSED: "stopped, can go on",
     states.State.CANCELLING: "asked to stop; its trainer has not stopped yet",
     states.State.CANCELLED: "stopped on request; queued again when somebody retries it",
-    states.State.SUCCEEDED: "trained, its model is published",
+    states.State.SUCCEEDED: "done: its model is published, or its predictions can be read",
     states.State.FAILED: "ended with a reason; queued again when somebody retries it",
 }
 

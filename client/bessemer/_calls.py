@@ -31,7 +31,10 @@ CHANNEL_OPTIONS = [
                     {
                         # Watching reconnects by itself, behind the last event; and a stream that gRPC retried has waited for
                         # ever when the server was killed at its beginning (as in grpc/grpc#41036).
-                        "name": [{"service": "bessemer.v1.JobService", "method": "WatchJob"}],
+                        "name": [
+                            {"service": "bessemer.v1.JobService", "method": "WatchJob"},
+                            {"service": "bessemer.v1.JobService", "method": "ReadPredictions"},
+                        ],
                     },
                     {
                         # Every call here can be repeated: reads, predictions, cancel, and CreateJob with its key.

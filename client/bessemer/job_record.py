@@ -19,6 +19,8 @@ class JobRecord:
     def __repr__(self) -> str:
         progress = self.progress
         where = f" epoch {progress.epoch}/{progress.epochs}" if progress.epochs else ""
+        if self._is_prediction:
+            where = f" {progress.fraction:.0%} of {self.dataset} by {self.effective_spec['model']}"
         return f"<Job {self.id} {self.name!r} {self.state}{where}>"
 
     @property

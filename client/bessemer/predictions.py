@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+Target = str | os.PathLike[str] | BinaryIO
 INT32 = 2**31 - 1
 FIXED_COLUMNS = ("sample", "true_label", "label", "probability")
 
@@ -50,6 +51,10 @@ class Writer(Protocol):
 
     def finish(self) -> None:
         """Write what comes behind the last message."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file, whatever is in it; it stays open."""
         ...
 
 
@@ -86,15 +91,24 @@ class Reader:
 
 
 @contextlib.contextmanager
-def writing(path: str | os.PathLike[str]) -> Iterator[Writer]:
-    """A writer of the file at `path`, .csv or .npz, which is there when it is whole. Raises `InvalidArgument` for another ending,
-    and for a folder that is not there.
+def writing(target: Target) -> Iterator[Writer]:
+    """A writer of the file at a path, .csv or .npz, which is there when it is whole; or of CSV to a file that is open. Raises
+    `InvalidArgument` for another ending, and for a folder that is not there.
     """
-    kind = WRITERS[exports.check_path(path, tuple(WRITERS))]
-    with exports.replace_when_whole(path) as file:
-        writer = kind(file)
+    if not isinstance(target, str | os.PathLike):
+        yield from _write_to(CsvWriter(target))
+        return
+    kind = WRITERS[exports.check_path(target, tuple(WRITERS))]
+    with exports.replace_when_whole(target) as file:
+        yield from _write_to(kind(file))
+
+
+def _write_to(writer: Writer) -> Iterator[Writer]:
+    try:
         yield writer
         writer.finish()
+    finally:
+        writer.close()
 
 
 class CsvWriter:
@@ -117,7 +131,10 @@ class CsvWriter:
             self._count += 1
 
     def finish(self) -> None:
-        """See `Writer`; the file stays open."""
+        """See `Writer`."""
+
+    def close(self) -> None:
+        """See `Writer`."""
         self._text.detach()
 
 
@@ -157,6 +174,11 @@ class NpzWriter:
         self._put("label", [labels[index] for index in self._indices])
         self._put("true_label", self._true)
         self._put("labels", labels)
+
+    def close(self) -> None:
+        """See `Writer`."""
+        if self._entry is not None:
+            self._entry.close()
         self._zip.close()
 
     def _put(self, name: str, values: Sequence[str] | npt.NDArray[np.int64]) -> None:

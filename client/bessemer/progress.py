@@ -1,4 +1,4 @@
-"""How `Job.wait` shows a job: a bar on a terminal, a line for each epoch elsewhere."""
+"""How `Job.wait` shows a job: a bar on a terminal, a line for each epoch elsewhere, or for each tenth of predictions."""
 
 from __future__ import annotations
 
@@ -70,6 +70,11 @@ def _head(event: events.MetricsRecorded, epochs: int) -> str:
     return "test".ljust(len(f"epoch {epochs}/{epochs}")) if is_test else _count(event.epoch, epochs)
 
 
+def _name_part(progress: events.Progress) -> str:
+    """What is being done: an epoch, or predictions, which have none."""
+    return _count(progress.epoch, progress.epochs) if progress.epochs else "predicting"
+
+
 def _count(epoch: int, epochs: int) -> str:
     return f"epoch {epoch:>{len(str(epochs))}}/{epochs}"
 
@@ -92,19 +97,29 @@ class _Nothing:
 
 
 class _LineDisplay:
-    """A line for each epoch: for files, pipes and notebooks."""
+    """A line for each epoch, or for each tenth of what has none: for files, pipes and notebooks."""
 
     def __init__(self, job: JobRecord) -> None:
         self._epochs = job.effective_spec.get("epochs", 0)
+        self._tenths = 0
 
     def update(self, event: events.Event) -> None:
         match event:
+            case events.Progressed(progress=progress) if not progress.epochs:
+                self._tell_tenth(progress)
             case events.MetricsRecorded(metrics=metrics):
                 _say(f"{_head(event, self._epochs)}  {format_metrics(metrics)}")
             case events.StateChanged() if line := _describe(event):
                 _say(line)
             case events.CheckpointDamaged(message=message):
                 _say(message)
+
+    def _tell_tenth(self, progress: events.Progress) -> None:
+        if (tenths := int(progress.fraction * 10)) > self._tenths:
+            self._tenths = tenths
+            _say(
+                f"{_name_part(progress)}  {progress.fraction:4.0%}  step {progress.step:,}/{progress.steps:,}"
+            )
 
 
 def _open_bar() -> Bar:
@@ -134,7 +149,7 @@ class _BarDisplay:
             case events.Progressed(progress=progress, metrics=metrics):
                 self._bar.update(
                     self._task,
-                    description=_count(progress.epoch, progress.epochs),
+                    description=_name_part(progress),
                     total=progress.steps,
                     completed=progress.step,
                     pace=_format_pace(progress),

@@ -17,6 +17,7 @@ from bessemer.v1 import jobs_pb2
 
 if TYPE_CHECKING:
     import os
+    from typing import BinaryIO
 
     import numpy as np
     import numpy.typing as npt
@@ -206,11 +207,12 @@ class Job(JobRecord):
                 for prediction in reader.read(message):
                     yield prediction
 
-    async def export_predictions(self, path: str | os.PathLike[str]) -> None:
-        """Write what a prediction job has found to a file, which is there when it is whole. `.csv`: a line for each sample, with
-        `sample` (from 0), `true_label`, `label`, `probability` and a column for each class, `p_<label>`. `.npz`: the arrays
-        `probabilities` [N, K], `index`, `label`, `true_label` [N] and `labels` [K]. Raises as `predictions`, and
-        `InvalidArgument` for another ending or a folder that is not there.
+    async def export_predictions(self, path: str | os.PathLike[str] | BinaryIO) -> None:
+        """Write what a prediction job has found to a file, which is there when it is whole. `.csv`, and a binary file that is open:
+        a line for each sample, with `sample` (from 0), `true_label`, `label`, `probability` and a column for each class,
+        `p_<label>`. `.npz`: the arrays `probabilities` [N, K], `index`, `label`, `true_label` [N] and `labels` [K].
+
+        Raises as `predictions`, and `InvalidArgument` for another ending or a folder that is not there.
         """
         request = jobs_pb2.ReadPredictionsRequest(id=self.id)
         with predictions.writing(path) as writer:

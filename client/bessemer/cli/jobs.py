@@ -10,13 +10,15 @@ import click
 from bessemer import generation, pictures, plots
 from bessemer.cli import paths, render
 from bessemer.cli.session import Session
-from bessemer.events import StateChanged
+from bessemer.events import Progress, StateChanged
 from bessemer.jobs import Job
 
 
 @click.group()
 def jobs() -> None:
-    """List, show, watch, pause, resume, cancel, retry, delete and plot jobs, list their checkpoints, read what they printed."""
+    """List, show, watch, pause, resume, cancel, retry, delete and plot jobs, list their checkpoints, read what they printed and
+    predicted.
+    """
 
 
 @jobs.command("list")
@@ -31,13 +33,14 @@ def list_(session: Session, state: str | None, architecture: str | None, limit: 
     if as_json:
         render.print_json([describe(job) for job in found])
         return
-    columns = ("ID", "NAME", "STATE", "EPOCH", "ACCURACY", "AGE")
+    columns = ("ID", "KIND", "NAME", "STATE", "PROGRESS", "ACCURACY", "AGE")
     rows = [
         (
             job.id,
+            job.kind,
             job.name,
             job.state,
-            f"{job.progress.epoch}/{job.progress.epochs}" if job.progress.epochs else "",
+            _format_progress(job.progress),
             render.format_accuracy(job.metrics),
             render.format_age(job.create_time),
         )
@@ -58,7 +61,9 @@ def show(session: Session, job_id: str, as_json: bool) -> None:
         render.print_json(describe(job) | {"transitions": job.transitions})
         return
     progress, failure = job.progress, job.failure
-    where = f"epoch {progress.epoch}/{progress.epochs}, step {progress.step:,}/{progress.steps:,}"
+    where = f"step {progress.step:,}/{progress.steps:,}"
+    if progress.epochs:
+        where = f"epoch {progress.epoch}/{progress.epochs}, {where}"
     shown = describe(job) | {
         "duration_seconds": f"{job.duration.total_seconds():.1f}" if job.duration else None,
         "progress": where if progress.steps else None,
@@ -178,10 +183,25 @@ def plot(session: Session, job_id: str, output: pathlib.Path | None) -> None:
     """The learning curves of a job, sketched here or drawn into a file."""
     job = session.client.jobs.get(job_id)
     if output is None:
+        plots.check_trains(job)
         click.echo(plots.sketch_history(job.history))
     else:
         job.plot(output)
         click.echo(f"wrote {output}")
+
+
+@jobs.command()
+@click.argument("job_id")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=pathlib.Path, dir_okay=False),
+    help="File to write (.csv, .npz); without it CSV is printed.",
+)
+@click.pass_obj
+def predictions(session: Session, job_id: str, output: pathlib.Path | None) -> None:
+    """What a prediction job has found: a line for each sample, or a file."""
+    render.write_predictions(session.client.jobs.get(job_id), output)
 
 
 @jobs.command()
@@ -210,6 +230,7 @@ def describe(job: Job) -> dict[str, object]:
     """The job's fields, for JSON."""
     return {
         "id": job.id,
+        "kind": job.kind,
         "name": job.name,
         "state": job.state,
         "state_message": job.state_message,
@@ -229,6 +250,13 @@ def describe(job: Job) -> dict[str, object]:
         "spec": job.effective_spec,
         "failure": job.failure,
     }
+
+
+def _format_progress(progress: Progress) -> str:
+    """Epochs, or the share that is done of what has none."""
+    if progress.epochs:
+        return f"{progress.epoch}/{progress.epochs}"
+    return f"{progress.fraction:.0%}" if progress.steps else ""
 
 
 def _describe_move(change: StateChanged) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pathlib
+from typing import Any
 
 import click
 
-from bessemer import _calls, confusion, errors
+from bessemer import _calls, confusion, errors, exports, predictions
 from bessemer.cli import paths, render, samples
 from bessemer.cli.session import Session
 from bessemer.model_record import Prediction, TensorSpec
@@ -197,18 +198,43 @@ def _format_tensor(spec: TensorSpec) -> str:
     type=click.Path(path_type=pathlib.Path, dir_okay=False),
 )
 @click.option("--text", "-t", "texts", multiple=True, help="A text for a text model; may be repeated.")
+@click.option("--dataset", "-d", help="Predict every sample of a data set, as a job, in place of files.")
+@click.option("--split", help="Of the data set: train, validation, test or all, the default.")
+@click.option("--batch-size", type=int, help="Of the data set: samples at a time, 256 by default.")
+@click.option("--detach", is_flag=True, help="Print the job's id and do not wait.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=pathlib.Path, dir_okay=False),
+    help="File for the predictions of a data set (.csv, .npz); without it CSV is printed.",
+)
 @render.as_json
 @click.pass_obj
 def predict(
-    session: Session, model: str, files: tuple[pathlib.Path, ...], texts: tuple[str, ...], as_json: bool
+    session: Session,
+    /,
+    *,
+    model: str,
+    files: tuple[pathlib.Path, ...],
+    texts: tuple[str, ...],
+    dataset: str | None,
+    as_json: bool,
+    **settings: Any,
 ) -> None:
-    """Ask a model about files, or about texts.
+    """Ask a model about files, about texts, or about a data set.
 
     MODEL is NAME, for its newest version, NAME@VERSION or NAME@ALIAS. Each FILE is a picture of the model's size, an array of
     samples (.npy), a table with a sample on each line (.csv, without a header), or texts, one on each line (.txt).
     """
+    if dataset:
+        if files or texts or as_json:
+            raise click.UsageError("--dataset goes without FILE, --text and --json.")
+        _predict_dataset(session.client.models.get(model), dataset, **settings)
+        return
+    if given := [f"--{name.replace('_', '-')}" for name, value in settings.items() if value]:
+        raise click.UsageError(f"{given[0]} goes with --dataset.")
     if not files and not texts:
-        raise click.UsageError("Missing argument 'FILE...' (or --text).")
+        raise click.UsageError("Missing argument 'FILE...' (or --text, or --dataset).")
     found = session.client.models.get(model)
     rows = list(zip(texts, found.predict(texts), strict=True)) if texts else []
     rows += [
@@ -222,6 +248,25 @@ def predict(
         return
     table = [(name, prediction.label, f"{prediction.probability:.4f}") for name, prediction in rows]
     render.print_table(("INPUT", "LABEL", "PROBABILITY"), table, empty="Nothing to predict.")
+
+
+def _predict_dataset(
+    model: Model,
+    dataset: str,
+    *,
+    split: str | None,
+    batch_size: int | None,
+    detach: bool,
+    output: pathlib.Path | None,
+) -> None:
+    if output is not None:
+        exports.check_path(output, tuple(predictions.WRITERS))
+    job = model.predict_dataset(dataset, split=split or "all", batch_size=batch_size)
+    if detach:
+        click.echo(job.id)
+        return
+    click.echo(f"job {job.id} ({job.name})", err=True)
+    render.write_predictions(job.wait(), output)
 
 
 def _predict(model: Model, file: pathlib.Path) -> list[Prediction]:

@@ -33,7 +33,9 @@ def parse(assignments: Sequence[str]) -> dict[str, Any]:
 
 
 def flatten(spec: Mapping[str, Any]) -> list[str]:
-    """The settings of a job's specification as assignments that `parse` reads back."""
+    """The settings of a job's specification as assignments that `parse` reads back; those of predictions are shown likewise."""
+    if "model" in spec:
+        return [f"{key}={value}" for key, value in spec.items()]
     found: list[str] = []
     for key in KEYS:
         value = spec.get(key)

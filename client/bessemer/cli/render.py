@@ -15,6 +15,8 @@ import click
 from bessemer import progress
 
 if TYPE_CHECKING:
+    import pathlib
+
     from rich.console import Console
 
     from bessemer.jobs import Job
@@ -87,9 +89,21 @@ def print_fields(fields: Mapping[str, Any]) -> None:
 
 
 def print_end(job: Job) -> None:
-    """The last line about a job that has SUCCEEDED: its model, and how good it is."""
+    """The last line about a job that has SUCCEEDED: its model, and how good it is; or where its predictions are."""
+    if job.kind == "prediction":
+        click.echo(f"predictions  bessemer jobs predictions {job.id}")
+        return
     tested = {name: value for name, value in job.metrics.items() if name.startswith("test/")}
     click.echo(f"model {job.model_reference}  {', '.join(list_metrics(tested))}".rstrip())
+
+
+def write_predictions(job: Job, output: pathlib.Path | None) -> None:
+    """What a job has predicted, to a file or to standard output."""
+    if output is None:
+        job.export_predictions(sys.stdout.buffer)
+    else:
+        job.export_predictions(output)
+        click.echo(f"wrote {output}")
 
 
 def list_metrics(metrics: Mapping[str, float]) -> list[str]:

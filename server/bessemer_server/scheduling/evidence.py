@@ -20,8 +20,10 @@ async def complete(
     await logs.collect(job_id, attempt)
     job = await store.get_job(job_id)
     seen = {"attempt": str(attempt)}
+    if job.progress.epochs:
+        seen["epoch"] = str(job.progress.epoch)
     if job.progress.steps:
-        seen |= {"epoch": str(job.progress.epoch), "step": str(job.progress.step)}
+        seen["step"] = str(job.progress.step)
     seen |= {f"last {name}": repr(value) for name, value in sorted(job.metrics.items())}
     lines = await store.last_log_lines(job_id, attempt, LOG_LINES)
     if lines:

@@ -44,6 +44,18 @@ def test_a_move_with_a_reason_is_told_but_the_end_is_left_to_who_waits(capsys, j
     assert shown(capsys, job, queued, running, failed) == ["queued: the trainer was lost"]
 
 
+def test_predictions_have_a_line_for_each_tenth(capsys, job):
+    told = [
+        events.Progressed(step, TIME, events.Progress(0, 0, step, 20, step / 20, 0.0, None), {})
+        for step in (1, 2, 3, 9, 20)
+    ]
+    assert shown(capsys, job, *told) == [
+        "predicting   10%  step 2/20",
+        "predicting   45%  step 9/20",
+        "predicting  100%  step 20/20",
+    ]
+
+
 def test_nothing_is_shown_where_nothing_is_wanted(capsys, job):
     with progress.show(job, enabled=False, goes_on=True) as display:
         display.update(EPOCH)

@@ -3,6 +3,7 @@ goes on from it ends with the bytes of the run that never stopped."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 
@@ -177,3 +178,17 @@ def test_defaults_are_shown():
         "every_epochs": 1, "every_steps": None, "every_seconds": None,
         "keep_last": None, "keep_best": "val/loss", "keep_every": None,
     }  # fmt: skip
+
+
+def test_what_asks_for_nothing_is_saved_each_second_and_later_each_twentieth_of_its_time():
+    schedule = checkpointing.Sparing(now=100.0)
+    saved = []
+    for tick in range(1, 36_001):  # an hour, in tenths
+        now = 100.0 + tick / 10
+        if schedule.is_due(now):
+            schedule.saved(now)
+            saved.append(now - 100.0)
+    assert saved[:3] == pytest.approx([1.0, 2.0, 3.0])
+    gaps = [(after - before) / before for before, after in itertools.pairwise(saved) if before > 60]
+    assert max(gaps) < 0.06
+    assert len(saved) < 150
