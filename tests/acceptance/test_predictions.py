@@ -318,6 +318,9 @@ def test_a_model_is_kept_until_its_predictions_are_over_which_outlive_it_and_its
     expected = passing.predict(features)
     let_go = request.getfixturevalue("busy")
     job = passing.predict_dataset(batch_size=8)
+    urgent = passing.predict_dataset(batch_size=8, priority=7)
+    assert (urgent.queue_position, job.refresh().queue_position) == (1, 2)
+    assert (job.wait_reason, urgent.priority) == ("SLOT", 7)
     with pytest.raises(bessemer.FailedPrecondition, match=f"job {job.id} .* predicts with asked-passing@1"):
         passing.delete()
     with pytest.raises(bessemer.FailedPrecondition, match="predicts with"):
@@ -327,6 +330,7 @@ def test_a_model_is_kept_until_its_predictions_are_over_which_outlive_it_and_its
     with pytest.raises(bessemer.FailedPrecondition, match="is QUEUED: its predictions can be read when"):
         list(job.predictions())
     let_go()
+    urgent.wait(progress=False)
     job.wait(progress=False)
     passing.delete()
     client.datasets.delete("asked-passing")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import bessemer
+from tests import fix_service
 from tests.faults import results, runs
 
 ROWS = 40_000
@@ -77,20 +78,32 @@ def test_a_killed_trainer_is_replaced_and_the_bytes_are_the_same(service, model,
     assert read(service, job.id) == expected
 
 
-def test_a_job_survives_the_kill_of_server_and_trainer_together(make_service, expected):
+def kill_all(service):
+    for process in reversed(service.processes()):
+        process.kill()
+    service.kill()
+
+
+WAYS = [
+    pytest.param(kill_all, 2, id="server and trainer are killed"),
+    pytest.param(fix_service.Service.kill, 1, id="the server is killed", marks=pytest.mark.long),
+    pytest.param(fix_service.Service.stop, 2, id="the server is told to stop", marks=pytest.mark.long),
+]
+
+
+@pytest.mark.parametrize(("end", "attempts"), WAYS)
+def test_a_job_survives_its_server(make_service, expected, end, attempts):
     service = make_service("--lease-seconds", "2", "--slots", "1")
     service.start()
     with bessemer.connect(service.address) as client:
         job = begin(publish(client))
-        everyone = service.processes()
-    for process in reversed(everyone):
-        process.kill()
-    service.kill()
+    end(service)
     service.start()
     with bessemer.connect(service.address) as client:
         job = client.jobs.get(job.id).wait(progress=False)
-        assert job.attempt == 2
-        check_resumed(job)
+        assert job.attempt == attempts
+        if attempts > 1:
+            check_resumed(job)
         assert read(service, job.id) == expected
 
 
@@ -114,6 +127,22 @@ def test_a_cancelled_job_that_is_retried_goes_on_from_what_it_saved(service, mod
     with pytest.raises(bessemer.FailedPrecondition, match="is CANCELLED"):
         list(job.predictions())
     job.retry().wait(progress=False)
+    check_resumed(job)
+    assert read(service, job.id) == expected
+
+
+@pytest.mark.long
+def test_a_job_whose_time_is_over_keeps_what_it_found_for_a_retry(service, model, expected):
+    job = model.predict_dataset(batch_size=1, max_runtime=1.0)
+    with pytest.raises(bessemer.JobFailed) as failed:
+        job.wait(progress=False)
+    assert failed.value.reason == "DEADLINE"
+    assert failed.value.failure
+    assert "epoch" not in failed.value.failure.evidence
+    for _ in range(30):  # each time it gets a little further
+        with contextlib.suppress(bessemer.JobFailed):
+            job.retry().wait(progress=False)
+            break
     check_resumed(job)
     assert read(service, job.id) == expected
 

@@ -65,3 +65,14 @@ def test_strings_survive_the_way_through_a_tensor(elements):
 def test_texts_of_several_requests_share_a_batch():
     one, two = (tensors.Tensor("BYTES", (1,), tensors.pack_elements([text])) for text in (b"great", b"film"))
     assert arrays.to_array(tensors.join([one, two])).tolist() == [b"great", b"film"]
+
+
+def test_a_tensor_that_grows_keeps_the_blobs_that_it_has_filled():
+    digester = arrays.Digester()
+    whole = np.random.default_rng(0).normal(size=(300_000, 3)).astype(np.float32)
+    (before,), _ = digester.digest({"probabilities": whole[:200_000]})
+    (after,), blobs = digester.digest({"probabilities": whole})
+    assert before.digests[0] == after.digests[0]
+    assert (len(before.digests), len(after.digests)) == (2, 2)
+    assert set(after.digests) == set(blobs)
+    assert after.shape == (300_000, 3)
