@@ -7,8 +7,8 @@ from alembic import op
 
 from bessemer_server.stores.sql import columns
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 
 
 def upgrade() -> None:
