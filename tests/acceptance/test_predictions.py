@@ -10,6 +10,7 @@ import sys
 import grpc
 import numpy as np
 import pytest
+import safetensors.numpy
 from sklearn.datasets import load_digits, load_iris
 
 import bessemer
@@ -138,6 +139,22 @@ def test_data_with_other_classes_is_predicted_with_its_own_true_labels(client, m
     check_same(found, model.predict(features))
     assert [p.true_label for p in found] == ["rose", "tulip"] * 20
     assert {p.label for p in found} <= set(model.labels)
+
+
+def test_a_model_from_a_file_of_unknown_origin_is_asked_about_data_that_are_named(client, model, tmp_path):
+    model.export(tmp_path / "whole.safetensors")
+    with safetensors.safe_open(tmp_path / "whole.safetensors", "numpy") as file:
+        definition = file.metadata()["definition"]
+    weights = safetensors.numpy.load_file(tmp_path / "whole.safetensors")
+    safetensors.numpy.save_file(weights, tmp_path / "bare.safetensors", {"definition": definition})
+    bare = client.models.upload("asked-bare", tmp_path / "bare.safetensors")
+    with pytest.raises(bessemer.InvalidArgument, match="came from a file that names no data set") as refused:
+        bare.predict_dataset()
+    assert fields(refused) == ["dataset"]
+    jobs = [each.predict_dataset("iris", split="test").wait(progress=False) for each in (bare, model)]
+    ours, theirs = (list(job.predictions()) for job in jobs)
+    assert ours == theirs
+    assert len(ours) == 30
 
 
 def test_results_larger_than_a_message_come_whole_and_in_order(client):
