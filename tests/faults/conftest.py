@@ -3,7 +3,7 @@
 import pytest
 
 import bessemer
-from tests.faults import tally
+from tests.faults import failing, results, tally
 from tests.faults.runs import SPEC
 
 
@@ -14,6 +14,14 @@ def unbroken(service):
         job = client.train("mnist_cnn", **SPEC)
         job.wait()
         yield job
+
+
+@pytest.fixture(scope="session")
+def expected(service):
+    """What the job of `failing.SPEC` leaves when nothing happens to it."""
+    with bessemer.connect(service.address) as client:
+        job = client.train("mnist_cnn", **failing.SPEC).wait(progress=False)
+    return results.read(service.data_dir, job.id)
 
 
 def pytest_terminal_summary(terminalreporter):

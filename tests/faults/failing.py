@@ -128,6 +128,14 @@ class Persistent:
         return str(job.state)
 
 
+def wait_until_told(client: bessemer.Client, job_id: str, wait_reason: str) -> None:
+    """Until the job says that it waits for this."""
+    deadline = time.monotonic() + PATIENCE_S
+    while client.jobs.get(job_id).wait_reason != wait_reason:
+        assert time.monotonic() < deadline, f"{wait_reason} was never told"
+        threading.Event().wait(0.02)
+
+
 def train(persistent: Persistent, service: PhoenixService) -> Any:
     """One job after the other in one slot, to the end."""
     job = persistent.train("a", "mnist_cnn", **SPEC)

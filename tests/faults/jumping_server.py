@@ -1,4 +1,6 @@
-"""The service with a clock that a file sets: so many seconds from the true time. Trainers keep the true one."""
+"""The service with a clock that a file sets: so many seconds from the true time, of several numbers any one each time that it is
+asked. Trainers keep the true one.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import datetime
 import importlib
 import os
 import pathlib
+import random
 import sys
 import types
 
@@ -13,7 +16,7 @@ import types
 class _Jumping(datetime.datetime):
     @classmethod
     def now(cls, tz=None):
-        offset_s = float(pathlib.Path(os.environ["BESSEMER_TEST_CLOCK"]).read_text())
+        offset_s = float(random.choice(pathlib.Path(os.environ["BESSEMER_TEST_CLOCK"]).read_text().split()))
         return datetime.datetime.now(tz) + datetime.timedelta(seconds=offset_s)
 
 

@@ -8,24 +8,19 @@ import shutil
 from collections.abc import Sequence
 
 import bessemer_server
-from tests.fix_service import Service
+
+Change = tuple[str, str, str]
+"""Module, what stands there once, what stands there instead."""
 
 
-class Mutant(Service):
-    """A server, with all its processes, of a copy of the code in which some pieces of text are others."""
-
-    def __init__(self, folder: pathlib.Path, changes: Sequence[tuple[str, str, str]], *flags: str) -> None:
-        """`changes`: module, what stands there once, what stands there instead."""
-        super().__init__(folder / "data", *flags)
-        self._code = folder / "code"
-        package = pathlib.Path(bessemer_server.__file__).parent
-        shutil.copytree(package, self._code / package.name, ignore=shutil.ignore_patterns("__pycache__"))
-        for module, old, new in changes:
-            file = self._code / package.name / module
-            text = file.read_text()
-            assert text.count(old) == 1, f"{module} has {text.count(old)} times {old!r}"
-            file.write_text(text.replace(old, new))
-
-    def command(self, listen: str = "127.0.0.1:0") -> list[str]:
-        path = os.pathsep.join([str(self._code), os.environ.get("PYTHONPATH", "")])
-        return ["env", f"PYTHONPATH={path}", *super().command(listen)]
+def make(folder: pathlib.Path, changes: Sequence[Change]) -> str:
+    """Copy the code, with other text in some places; returns the PYTHONPATH with which processes run the copy."""
+    package = pathlib.Path(bessemer_server.__file__).parent
+    copy = folder / "mutant" / package.name
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for module, old, new in changes:
+        file = copy / module
+        text = file.read_text()
+        assert text.count(old) == 1, f"{module} has {text.count(old)} times {old!r}"
+        file.write_text(text.replace(old, new))
+    return os.pathsep.join([str(copy.parent), os.environ.get("PYTHONPATH", "")])

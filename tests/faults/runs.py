@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import psutil
 
 import bessemer
 
@@ -61,3 +62,11 @@ def check_equal(job, unbroken):
     ours, theirs = job.model.predict(images), unbroken.model.predict(images)
     # Two servers may have found different engines to be the fastest.
     np.testing.assert_allclose([p.probabilities for p in ours], [p.probabilities for p in theirs], atol=1e-5)
+
+
+def check_nobody_is_left(processes):
+    """A process that nobody needs any more ends by itself."""
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    for process in alive:
+        process.kill()
+    assert not alive, f"still there: {alive}"

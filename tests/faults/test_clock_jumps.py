@@ -16,6 +16,7 @@ from tests.faults.runs import wait_until_running
 from tests.fix_service import Service
 
 DAY_S = 86_400.0
+OFFSETS_S = (-DAY_S, 0, DAY_S)
 
 
 class JumpingService(Service):
@@ -34,15 +35,21 @@ class JumpingService(Service):
             *flags,
         ]
 
-    def jump(self, offset_s):
+    def jump(self, *offsets_s):
+        """To one of them, another one each time that the clock is asked."""
         draft = self.clock.with_suffix(".draft")
-        draft.write_text(str(offset_s))
+        draft.write_text(" ".join(map(str, offsets_s)))
         draft.rename(self.clock)
 
 
 @pytest.mark.parametrize(("jumps", "seed"), [(2, 0), pytest.param(20, 1, marks=pytest.mark.long)])
 def test_jumps_of_the_clock_end_no_attempt_and_no_duration_is_negative(service, tmp_path, jumps, seed):
     draw = random.Random(seed)
+    check(service, tmp_path, jumps, lambda: [draw.choice(OFFSETS_S)])
+
+
+def check(service, tmp_path, jumps, draw_offsets):
+    """Jump while a job trains, and compare it with one of a service whose clock does not."""
     spec = failing.SPEC | {"epochs": 2 * jumps + 4}
     jumping = JumpingService(tmp_path / "data", "--lease-seconds", "3")
     jumping.start()
@@ -54,7 +61,7 @@ def test_jumps_of_the_clock_end_no_attempt_and_no_duration_is_negative(service, 
             for event in job.watch():
                 saved += isinstance(event, bessemer.CheckpointSaved)
                 if saved % 5 == 4:
-                    jumping.jump(draw.choice([-DAY_S, 0, DAY_S]))
+                    jumping.jump(*draw_offsets())
             other.wait(progress=False)
             assert [one.refresh().attempt for one in (job, other)] == [1, 1]
             left = results.read(jumping.data_dir, job.id)

@@ -40,11 +40,6 @@ def hold_lock(data_dir: pathlib.Path, seconds: float) -> None:
         threading.Event().wait(seconds)
 
 
-def wait_until_told(client: bessemer.Client, job_id: str) -> None:
-    while client.jobs.get(job_id).wait_reason != "DATABASE_BUSY":
-        threading.Event().wait(0.05)
-
-
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("locks", [1, pytest.param(LOCKS, marks=pytest.mark.long)])
 def test_a_locked_database_ends_no_attempt_and_loses_nothing(make_service, locks):
@@ -67,7 +62,7 @@ def test_a_locked_database_ends_no_attempt_and_loses_nothing(make_service, locks
             )
             thread.start()
             if n == 0:
-                wait_until_told(client, clock.id)
+                failing.wait_until_told(client, clock.id, "DATABASE_BUSY")
             accepted.append(persistent.train(f"meanwhile {n}", "mlp", dataset="iris", epochs=1))
             thread.join()
             job.wait(progress=False)
@@ -136,6 +131,7 @@ def test_a_postgresql_that_is_killed_again_and_again_loses_nothing(make_service,
             for key, job in accepted.items():
                 assert persistent.watch_until(job, "SUCCEEDED", "FAILED") == "SUCCEEDED"
                 assert persistent.train(key, "mnist_cnn", **job_spec(key)).id == job.id
+                assert job.attempt == 1
                 if int(key) % 2 == 0:
                     history = persistent.ask(lambda job=job: job.history)
                     assert (history.steps, dict(history)) == expected

@@ -61,14 +61,6 @@ def test_every_point_is_killed_at():
     assert sorted(point for _, point, _ in reached()) == sorted(failpoints.POINTS)
 
 
-@pytest.fixture(scope="module")
-def expected(service):
-    """What the job leaves when nothing happens to it."""
-    with bessemer.connect(service.address) as client:
-        job = client.train("mnist_cnn", **failing.SPEC).wait(progress=False)
-    return results.read(service.data_dir, job.id)
-
-
 @pytest.mark.parametrize(("way", "point", "passes"), list(cases()))
 def test_who_is_killed_at_a_point_leaves_nothing_lost_doubled_or_different(
     tmp_path: pathlib.Path, expected, way, point, passes

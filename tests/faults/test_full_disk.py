@@ -5,7 +5,6 @@ import contextlib
 import itertools
 import random
 import resource
-import threading
 
 import psutil
 import pytest
@@ -44,11 +43,6 @@ def submit_until_refused(client, fill: int):
     raise AssertionError
 
 
-def wait_until_told(client, job_id: str) -> None:
-    while client.jobs.get(job_id).wait_reason != "DISK_FULL":
-        threading.Event().wait(0.02)
-
-
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("fillings", [1, pytest.param(FILLINGS, marks=pytest.mark.long)])
 def test_a_full_disk_refuses_new_jobs_fails_none_and_loses_nothing(make_service, fillings):
@@ -66,7 +60,7 @@ def test_a_full_disk_refuses_new_jobs_fails_none_and_loses_nothing(make_service,
             room_bytes = draw.randrange(ROOM_MAX_BYTES) if fill else 0
             with full_disk(pid, room_bytes):
                 if room_bytes == 0:  # its trainer is refused first, before anybody submits
-                    wait_until_told(client, job.id)
+                    failing.wait_until_told(client, job.id, "DISK_FULL")
                 accepted, refused, text = submit_until_refused(client, fill)
                 assert "the disk that holds the service's database is full" in text
                 waiting = client.jobs.get(job.id)
@@ -142,7 +136,7 @@ def test_a_full_postgresql_refuses_new_jobs_fails_none_and_loses_nothing(
             job = client.train("mnist_cnn", **failing.SPEC)
             persistent.watch_until(job, "RUNNING")
             with postgres.full():
-                wait_until_told(client, job.id)
+                failing.wait_until_told(client, job.id, "DISK_FULL")
                 accepted, refused, text = submit_until_refused(client, fill)
                 assert (accepted, refused) == ({}, f"{fill}-0")
                 assert "the disk that holds the service's database is full" in text

@@ -11,7 +11,8 @@ import pytest
 import tritonclient.grpc as triton
 
 import bessemer
-from tests.faults.runs import SPEC, check_equal, wait_until_running, watch_until_epoch
+from tests.faults.failing import CLOCK
+from tests.faults.runs import SPEC, check_equal, check_nobody_is_left, wait_until_running, watch_until_epoch
 
 
 def test_a_killed_trainer_is_replaced_and_the_job_ends_as_if_nothing_had_been(service, unbroken):
@@ -46,6 +47,33 @@ def test_a_trainer_outlives_its_killed_server_and_reports_to_the_next_one(make_s
         job.wait()
         assert job.attempt == 1
         check_equal(job, unbroken)
+
+
+def test_a_trainer_at_work_goes_on_at_work_for_the_next_server(make_service):
+    service = make_service("--slots", "2")
+    service.start()
+    with bessemer.connect(service.address) as client:
+        job = client.train("mlp", **CLOCK)
+        wait_until_running(job, 1)
+    service.kill()
+    service.start()
+    with bessemer.connect(service.address) as client:
+        job = client.jobs.get(job.id)
+        client.train("mlp", dataset="iris", epochs=1).wait(progress=False)  # by now the server schedules
+        events = job.watch(after=job.refresh()._message.last_cursor)
+        next(event for event in events if isinstance(event, bessemer.Progressed))
+        assert job.cancel().attempt == 1
+
+
+def test_no_helper_outlives_a_killed_server(make_service):
+    service = make_service()
+    service.start()
+    with bessemer.connect(service.address) as client:
+        client.summary("mnist_cnn", dataset="digits")  # so that there are a fork server and a planner
+    helpers = service.processes()[1:]
+    assert len(helpers) > 2
+    service.kill()
+    check_nobody_is_left(helpers)
 
 
 def test_a_job_survives_the_kill_of_server_and_trainer_together(make_service, unbroken):

@@ -10,9 +10,8 @@ import pytest
 from bessemer_server.executors.logs import LogCollector
 from bessemer_server.scheduling.loop import Scheduler
 from bessemer_server.scheduling.notices import Notices
-from bessemer_server.stores.sql.store import SqlStore
 from tests.conformance import samples
-from tests.faults.workshop import Workshop
+from tests.faults.workshop import Workshop, opened
 
 ASKED_FOR = 500
 """Places in the queue that are read at once."""
@@ -21,7 +20,12 @@ ASKED_FOR = 500
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("jobs", [40, pytest.param(10_000, marks=pytest.mark.long)])
 async def test_jobs_stand_and_start_by_priority_and_then_by_age(sqlite_url, tmp_path, jobs):
-    store, notices = await SqlStore.open(sqlite_url), Notices()
+    async with opened(sqlite_url) as store:
+        await check_order(store, tmp_path, jobs)
+
+
+async def check_order(store, folder, jobs):
+    notices = Notices()
     dice = random.Random(1)
     priorities = [dice.randint(-3, 3) for _ in range(jobs)]
     for first in range(0, jobs, ASKED_FOR):
@@ -36,7 +40,7 @@ async def test_jobs_stand_and_start_by_priority_and_then_by_age(sqlite_url, tmp_
         assert places == {job_id: place for place, job_id in enumerate(part, start=first + 1)}
 
     started: list[tuple[str, int]] = []
-    scheduler = Scheduler(store, notices, 60.0, logs=LogCollector(store, tmp_path, notices.announce))
+    scheduler = Scheduler(store, notices, 60.0, logs=LogCollector(store, folder, notices.announce))
     running = asyncio.create_task(scheduler.run(Workshop(store, scheduler, started), ["cpu#0@a"]))
     last = order[-1]
     while not (await store.get_job(last)).state.is_terminal:  # noqa: ASYNC110 - nothing tells of it but the store
@@ -44,4 +48,3 @@ async def test_jobs_stand_and_start_by_priority_and_then_by_age(sqlite_url, tmp_
     running.cancel()
     await asyncio.wait({running})
     assert started == [(job_id, 1) for job_id in order]
-    await store.close()

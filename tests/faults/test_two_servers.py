@@ -13,9 +13,8 @@ from bessemer_server.executors.logs import LogCollector
 from bessemer_server.scheduling import policy
 from bessemer_server.scheduling.loop import Scheduler, utc_now
 from bessemer_server.scheduling.notices import Notices
-from bessemer_server.stores.sql.store import SqlStore
 from tests.conformance import samples
-from tests.faults.workshop import Workshop
+from tests.faults.workshop import Workshop, opened
 
 SLOTS = 4
 STARTS = 20
@@ -47,34 +46,33 @@ def test_a_second_server_on_a_folder_is_refused_with_the_pid_of_the_first_also_a
 
 async def serve(url, name, notes, folder):
     """Schedule as one server does, until there is nothing left to do."""
-    store, notices = await SqlStore.open(url), Notices()
-    scheduler = Scheduler(store, notices, 60.0, logs=LogCollector(store, folder / name, notices.announce))
-    running = asyncio.create_task(
-        scheduler.run(Workshop(store, scheduler, notes), policy.make_slots(["cpu"], SLOTS, name))
-    )
-    # The other server may have the last of them.
-    while await store.queued_jobs(1, utc_now()) or await store.active_attempts():  # noqa: ASYNC110
-        await asyncio.sleep(0.05)
-    running.cancel()
-    await asyncio.wait({running})
-    await store.close()
+    notices = Notices()
+    async with opened(url) as store:
+        scheduler = Scheduler(store, notices, 60.0, logs=LogCollector(store, folder / name, notices.announce))
+        running = asyncio.create_task(
+            scheduler.run(Workshop(store, scheduler, notes), policy.make_slots(["cpu"], SLOTS, name))
+        )
+        # The other server may have the last of them.
+        while await store.queued_jobs(1, utc_now()) or await store.active_attempts():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        running.cancel()
+        await asyncio.wait({running})
 
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("jobs", [30, pytest.param(1000, marks=pytest.mark.long)])
 async def test_two_schedulers_on_one_postgresql_start_each_job_once(postgres_url, tmp_path, jobs):
-    store = await SqlStore.open(postgres_url)
-    for n in range(jobs):
-        await samples.create(store, f"job-{n:04}", priority=n % 3)
-    notes: list[list[tuple[str, int]]] = [[], []]
-    await asyncio.gather(*(serve(postgres_url, f"s{n}", notes[n], tmp_path) for n in range(2)))
-    started = Counter(notes[0] + notes[1])
-    assert started == {(f"job-{n:04}", 1): 1 for n in range(jobs)}
-    assert min(map(len, notes)) > jobs / 10, "both have worked"
-    for n in range(jobs):
-        states = [event.kind.state for event in await store.transitions(f"job-{n:04}")]  # type: ignore[union-attr]
-        assert states == ["QUEUED", "STARTING", "RUNNING", "SUCCEEDED"]
-    await store.close()
+    async with opened(postgres_url) as store:
+        for n in range(jobs):
+            await samples.create(store, f"job-{n:04}", priority=n % 3)
+        notes: list[list[tuple[str, int]]] = [[], []]
+        await asyncio.gather(*(serve(postgres_url, f"s{n}", notes[n], tmp_path) for n in range(2)))
+        started = Counter(notes[0] + notes[1])
+        assert started == {(f"job-{n:04}", 1): 1 for n in range(jobs)}
+        assert min(map(len, notes)) > jobs / 10, "both have worked"
+        for n in range(jobs):
+            states = [event.kind.state for event in await store.transitions(f"job-{n:04}")]  # type: ignore[union-attr]
+            assert states == ["QUEUED", "STARTING", "RUNNING", "SUCCEEDED"]
 
 
 @pytest.mark.long

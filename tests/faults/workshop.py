@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
 from bessemer_server.domain import ports
 from bessemer_server.domain.jobs import Attempt, Progress
 from bessemer_server.scheduling.loop import Scheduler, utc_now
+from bessemer_server.stores.sql.store import SqlStore
 from tests.conformance import samples
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str) -> AsyncIterator[SqlStore]:
+    """A store that is closed also when a check fails: its threads would keep this process."""
+    store = await SqlStore.open(url)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 class Workshop:
