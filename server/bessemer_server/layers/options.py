@@ -101,8 +101,22 @@ _TYPES = {
 
 def _fields(model: type[Options], location: Sequence[int | str]) -> list[str]:
     """Names of the fields of the model that lies at `location` in `model`."""
+    found: list[type[Options]] = [model]
     for part in location:
-        annotation = model.model_fields[str(part)].annotation
-        nested = [annotation, *getattr(annotation, "__args__", ())]
-        model = next(t for t in nested if isinstance(t, type) and issubclass(t, Options))
-    return list(model.model_fields)
+        field = next((each.model_fields[str(part)] for each in found if str(part) in each.model_fields), None)
+        if field is not None:
+            found = _nested(field.annotation)
+        elif isinstance(part, str):  # the tag of one of several models
+            found = [each for each in found if _is_tagged(each, part)]
+    return [name for each in found for name in each.model_fields]
+
+
+def _nested(annotation: Any) -> list[type[Options]]:
+    """The models that an annotation names."""
+    if isinstance(annotation, type) and issubclass(annotation, Options):
+        return [annotation]
+    return [each for part in getattr(annotation, "__args__", ()) for each in _nested(part)]
+
+
+def _is_tagged(model: type[Options], tag: str) -> bool:
+    return any(tag in getattr(field.annotation, "__args__", ()) for field in model.model_fields.values())

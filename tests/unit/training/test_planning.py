@@ -25,6 +25,11 @@ def layers(*entries):
     return {**SEQUENTIAL, "options": {"layers": list(entries)}}
 
 
+def test_layers_without_anything_to_train_are_refused():
+    found = violations(layers({"flatten": {}}, {"activation": {"function": "softmax"}}))
+    assert "has no weights to train; add a layer that has some, such as dense" in found["options.layers"]
+
+
 def test_the_mnist_network_has_the_parameters_that_keras_prints():
     plan = planning.plan({"architecture": "mnist_cnn", "dataset": "mnist"})
     assert [layer.parameters for layer in plan.layers] == [320, 0, 18_496, 0, 0, 204_928, 0, 1_290]

@@ -47,6 +47,8 @@ def network(
         return None
     if adversary:
         return network
+    if not any(weight.requires_grad for weight in network.parameters()):
+        found.reject(path, "has no weights to train; add a layer that has some, such as dense")
     fault = networks.end_fault(network, len(info.labels))
     if fault:
         where = f"{path}[{len(layers) - 1}]" if architecture.list_option else path

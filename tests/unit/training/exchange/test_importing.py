@@ -115,6 +115,7 @@ def test_a_network_that_no_memory_has_is_refused_before_it_is_built(path):
         (TABLE, {"labels": ["a", "b", "c"]}, "layers"),
         (TABLE, {"preprocessing": {"kind": "rescale", "scale": 255.0}}, "preprocessing"),
         (TABLE, {"preprocessing": {"kind": "pickle"}}, "preprocessing"),
+        (TABLE, {"preprocessing": {"kind": "standardize", "mena": [0.0] * 4}}, "preprocessing.standardize.mena"),
         (TABLE, {"preprocessing": {"kind": "standardize", "mean": [0.0], "deviation": [1.0]}}, "preprocessing"),
         (TABLE, {"preprocessing": {"kind": "standardize", "mean": [0.0] * 4, "deviation": [0.0] * 4}}, "preprocessing"),
         (TABLE, {"inputs": [{"name": "features", "datatype": "FP32", "shape": [-1, 5]}]}, "inputs"),
