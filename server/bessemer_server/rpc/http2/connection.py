@@ -66,7 +66,9 @@ class Connection:
         self._in_window = WINDOW
         self._owed = 0
         self._out_window = frames.FIRST_WINDOW
-        self._their_window = frames.FIRST_WINDOW
+        self.their_window = frames.FIRST_WINDOW
+        self._has_other_windows = False
+        self._has_more_room = False
         self._their_frame_bytes = frames.FIRST_FRAME_BYTES
         self.emit(frames.settings(OURS) + frames.window_update(0, WINDOW - frames.FIRST_WINDOW))
 
@@ -149,9 +151,19 @@ class Connection:
         try:
             for frame in self._framing.read(chunk):
                 self._dispatch(frame)
+            self._settle()
         except ConnectionFault as fault:
             self.emit(frames.goaway(self._last, fault.code, fault.text))
             self.lose()
+
+    def _settle(self) -> None:
+        """What concerns every stream, once for all frames that came together: thousands of them cost a client nothing."""
+        if self._has_other_windows:
+            self._has_other_windows = False
+            self._check_windows()
+        if self._has_more_room:
+            self._has_more_room = False
+            self._flush_waiting()
 
     def _dispatch(self, frame: Frame) -> None:
         try:
@@ -199,7 +211,7 @@ class Connection:
         head = self._decoder.decode(block)
         if self._is_going or len(self._streams) >= MAX_STREAMS:
             raise StreamFault(Code.REFUSED_STREAM, "no more streams")
-        stream = Stream(number, head, self, self._their_window)
+        stream = Stream(number, head, self)
         self._streams[number] = stream
         if head.method != "POST" or not headers.CONTENT_TYPES.fullmatch(head.content_type):
             stream.received_all = bool(flags & frames.END_STREAM)
@@ -232,17 +244,20 @@ class Connection:
                     raise ConnectionFault(Code.PROTOCOL_ERROR, f"frames of {value} bytes")
                 self._their_frame_bytes = min(value, MAX_PIECE_BYTES)
         self.emit(frames.frame(frames.SETTINGS, frames.ACK, 0))
-        self._flush_waiting()
+        self._has_more_room = True
 
     def _set_window(self, value: int) -> None:
         if value > frames.MAX_WINDOW:
             raise ConnectionFault(Code.FLOW_CONTROL_ERROR, "a window beyond 2^31 - 1")
+        self.their_window = value
+        self._has_other_windows = True
+
+    def _check_windows(self) -> None:
         for stream in self._streams.values():
             try:
-                stream.widen(value - self._their_window)
+                stream.widen(0)
             except StreamFault as fault:
                 raise ConnectionFault(fault.code, fault.text) from fault
-        self._their_window = value
 
     def _read_window_update(self, number: int, flags: int, payload: bytes) -> None:
         count = frames.read_word(payload) & frames.STREAM_MASK
@@ -252,7 +267,7 @@ class Connection:
         self._out_window += count
         if not count or self._out_window > frames.MAX_WINDOW:
             raise ConnectionFault(Code.FLOW_CONTROL_ERROR if count else Code.PROTOCOL_ERROR, "no such window")
-        self._flush_waiting()
+        self._has_more_room = True
 
     def _widen_stream(self, number: int, count: int) -> None:
         if number > self._last:

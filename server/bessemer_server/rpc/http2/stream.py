@@ -55,6 +55,8 @@ class Line(Protocol):
 
     first_window: int
     """What a client may send on a new stream before it is told more."""
+    their_window: int
+    """What the client takes on each stream before it says more. It may change, for those that are there too."""
     budget: messages.Budget
     refuse: Refuse
 
@@ -79,11 +81,11 @@ class Stream:
     """`id` is its number, `call` who answers it."""
 
     __slots__ = (
-        "_advanced", "_begun", "_end", "_in_window", "_line", "_out_window", "_pending", "_pending_bytes", "_reader",
+        "_advanced", "_begun", "_end", "_in_window", "_line", "_out_extra", "_pending", "_pending_bytes", "_reader",
         "call", "head", "id", "is_over", "received_all",
     )  # fmt: skip
 
-    def __init__(self, number: int, head: Head, line: Line, out_window: int) -> None:
+    def __init__(self, number: int, head: Head, line: Line) -> None:
         self.id = number
         self.call: Call = NOBODY
         self.head = head
@@ -94,7 +96,8 @@ class Stream:
         self._in_window = line.first_window
         self._advanced = 0
         """Bytes that the client was allowed beyond its window, for one message; above 0 they are still to be taken back."""
-        self._out_window = out_window
+        self._out_extra = 0
+        """Bytes that the client takes beyond `their_window`; below 0 where some went."""
         self._pending: deque[memoryview] = deque()
         self._pending_bytes = 0
         self._begun = False
@@ -153,6 +156,10 @@ class Stream:
 
     # What goes.
 
+    @property
+    def _out_window(self) -> int:
+        return self._line.their_window + self._out_extra
+
     def answer(self, message: bytes) -> None:
         """The only message, and the end."""
         size = len(message) + messages.PREFIX.size
@@ -204,8 +211,8 @@ class Stream:
         self.flush()
 
     def widen(self, count: int) -> None:
-        """The client takes so many bytes more; fewer, where it has changed its mind. Raises `StreamFault`."""
-        self._out_window += count
+        """The client takes so many bytes more. Raises `StreamFault`, also where a changed setting has made them too many."""
+        self._out_extra += count
         if self._out_window > frames.MAX_WINDOW:
             raise StreamFault(Code.FLOW_CONTROL_ERROR, "a window beyond 2^31 - 1")
 
@@ -233,7 +240,7 @@ class Stream:
             return False
         self._line.spend(size)
         self._line.emit(frames.head(size, frames.DATA, 0, self.id) + bytes(piece[:size]))
-        self._out_window -= size
+        self._out_extra -= size
         self._pending_bytes -= size
         if size == len(piece):
             self._pending.popleft()

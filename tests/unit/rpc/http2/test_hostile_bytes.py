@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import hypothesis
 import pytest
 from hypothesis import strategies as st
 
 from bessemer_server.rpc.http2 import connection, frames, framing, headers
 from bessemer_server.rpc.http2.frames import Code
+from bessemer_server.rpc.http2.stream import Stream
 from tests.unit.rpc.http2.wires import HEAD, Keep, Wires
 
 BEGIN = frames.PREFACE + frames.settings({})
@@ -186,6 +189,20 @@ def test_a_sound_conversation_with_a_changed_byte_is_survived(data):
     other.server.lose()
     assert other.server.is_idle
     assert other.budget.used == 0
+
+
+@pytest.mark.parametrize("frame", [frames.window_update(0, 1), setting(4, 0) + setting(4, 1)])
+def test_a_flood_of_windows_does_not_look_at_every_stream_each_time(frame):
+    """With as many streams as are allowed, a quarter of a MiB of these frames would hold up every other client for minutes."""
+    wires = Wires()
+    wires.server.receive(BEGIN + setting(4, 0) + OPEN + MESSAGE + frames.frame(frames.DATA, 1, 1))
+    with (
+        mock.patch.object(Stream, "flush", autospec=True, side_effect=Stream.flush) as flush,
+        mock.patch.object(Stream, "widen", autospec=True, side_effect=Stream.widen) as widen,
+    ):
+        wires.server.receive(frame * 1000)
+    assert flush.call_count == 1
+    assert widen.call_count <= 1
 
 
 def test_what_a_flood_makes_the_server_say_is_as_long_as_what_came():
