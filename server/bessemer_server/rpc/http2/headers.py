@@ -23,6 +23,8 @@ KEPT_BYTES = 1024
 CONTENT_TYPE = "application/grpc"
 CONTENT_TYPES = re.compile(r"application/grpc([+;].*)?")
 """Of calls; `application/grpc-web` is another protocol."""
+LONGEST_S = 10 * 365 * 86_400.0
+"""A deadline beyond it is none that matters, but gRPC's library takes one beyond some 290 years for one that has passed."""
 UNITS_S = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
 NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")
@@ -139,7 +141,7 @@ def _read(fields: list[tuple[str, str]]) -> Head:
 def _read_timeout(text: str | None) -> float | None:
     """Seconds; None where none was said, or nothing that is a time."""
     match = TIMEOUT.fullmatch(text) if text else None
-    return int(match[1]) * UNITS_S[match[2]] if match else None
+    return min(int(match[1]) * UNITS_S[match[2]], LONGEST_S) if match else None
 
 
 def _decode_binary(text: str) -> bytes:

@@ -31,7 +31,7 @@ def test_heads_that_are_remembered_are_those_that_were_sent(sent):
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("3H", 10800), ("2M", 120), ("5S", 5), ("250m", 0.25), ("9u", 9e-6), ("1n", 1e-9), ("", None), ("1", None),
+    [("3H", 10800), ("2M", 120), ("5S", 5), ("250m", 0.25), ("9u", 9e-6), ("1n", 1e-9), ("2562047H", headers.LONGEST_S), ("", None), ("1", None),
      ("123456789S", None), ("-1S", None), ("S", None)],
 )  # fmt: skip
 def test_the_time_that_is_left_is_read(text, seconds):
