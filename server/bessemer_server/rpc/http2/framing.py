@@ -10,7 +10,10 @@ from bessemer_server.rpc.http2.frames import Code, ConnectionFault
 
 DATA_BYTES = 1 << 20
 """The largest frame of data; any other is smaller."""
+HEAD_BYTES = 256 << 10
+"""More than a call may have: one that has too much is refused alone, and not with all others of its connection."""
 CONTROL_BYTES = 64 << 10
+LIMITS = {frames.DATA: DATA_BYTES, frames.HEADERS: HEAD_BYTES, frames.CONTINUATION: HEAD_BYTES}
 PRIORITY_BYTES = 5
 NO_BYTES = memoryview(b"")
 
@@ -86,7 +89,7 @@ class Framing:
         return len(frames.PREFACE)
 
     def _check(self, kind: int, length: int) -> None:
-        if length > (DATA_BYTES if kind == frames.DATA else CONTROL_BYTES):
+        if length > LIMITS.get(kind, CONTROL_BYTES):
             raise ConnectionFault(Code.FRAME_SIZE_ERROR, f"a frame of {length} bytes")
         if (kind == frames.CONTINUATION) != (self._block is not None):
             raise ConnectionFault(Code.PROTOCOL_ERROR, "a head was not continued, or none was begun")
@@ -116,7 +119,7 @@ class Framing:
         joined += payload
         if stream != number:
             raise ConnectionFault(Code.PROTOCOL_ERROR, "a head was not continued")
-        if not payload or len(joined) > CONTROL_BYTES:
+        if not payload or len(joined) > HEAD_BYTES:
             raise ConnectionFault(Code.ENHANCE_YOUR_CALM, "a head in too many parts")
         if not flags & frames.END_HEADERS:
             return None

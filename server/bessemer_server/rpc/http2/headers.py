@@ -16,6 +16,9 @@ from bessemer_server.rpc.http2.frames import Code, ConnectionFault, StreamFault
 
 MAX_LIST_BYTES = 64 << 10
 """Of all names and values of one head, 32 more for each, as HTTP/2 counts them."""
+READ_BYTES = 4 * MAX_LIST_BYTES
+"""Of a longer head nothing is read, and so nothing of what its connection sends afterwards."""
+FIELD_BYTES = 32
 KEPT = 64
 """Heads that are known again by their bytes."""
 KEPT_BYTES = 1024
@@ -74,7 +77,7 @@ class Decoder:
     """Reads the heads of one connection, in their order."""
 
     def __init__(self) -> None:
-        self._hpack = hpack.Decoder(MAX_LIST_BYTES)
+        self._hpack = hpack.Decoder(READ_BYTES)
         self._hpack.header_table = self._table = _Table()
         self._known: dict[bytes, Head] = {}
 
@@ -101,7 +104,7 @@ class Decoder:
             return [(str(name), str(value)) for name, value in self._hpack.decode(block)]
         except hpack.OversizedHeaderListError as error:
             raise ConnectionFault(
-                Code.ENHANCE_YOUR_CALM, f"a head has more than {MAX_LIST_BYTES} bytes"
+                Code.ENHANCE_YOUR_CALM, f"a head has more than {READ_BYTES} bytes"
             ) from error
         except Exception as error:  # also what a broken block makes of the library itself
             raise ConnectionFault(Code.COMPRESSION_ERROR, "a head that cannot be decoded") from error
@@ -113,6 +116,8 @@ class Decoder:
 
 def _read(fields: list[tuple[str, str]]) -> Head:
     """Check what RFC 9113, section 8.2 and 8.3, asks of a request."""
+    if sum(len(name) + len(value) + FIELD_BYTES for name, value in fields) > MAX_LIST_BYTES:
+        raise StreamFault(Code.ENHANCE_YOUR_CALM, f"a head has more than {MAX_LIST_BYTES} bytes")
     found: dict[str, str] = {}
     regular = False
     for name, value in fields:

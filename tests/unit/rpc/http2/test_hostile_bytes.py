@@ -51,7 +51,7 @@ ENDS = {
     "frames too small": (BEGIN + setting(5, 100), Code.PROTOCOL_ERROR),
     "a frame too large": (BEGIN + frames.head(framing.DATA_BYTES + 1, frames.DATA, 0, 1), Code.FRAME_SIZE_ERROR),
     "a head too large": (
-        BEGIN + frames.head(framing.CONTROL_BYTES + 1, frames.HEADERS, 0, 1),
+        BEGIN + frames.head(framing.HEAD_BYTES + 1, frames.HEADERS, 0, 1),
         Code.FRAME_SIZE_ERROR,
     ),
     "a head that is no hpack": (
@@ -66,7 +66,7 @@ ENDS = {
     "a head without end": (
         BEGIN
         + frames.frame(frames.HEADERS, 0, 1, BLOCK)
-        + frames.frame(frames.CONTINUATION, 0, 1, bytes(16_000)) * 5,
+        + frames.frame(frames.CONTINUATION, 0, 1, bytes(16_000)) * 17,
         Code.ENHANCE_YOUR_CALM,
     ),
     "empty continuations": (
@@ -110,6 +110,7 @@ RESETS = {
     "a name in capitals": (head(("Upper", "x")), Code.PROTOCOL_ERROR),
     "a head of HTTP/1": (head(("connection", "close")), Code.PROTOCOL_ERROR),
     "a value of two lines": (head(("x", "a\r\nb: c")), Code.PROTOCOL_ERROR),
+    "a head of more than a call may have": (head(("x", "y" * 100_000)), Code.ENHANCE_YOUR_CALM),
     "a pseudo head behind others": (head((":path", "/x")), Code.PROTOCOL_ERROR),
     "an unknown pseudo head": (head((":status", "200")), Code.PROTOCOL_ERROR),
     "a second head": (OPEN + OPEN, Code.PROTOCOL_ERROR),
