@@ -57,9 +57,10 @@ class Head(NamedTuple):
     def metadata(self) -> list[tuple[str, str | bytes]]:
         """What the client itself has sent."""
         return [
-            (name, _decode_binary(value) if name.endswith("-bin") else value)
+            (name, each)
             for name, value in self.fields
             if name not in OWN and not name.startswith(RESERVED)
+            for each in (_decode_each(value) if name.endswith("-bin") else (value,))
         ]
 
 
@@ -147,6 +148,11 @@ def _read_timeout(text: str | None) -> float | None:
     """Seconds; None where none was said, or nothing that is a time."""
     match = TIMEOUT.fullmatch(text) if text else None
     return min(int(match[1]) * UNITS_S[match[2]], LONGEST_S) if match else None
+
+
+def _decode_each(text: str) -> list[bytes]:
+    """Several values of one name may come as one, with commas between."""
+    return [_decode_binary(each) for each in text.split(",")]
 
 
 def _decode_binary(text: str) -> bytes:
