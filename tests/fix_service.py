@@ -111,7 +111,7 @@ class Service:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A server for all tests that do not harm it."""
-    started = Service(tmp_path_factory.mktemp("service") / "data", "--slots", "1", "--fronts", "2")
+    started = Service(tmp_path_factory.mktemp("service") / "data", "--slots", "1")
     started.start()
     yield started
     started.close()
