@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import Any
 
@@ -53,3 +54,24 @@ async def test_metadata_of_the_client_go_on_and_come_back_whatever_their_names_b
         assert await call == b"x"
         assert ("tell", "back") in tuple(await call.trailing_metadata())
     assert {("tenant", "a"), ("team-bin", b"\x00\xff"), ("user", "b")} <= set(seen)
+
+
+async def test_a_call_that_is_answered_before_its_client_has_ended_leaves_nothing_that_waits():
+    async def answer(requests, context):
+        await context.abort(grpc.StatusCode.NOT_FOUND, "no such thing")
+        yield b""
+
+    async with (
+        serve(grpc.stream_stream_rpc_method_handler(answer)) as address,
+        grpc.aio.insecure_channel(address) as upstream,
+        receive(passing.Upstream(upstream)) as front,
+        grpc.aio.insecure_channel(front) as channel,
+    ):
+        ask: Any = channel.stream_stream("/Test/Ask")
+        call = ask()
+        await call.write(b"x")
+        assert (await call.code(), await call.details()) == (grpc.StatusCode.NOT_FOUND, "no such thing")
+        async with asyncio.timeout(10):
+            await asyncio.gather(
+                *(task for task in asyncio.all_tasks() if "_consume_request_iterator" in repr(task))
+            )

@@ -68,6 +68,7 @@ class PassedCall:
             end = ends[0]
         finally:
             answers.cancel()
+            self.end()  # grpc.aio does not end who waits for a further request of a call that was answered before
         self._stream.finish(*end)
 
     async def _requests(self) -> AsyncIterator[bytes]:
