@@ -98,6 +98,8 @@ INGESTER_PATIENCE_S = 1800.0
 PLANNER_PATIENCE_S = 60.0
 EVALUATOR_PATIENCE_S = 3600.0
 EXPORTER_PATIENCE_S = 600.0
+PASSED_ON_S = 0.5
+"""So long calls that were passed on may take to be answered before the server stops; streams may go on after that."""
 ARENA_BYTES = 64 << 20
 """Memory that the server and its predictor share for large tensors; taken when it is first used."""
 
@@ -332,7 +334,10 @@ async def _drain(service: _Service, settings: Settings) -> None:
     await service.scheduler.drain(settings.grace_seconds)
     failpoints.hit("drain.ended")
     await service.calls.close(settings.grace_seconds)
-    await asyncio.gather(service.server.stop(min(settings.grace_seconds, 5.0)), service.fronts.stop())
+    # Who receives calls stops first: a server that stops cancels what is still on its way to it.
+    receiving = asyncio.create_task(service.fronts.stop())
+    await asyncio.wait({receiving}, timeout=PASSED_ON_S)
+    await asyncio.gather(service.server.stop(min(settings.grace_seconds, 5.0)), receiving)
 
 
 def _prepare_fronts(stack: contextlib.AsyncExitStack, settings: Settings) -> tuple[str, hub.Hub | Front]:
