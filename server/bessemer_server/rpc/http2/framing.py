@@ -48,6 +48,9 @@ class Framing:
     def read(self, chunk: bytes) -> Iterator[Frame]:
         """The frames that end, or go on, with these bytes. Raises `ConnectionFault`."""
         chunk, self._rest = self._rest + chunk if self._rest else chunk, b""
+        if not self._is_begun and len(chunk) < len(frames.PREFACE) and frames.PREFACE.startswith(chunk):
+            self._rest = chunk
+            return
         position = 0 if self._is_begun else self._read_preface(chunk)
         view = memoryview(chunk)
         if self._amid:
@@ -80,9 +83,6 @@ class Framing:
 
     def _read_preface(self, chunk: bytes) -> int:
         """Where the frames begin."""
-        if len(chunk) < len(frames.PREFACE) and frames.PREFACE.startswith(chunk):
-            self._rest = chunk
-            return len(chunk)
         if not chunk.startswith(frames.PREFACE):
             raise ConnectionFault(Code.PROTOCOL_ERROR, "this is no HTTP/2")
         self._is_begun = True

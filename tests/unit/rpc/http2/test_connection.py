@@ -44,6 +44,15 @@ def test_answers_do_not_depend_on_how_the_bytes_are_cut(calls, piece, pad):
     assert wires.budget.used == 0
 
 
+@pytest.mark.parametrize("piece", [1, 5, 23])
+def test_the_beginning_of_a_connection_may_come_in_pieces(piece):
+    wires = Wires()
+    wires.exchange(piece=piece)
+    number = wires.ask(b"hello")
+    wires.exchange()
+    assert wires.answer(number)[0] == [b"hello"]
+
+
 def test_messages_larger_than_every_window_come_and_go():
     wires = Wires()
     message = bytes(range(256)) * (20 << 10)  # 5 MiB
