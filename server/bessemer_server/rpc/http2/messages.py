@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections import deque
 
 from bessemer_server.domain import errors
 
@@ -43,12 +44,14 @@ class Budget:
 class Reader:
     """Puts the messages of one stream together. `close` gives back what they have of the budget."""
 
-    __slots__ = ("_budget", "_encoding", "_left", "_pieces", "_prefix", "_taken")
+    __slots__ = ("_budget", "_costs", "_encoding", "_left", "_pieces", "_prefix", "_taken")
 
     def __init__(self, encoding: str, budget: Budget) -> None:
         self._encoding = encoding
         self._budget = budget
         self._taken = 0
+        self._costs: deque[tuple[int, int]] | None = deque() if encoding in WINDOW_BITS else None
+        """Of each message that was found and not released: bytes on the wire, and bytes held. None where its length says both."""
         self._prefix = b""
         self._left = -1
         """Bytes that the message under way lacks; -1 when none is."""
@@ -69,6 +72,8 @@ class Reader:
         size = len(data)
         if self._is_whole(data):
             self._take(size)
+            if self._costs is not None:
+                self._costs.append((size, size))
             return [bytes(data[PREFIX.size :])]
         found = []
         position = 0
@@ -94,11 +99,14 @@ class Reader:
         self._budget.give_back(self._taken)
         self._taken = 0
 
-    def release(self, count: int) -> None:
-        """So many bytes of it are not held any more."""
-        count = min(count, self._taken)
-        self._taken -= count
-        self._budget.give_back(count)
+    def release(self, length: int) -> int:
+        """The oldest message, which has this length, is not held any more; the bytes that it had on the wire."""
+        size = length + PREFIX.size
+        sent, held = self._costs.popleft() if self._costs else (size, size)
+        held = min(held, self._taken)
+        self._taken -= held
+        self._budget.give_back(held)
+        return sent
 
     def _take(self, count: int) -> None:
         self._budget.take(count)
@@ -136,7 +144,11 @@ class Reader:
         message = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         is_compressed = self._prefix[0]
         self._left, self._prefix, self._pieces = -1, b"", []
-        return self._inflate(message) if is_compressed else message
+        found = self._inflate(message) if is_compressed else message
+        if self._costs is not None:
+            sent = len(message) + PREFIX.size
+            self._costs.append((sent, sent + len(found) if is_compressed else sent))
+        return found
 
     def _inflate(self, message: bytes) -> bytes:
         """Piece by piece: a bomb ends where the budget does, or the largest message."""

@@ -112,6 +112,7 @@ class Stream:
         self._in_window -= counted
         if self._in_window < 0:
             raise StreamFault(Code.FLOW_CONTROL_ERROR, "more data than the window allows")
+        self._grant(counted - len(data))  # padding is used up at once
         try:
             for message in self._reader.feed(data):
                 self.call.receive(message)
@@ -134,9 +135,9 @@ class Stream:
         self._line.refuse(self, error)
         self.call.cancel()
 
-    def consume(self, count: int) -> None:
-        """So many bytes of messages are used up: others may come for them."""
-        self._reader.release(count)
+    def consume(self, length: int) -> None:
+        """The oldest message, which has this length, is used up: others may come for it."""
+        count = self._reader.release(length)
         if self.received_all or self.is_over:
             return
         taken_back = min(count, self._advanced)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import h2.events
 import h2.settings
 import hypothesis
@@ -139,6 +141,36 @@ def test_a_stream_whose_messages_are_not_used_up_lets_no_more_come():
         call.stream.consume(len(message))
     wires.exchange()
     assert wires.client.local_flow_control_window(number) > connection.STREAM_WINDOW // 2
+
+
+@pytest.mark.parametrize(
+    ("sent", "pad"),
+    [
+        (messages.pack(b""), None),
+        (messages.pack(b"ab"), None),
+        (messages.pack(bytes(3 << 20)), None),
+        (messages.pack(b"ab"), 9),
+    ],
+)
+def test_a_message_that_is_used_up_gives_its_whole_window_back(sent, pad):
+    """What were kept of each would stop a long stream for good."""
+    wires = Wires(Keep)
+    number = wires.ask(ends=False)
+    for _ in range(3):
+        wires.say(number, sent, pad=pad)
+        assert wires.client.local_flow_control_window(number) == connection.STREAM_WINDOW
+        assert wires.budget.used == 0
+
+
+def test_a_compressed_message_gives_back_the_window_that_it_took_and_no_more():
+    """A window that grew by what was inflated would pass 2^31, and the client would hang up."""
+    wires = Wires(Keep)
+    number = wires.ask(head=[*HEAD, ("grpc-encoding", "gzip")], ends=False)
+    packed = gzip.compress(bytes(2 << 20))
+    for sent in (b"\1" + len(packed).to_bytes(4, "big") + packed, messages.pack(b"plain")):
+        wires.say(number, sent)
+        assert wires.client.local_flow_control_window(number) == connection.STREAM_WINDOW
+        assert wires.budget.used == 0
 
 
 def test_a_call_that_is_reset_is_cancelled_and_forgotten():

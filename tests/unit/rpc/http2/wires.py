@@ -109,8 +109,8 @@ class Wires:
     def say(self, number: int, data: bytes, *, pad: int | None = None) -> None:
         """As much at a time as the windows allow."""
         while data:
-            room = self.client.local_flow_control_window(number) - (pad + 1 if pad is not None else 0)
-            size = min(len(data), self.client.max_outbound_frame_size, room)
+            room = min(self.client.local_flow_control_window(number), self.client.max_outbound_frame_size)
+            size = min(len(data), room - (pad + 1 if pad is not None else 0))
             assert size > 0, "the server lets nothing more come"
             self.client.send_data(number, data[:size], pad_length=pad)
             data = data[size:]
