@@ -36,7 +36,9 @@ class Framing:
     """Reads what a client sends."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
+        self._awaited = 0
+        """Bytes of the frame that `rest` begins; looked at before they are here, a frame in small pieces would be copied for each."""
         self._is_begun = False
         self.is_set = False
         """Whether the client has begun as it must: with its settings."""
@@ -47,9 +49,9 @@ class Framing:
 
     def read(self, chunk: bytes) -> Iterator[Frame]:
         """The frames that end, or go on, with these bytes. Raises `ConnectionFault`."""
-        chunk, self._rest = self._rest + chunk if self._rest else chunk, b""
+        chunk = self._join(chunk)
         if not self._is_begun and len(chunk) < len(frames.PREFACE) and frames.PREFACE.startswith(chunk):
-            self._rest = chunk
+            self._rest += chunk
             return
         position = 0 if self._is_begun else self._read_preface(chunk)
         view = memoryview(chunk)
@@ -65,6 +67,7 @@ class Framing:
             start = position + frames.HEAD_BYTES
             if start + length > end:
                 if kind != frames.DATA or flags & frames.PADDED:
+                    self._awaited = frames.HEAD_BYTES + length
                     break
                 yield self._go_on(flags, stream & frames.STREAM_MASK, length, view[start:])
                 return
@@ -79,7 +82,19 @@ class Framing:
                     yield head
             else:
                 yield Frame(kind, flags, stream & frames.STREAM_MASK, payload, 0)
-        self._rest = chunk[position:]
+        self._rest += chunk[position:]
+
+    def _join(self, chunk: bytes) -> bytes:
+        """These bytes behind those that were kept; none while both are less than a frame."""
+        if not self._rest:
+            return chunk
+        self._rest += chunk
+        if len(self._rest) < self._awaited:
+            return b""
+        joined = bytes(self._rest)
+        self._rest.clear()
+        self._awaited = 0
+        return joined
 
     def _read_preface(self, chunk: bytes) -> int:
         """Where the frames begin."""

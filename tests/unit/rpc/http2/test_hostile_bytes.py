@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from unittest import mock
 
 import hypothesis
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from bessemer_server.rpc.http2 import connection, frames, framing, headers
 from bessemer_server.rpc.http2.frames import Code
 from bessemer_server.rpc.http2.stream import Stream
-from tests.unit.rpc.http2.wires import HEAD, Keep, Wires
+from tests.unit.rpc.http2.wires import HEAD, Keep, Wires, cut
 
 BEGIN = frames.PREFACE + frames.settings({})
 BLOCK = headers.encode(HEAD)
@@ -204,6 +205,17 @@ def test_a_flood_of_windows_does_not_look_at_every_stream_each_time(frame):
         wires.server.receive(frame * 1000)
     assert flush.call_count == 1
     assert widen.call_count <= 1
+
+
+def test_a_frame_in_small_pieces_is_not_copied_for_each():
+    """Sent byte by byte, it would cost a client little and the server hours."""
+    wires = Wires(Keep)
+    wires.server.receive(BEGIN + OPEN)
+    begun_s = time.process_time()
+    for piece in cut(frames.frame(frames.DATA, frames.PADDED, 1, bytes(framing.DATA_BYTES)), 16):
+        wires.server.receive(piece)
+    assert time.process_time() - begun_s < 1.5
+    assert not wires.server.is_over
 
 
 def test_what_a_flood_makes_the_server_say_is_as_long_as_what_came():
