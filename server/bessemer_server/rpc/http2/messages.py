@@ -26,7 +26,7 @@ class Budget:
         self._limit = limit
         self.used = 0
 
-    def take(self, count: int) -> None:
+    def check(self, count: int) -> None:
         """Raise `ResourceExhausted` where so much more is too much."""
         if self.used + count > self._limit:
             raise errors.ResourceExhausted(
@@ -34,6 +34,10 @@ class Budget:
                 "ask again when others are answered",
                 reason="REQUESTS_TOO_LARGE",
             )
+
+    def take(self, count: int) -> None:
+        """So many more are held. Raises as `check`."""
+        self.check(count)
         self.used += count
 
     def give_back(self, count: int) -> None:
@@ -118,7 +122,9 @@ class Reader:
         if len(self._prefix) == PREFIX.size:
             is_compressed, length = PREFIX.unpack(self._prefix)
             self._check(is_compressed, length)
-            self._take(length + PREFIX.size)
+            # Counted is what has come, not what is said to come: nobody keeps room from others by words.
+            self._budget.check(length + PREFIX.size)
+            self._take(PREFIX.size)
             self._left = length
         return min(end, len(data))
 
@@ -136,6 +142,7 @@ class Reader:
         if self._left <= 0:
             return position
         piece = data[position : position + self._left]
+        self._take(len(piece))
         self._pieces.append(bytes(piece))
         self._left -= len(piece)
         return position + len(piece)

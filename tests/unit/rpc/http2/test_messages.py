@@ -78,11 +78,22 @@ def test_a_bomb_is_refused_and_not_unpacked():
 def test_what_all_hold_together_is_bounded_and_given_back():
     budget = messages.Budget(1000)
     first, second = messages.Reader("identity", budget), messages.Reader("identity", budget)
-    first.feed(memoryview(b"\0\0\0\3\x20abc"))  # the beginning of 800 bytes
-    assert first.missing == 797
+    first.feed(memoryview(b"\0\0\0\3\x20" + bytes(750)))  # most of 800 bytes
+    assert (first.missing, budget.used) == (50, 755)
     with pytest.raises(errors.ResourceExhausted, match="beyond 1,000"):
         second.feed(memoryview(messages.pack(bytes(300))))
     first.close()
     assert feed(second, messages.pack(bytes(300))) == [bytes(300)]
     second.close()
     assert budget.used == 0
+
+
+def test_what_is_only_promised_takes_no_room_from_others_and_is_refused_where_there_is_none():
+    budget = messages.Budget(1000)
+    promising, other = messages.Reader("identity", budget), messages.Reader("identity", budget)
+    promising.feed(memoryview(b"\0\0\0\3\x84"))  # 900 bytes, of which none comes
+    assert feed(other, messages.pack(bytes(900))) == [bytes(900)]
+    with pytest.raises(errors.ResourceExhausted, match="beyond 1,000"):
+        promising.feed(memoryview(bytes(200)))
+    with pytest.raises(errors.ResourceExhausted, match="beyond 1,000"):
+        messages.Reader("identity", budget).feed(memoryview(b"\0\0\0\3\x84"))
