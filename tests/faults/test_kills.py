@@ -49,6 +49,7 @@ def test_a_trainer_outlives_its_killed_server_and_reports_to_the_next_one(make_s
         check_equal(job, unbroken)
 
 
+@pytest.mark.long
 def test_a_trainer_at_work_goes_on_at_work_for_the_next_server(make_service):
     service = make_service("--slots", "2")
     service.start()

@@ -85,7 +85,7 @@ def kill_all(service):
 
 
 WAYS = [
-    pytest.param(kill_all, 2, id="server and trainer are killed"),
+    pytest.param(kill_all, 2, id="server and trainer are killed", marks=pytest.mark.long),
     pytest.param(fix_service.Service.kill, 1, id="the server is killed", marks=pytest.mark.long),
     pytest.param(fix_service.Service.stop, 2, id="the server is told to stop", marks=pytest.mark.long),
 ]
@@ -107,6 +107,7 @@ def test_a_job_survives_its_server(make_service, expected, end, attempts):
         assert read(service, job.id) == expected
 
 
+@pytest.mark.long
 def test_a_paused_job_goes_on_where_it_stood(service, model, expected):
     job = begin(model)
     assert job.pause().state == "PAUSING"
