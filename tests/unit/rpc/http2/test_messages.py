@@ -55,7 +55,7 @@ def test_compressed_messages_come_out_whole_beside_plain_ones(encoding):
         ("snappy", b"\1\0\0\0\1x", "grpc-encoding is 'snappy'"),
         ("gzip", b"\2\0\0\0\1x", "neither 0 nor 1"),
         ("gzip", b"\1\0\0\0\3abc", "is not gzip"),
-        ("gzip", pack_compressed(gzip.compress(b"abc")[:-6]), "cut off"),
+        ("gzip", pack_compressed(gzip.compress(b"abc", mtime=0)[:-6]), "cut off"),
         ("deflate", pack_compressed(zlib.compress(bytes(9000))[:-6]), "cut off"),
     ],
 )  # fmt: skip
