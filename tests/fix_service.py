@@ -18,6 +18,8 @@ import pytest
 
 READY = re.compile(r"bessemer-server listening on (\S+) \(data in (.+)\)")
 START_TIMEOUT_S = 60
+DEVICE = os.environ.get("BESSEMER_TEST_DEVICE", "cpu")
+"""What servers under test train on: with `cuda`, the whole suite runs on a GPU."""
 
 
 class Service:
@@ -53,7 +55,7 @@ class Service:
         """The command line that `start` runs."""
         return [
             *(sys.executable, "-m", "bessemer_server"),
-            *("--listen", listen, "--data-dir", str(self.data_dir), "--device", "cpu", "--stop-with-stdin"),
+            *("--listen", listen, "--data-dir", str(self.data_dir), "--device", DEVICE, "--stop-with-stdin"),
             *self.flags,
         ]
 

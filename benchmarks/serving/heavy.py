@@ -1,45 +1,76 @@
 """A model that is heavy to compute, served and bare: `python -m benchmarks.serving.heavy`.
 
-ResNet-50 at 224×224 over the wire by 32 clients, beside the same ONNX file in ONNX Runtime alone, in turns. The bare engine has the
-batch size, and the number of threads, with which it is fastest; there is no protocol, no queue and no other process beside it.
+ResNet-50 at 224×224 over the wire by 32 clients, beside the same network alone, in turns: its ONNX file in ONNX Runtime, or on a GPU,
+where there is one, CUDA graphs. The bare engine has the batch size, and the number of threads, with which it is fastest; there is
+no protocol, no queue and no other process beside it.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import pathlib
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
+import safetensors
+import torch
 
 from benchmarks import machine
 from benchmarks.serving import load, systems, workloads
+from bessemer_server.training import published
+from bessemer_server.training.engines import cuda_graph
 
-BATCHES = (1, 2, 4, 8, 16)
+BATCHES = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Bare:
-    """The engine alone."""
+    """An engine alone."""
 
-    def __init__(self, file: pathlib.Path, threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self.threads = threads
-        self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    def __init__(self, name: str, run: Callable[[npt.NDArray[Any]], object]) -> None:
+        self.name = name
+        self._run = run
 
     def measure(self, batch: int, seconds: float) -> float:
         """Images per second."""
         pixels = np.repeat(workloads.RESNET50.make_sample(), batch, axis=0)
-        self._session.run(None, {"image": pixels})
+        self._run(pixels)
         begun, count = time.perf_counter(), 0
         while time.perf_counter() < begun + seconds:
-            self._session.run(None, {"image": pixels})
+            self._run(pixels)
             count += batch
         return count / (time.perf_counter() - begun)
+
+
+def make_engines(folder: pathlib.Path) -> list[Bare]:
+    """Those that this machine has, of the model in the folder."""
+    if torch.cuda.is_available():
+        return [_make_on_gpu(folder / "model.safetensors")]
+    cores = int(machine.describe()["cores"])
+    threads = sorted({1, max(1, cores // 2), cores})
+    return [_make_on_cpu(folder / "model.onnx", count) for count in threads]
+
+
+def _make_on_cpu(file: pathlib.Path, threads: int) -> Bare:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    return Bare(f"ONNX Runtime, {threads} threads", lambda pixels: session.run(None, {"image": pixels}))
+
+
+def _make_on_gpu(file: pathlib.Path) -> Bare:
+    with safetensors.safe_open(file, "np") as opened:
+        definition = json.loads(opened.metadata()["definition"])
+        weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
+    model = published.Published(definition, weights, torch.device("cuda:0"))
+    return Bare("CUDA graphs", cuda_graph.CudaGraph(model).run)
 
 
 def main() -> None:
@@ -51,15 +82,13 @@ def main() -> None:
     arguments = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
-        systems.start_bessemer(workloads.RESNET50, pathlib.Path(folder)) as (system, published),
+        systems.start_bessemer(workloads.RESNET50, pathlib.Path(folder)) as (system, model),
     ):
-        file = published.folder / "model.onnx"
-        cores = int(machine.describe()["cores"])
-        engines = [Bare(file, threads) for threads in sorted({1, max(1, cores // 2), cores})]
+        engines = make_engines(model.folder)
         tried = {(e, b): e.measure(b, arguments.seconds / 5) for e, b in itertools.product(engines, BATCHES)}
         engine, batch = max(tried, key=lambda way: tried[way])
         for way, speed in tried.items():
-            print(f"bare, {way[0].threads} threads, batches of {way[1]}: {speed:.1f} images/s")
+            print(f"bare, {way[0].name}, batches of {way[1]}: {speed:.1f} images/s")
         ours, bare = [], []
         for _ in range(arguments.rounds):
             bare.append(engine.measure(batch, arguments.seconds))

@@ -29,10 +29,9 @@ from bessemer.v1 import (
     models_pb2_grpc,
 )
 from bessemer.worker.v1 import worker_pb2_grpc
-from bessemer_server import folder, logs
+from bessemer_server import folder, logs, predicting
 from bessemer_server.blobs.sql import SqlBlobStore
 from bessemer_server.domain import errors, failpoints, processors
-from bessemer_server.executors import memory
 from bessemer_server.executors.evaluator import EvaluatorClient
 from bessemer_server.executors.exporter import ExporterClient
 from bessemer_server.executors.forkserver import ForkServer
@@ -41,7 +40,6 @@ from bessemer_server.executors.importer import ImporterClient
 from bessemer_server.executors.ingester import IngesterClient
 from bessemer_server.executors.logs import LogCollector
 from bessemer_server.executors.planner import PlannerClient
-from bessemer_server.executors.predictor import PredictorClient
 from bessemer_server.executors.process import ProcessExecutor
 from bessemer_server.rpc import (
     catalog,
@@ -66,7 +64,6 @@ from bessemer_server.scheduling.loop import Scheduler
 from bessemer_server.scheduling.notices import Notices
 from bessemer_server.scheduling.poller import Poller
 from bessemer_server.serving import posix_objects, regions
-from bessemer_server.serving.dispatcher import Dispatcher
 from bessemer_server.serving.repository import Repository
 from bessemer_server.settings import Settings
 from bessemer_server.stores.sql.store import SqlStore
@@ -100,8 +97,6 @@ EVALUATOR_PATIENCE_S = 3600.0
 EXPORTER_PATIENCE_S = 600.0
 PASSED_ON_S = 0.5
 """So long calls that were passed on may take to be answered before the server stops; streams may go on after that."""
-ARENA_BYTES = 64 << 20
-"""Memory that the server and its predictor share for large tensors; taken when it is first used."""
 
 
 class CannotStart(Exception):
@@ -162,7 +157,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         planner_helper = Helper("planner", forkserver, entry.run_planner, patience_s=PLANNER_PATIENCE_S)
         stack.push_async_callback(planner_helper.close)
         planner = PlannerClient(planner_helper)
-        dispatcher = _start_dispatcher(stack, forkserver, blobs, settings)
+        computing = await _start_predicting(stack, forkserver, blobs, settings)
 
         evaluator, exporter = _make_readers(forkserver, blobs, settings)
         ingester, importer = _make_checkers(forkserver)
@@ -179,7 +174,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         repository = Repository(store)
         calls = traffic.Traffic()
         inference_servicer = inference.InferenceServicer(
-            repository, dispatcher, calls, _share_memory(settings)
+            repository, computing.fleet, calls, _share_memory(settings)
         )
 
         server = grpc.aio.server(options=options.SERVER)
@@ -195,7 +190,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
                 exporter,
                 model_uploads.ModelUploads(store, blobs, importer, room),
                 changed=repository.changed,
-                unload=dispatcher.unload,
+                unload=computing.fleet.unload,
             ),
             guarded,
         )
@@ -241,7 +236,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         stack.push_async_callback(_cancel, asyncio.create_task(collector.run()))
         stack.push_async_callback(_cancel, asyncio.create_task(log_collector.run()))
         stack.push_async_callback(_cancel, asyncio.create_task(Poller(store, notices).run()))
-        running = asyncio.create_task(_schedule(scheduler, executor, planner, settings))
+        running = asyncio.create_task(_schedule(scheduler, executor, planner, computing, settings))
         stack.push_async_callback(_cancel, running)
         gc.freeze()  # what is here stays: looking through it takes a tenth of a second, for which all calls would wait
         yield _Service(
@@ -249,21 +244,17 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         )
 
 
-def _start_dispatcher(
+async def _start_predicting(
     stack: contextlib.AsyncExitStack, forkserver: ForkServer, blobs: SqlBlobStore, settings: Settings
-) -> Dispatcher:
-    arguments = "cpu", max(1, processors.count() // 2), settings.engine
-    helper = Helper("predictor", forkserver, entry.run_predictor, *arguments, arena_bytes=ARENA_BYTES)
-    stack.push_async_callback(helper.close)
-    memory_bytes = settings.predictor_memory_mib << 20 or memory.available_bytes() // 2
-    dispatcher = Dispatcher(PredictorClient(helper, blobs, memory_bytes))
-    dispatcher.start()
-    stack.push_async_callback(dispatcher.close)
+) -> predicting.Predicting:
+    # GPUs come later, and yet end with the rest.
+    predictors = await stack.enter_async_context(contextlib.AsyncExitStack())
+    computing = predicting.Predicting(predictors, forkserver, blobs, settings)
     if settings.metrics_listen:
         from bessemer_server.rpc import exposition  # its library is not needed otherwise
 
-        stack.enter_context(exposition.serve(settings.metrics_listen, dispatcher))
-    return dispatcher
+        stack.enter_context(exposition.serve(settings.metrics_listen, computing.fleet))
+    return computing
 
 
 def _share_memory(settings: Settings) -> sharing.Tensors:
@@ -307,10 +298,15 @@ def _make_evaluator(forkserver: ForkServer, settings: Settings) -> Helper:
 
 
 async def _schedule(
-    scheduler: Scheduler, executor: ProcessExecutor, planner: PlannerClient, settings: Settings
+    scheduler: Scheduler,
+    executor: ProcessExecutor,
+    planner: PlannerClient,
+    computing: predicting.Predicting,
+    settings: Settings,
 ) -> None:
-    """Learn the devices from the planner, which knows torch, and schedule on them."""
+    """Learn the devices from the planner, which knows torch; predict and schedule on them."""
     devices = policy.choose_devices(settings.device, await _find_devices(planner))
+    computing.add_gpus(devices)
     name = folder.name_server(settings.data_dir)
     slots = policy.make_slots(devices, settings.slots or len(devices), name)
     log.info("ready to train", extra={"slots": slots})

@@ -39,12 +39,14 @@ class Settings(pydantic.BaseModel):
     database: str = ""
     """URL of the database, `postgresql://user:password@host/name`; by default SQLite in the data folder."""
     device: str = "auto"
-    """Where to train: `auto` (all GPUs, else the CPU), `cpu`, `cuda`, `cuda:0,1`."""
-    engine: Literal["auto", "torch", "onnxruntime"] = "auto"
-    """What computes predictions: `auto` (the fastest for each model, of those that agree with torch), `torch`, `onnxruntime`."""
+    """Where to train: `auto` (all GPUs, else the CPU), `cpu`, `cuda`, `cuda:0,1`. Predictions are computed there, or on the CPU where
+    that is faster for a model."""
+    engine: Literal["auto", "torch", "onnxruntime", "cudagraph"] = "auto"
+    """What computes predictions: `auto` (the fastest for each model, of those that agree with torch), `torch`, `onnxruntime`
+    (on the CPU), `cudagraph` (on a GPU)."""
     predictor_memory_mib: int = pydantic.Field(default=0, ge=0)
-    """Memory for the models that answer predictions, in MiB; those used least recently go. 0 is half of the machine's, or of the
-    container's limit."""
+    """Memory for the models that answer predictions, in MiB, on each device; those used least recently go. 0 is half of the
+    machine's, or of the container's limit, and half of a GPU's."""
     shared_memory: Literal["auto", "on", "off"] = "auto"
     """Whether clients of predictions may name POSIX shared memory objects of this machine for tensors: `auto` (where the server listens
     on a loopback address: what calls it is on this machine), `on`, `off`."""

@@ -27,6 +27,7 @@ SPEC: dict[str, Any] = {
     "checkpoint": {"every_steps": 10, "keep_last": 2},
 }  # fmt: skip
 """Epochs of 41 steps: some twenty checkpoints, of which most are removed again while it trains."""
+MOST_FURTHER = 3
 IRIS_SAMPLES = 150
 CLOCK: dict[str, Any] = {"dataset": "iris", "epochs": 1_000_000, "checkpoint": {"every_epochs": 0}}
 """Trains until somebody stops it."""
@@ -51,6 +52,11 @@ class PhoenixService(Service):
         draft = self._folder / "draft"
         draft.write_text(str(passes))
         draft.rename(self._folder / point)
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether some point still waits for somebody to kill."""
+        return any(self._folder.iterdir())
 
     def wait_until_reached(self, point: str) -> None:
         deadline = time.monotonic() + PATIENCE_S
@@ -137,13 +143,19 @@ def wait_until_told(client: bessemer.Client, job_id: str, wait_reason: str) -> N
 
 
 def train(persistent: Persistent, service: PhoenixService) -> Any:
-    """One job after the other in one slot, to the end."""
+    """One job after the other in one slot, to the end; and further ones until somebody was killed who saves: a trainer that is
+    quicker than its uploads saves less often.
+    """
     job = persistent.train("a", "mnist_cnn", **SPEC)
     other = persistent.train("b", "mlp", dataset="iris", epochs=1)
     again = persistent.train("a", "mnist_cnn", **SPEC)
     assert again.id == job.id
     job.wait(progress=False)
     other.wait(progress=False)
+    for seed in range(MOST_FURTHER):
+        if not service.is_armed:
+            break
+        persistent.train(f"further-{seed}", "mnist_cnn", **{**SPEC, "seed": seed}).wait(progress=False)
     return job
 
 

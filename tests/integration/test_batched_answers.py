@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,13 +30,28 @@ from tests.integration.test_predictor import make_model
 from tests.unit.training.exchange import models as published
 
 Array = npt.NDArray[Any]
-TOLERANCE = {"onnxruntime": 2e-6, "torch": 1e-5}
-"""Of probabilities. ONNX Runtime sums a row's products in the same order whatever rows are beside it: what is left is rounding, some
-units in the last place, 6e-8 each. torch's libraries choose other kernels for other numbers of rows, which sum in another order:
-1.4e-6 was seen. A generator's pictures are equal to the byte: each is drawn alone, in chunks that are always as large.
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Exactness:
+    """Of an engine: how far answers to the same row may be from each other, and how far those to two rows are at the least, so that
+    another's would be noticed."""
+
+    device: str
+    tolerance: float
+    apart: float
+
+
+ENGINES = {
+    "onnxruntime": Exactness("cpu", 2e-6, 4e-4),
+    "torch": Exactness("cpu", 1e-5, 2e-3),
+    "cudagraph": Exactness("cuda:0", 1e-3, 2e-2),
+}
+"""ONNX Runtime sums a row's products in the same order whatever rows are beside it: what is left is rounding, some units in the last
+place, 6e-8 each. torch's libraries choose other kernels for other numbers of rows, which sum in another order: 1.4e-6 was seen;
+on a GPU some of them round factors to ten bits. A generator's pictures are equal to the byte: each is drawn alone, in
+chunks that are always as large.
 """
-APART = 200
-"""Times the tolerance that answers of one model differ by at the least: another's would be noticed."""
 ROWS = 16
 ARENA_BYTES = 1 << 20
 GENERATOR = {
@@ -119,6 +135,7 @@ class Serving:
         self._runner = runner
         contents: dict[str, bytes] = {}
         self.engine = engine
+        self.exactness = ENGINES[engine]
         self.models = {name: publish(name, kind, contents) for name, kind in KINDS.items()}
         self._blobs = MemoryBlobStore(contents)
         self.rows: dict[str, list[Row]] = {}
@@ -127,7 +144,7 @@ class Serving:
         self._runner.run(self._start(forkserver))
 
     async def _start(self, forkserver: ForkServer) -> None:
-        arguments = "cpu", 1, self.engine
+        arguments = self.exactness.device, 1, self.engine
         self._helper = Helper(
             "predictor", forkserver, entry.run_predictor, *arguments, arena_bytes=ARENA_BYTES
         )
@@ -148,7 +165,7 @@ class Serving:
     def _is_apart(self, one: Array, other: Array) -> bool:
         if one.shape != other.shape:
             return True
-        return float(np.abs(one.astype(float) - other).max()) > APART * TOLERANCE[self.engine]
+        return float(np.abs(one.astype(float) - other).max()) > self.exactness.apart
 
     async def ask(self, name: str, rows: list[list[Array]], priority: int = 0) -> Array:
         model = self.models[name]
@@ -178,7 +195,7 @@ class Serving:
         answer = await self.ask(one.name, [row.inputs for row in rows], one.priority)
         expected = np.concatenate([row.answer for row in rows])
         assert answer.shape == expected.shape
-        limit = TOLERANCE[self.engine] if self.models[one.name].is_batched else 0.0
+        limit = self.exactness.tolerance if self.models[one.name].is_batched else 0.0
         assert np.abs(answer.astype(float) - expected).max() <= limit, one
 
     def close(self) -> None:
@@ -216,8 +233,10 @@ def forkserver() -> ForkServer:
     return ForkServer()
 
 
-@pytest.fixture(scope="module", params=sorted(TOLERANCE))
+@pytest.fixture(scope="module", params=sorted(ENGINES))
 def serving(request: pytest.FixtureRequest, forkserver: ForkServer) -> Iterator[Serving]:
+    if ENGINES[request.param].device != "cpu" and not torch.cuda.is_available():
+        pytest.skip("no GPU")
     with asyncio.Runner() as runner:
         made = Serving(runner, request.param)
         made.start(forkserver)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -128,6 +130,12 @@ class Model:
     def outputs(self) -> tuple[TensorSpec, ...]:
         """The signature's outputs."""
         return _specs(self.definition["outputs"])
+
+    @functools.cached_property
+    def computation(self) -> str:
+        """Digest of what it computes, whatever its weights are: models that share it take the same time."""
+        parts = [self.definition.get(name) for name in ("layers", "input_shape")]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _specs(entries: list[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -27,11 +25,12 @@ class PredictorClient:
         self,
         helper: Helper,
         blobs: ports.BlobStore,
-        memory_bytes: int,
+        memory_bytes: int = 0,
         *,
         count_memory_kills: Callable[[], int] = memory.count_kills,
         least_patience_s: float = patience.LEAST_S,
     ) -> None:
+        """`memory_bytes`: the budget; 0 is half of what the device has."""
         self._helper = helper
         self._blobs = blobs
         self._budget = Budget(memory_bytes)
@@ -126,11 +125,14 @@ class PredictorClient:
         if self._generation != self._helper.generation:  # a new process, which has nothing yet
             self._generation = self._helper.generation
             self._budget.clear()
+        if not self._budget.limit_bytes:
+            capacity_bytes, _ = await self._helper.call("capacity", {})
+            self._budget.limit_bytes = capacity_bytes // 2
         known = self._known.get(key, {})
         weights_bytes = sum(entry.size_bytes for entry in model.weights.tensors)
         await self._make_room(key, int(known.get("memory_bytes", max(weights_bytes, LEAST_BYTES))))
         weights = await stored.read(model.weights.tensors, self._blobs)
-        measured = self._measured.get(_digest(model), {})
+        measured = self._measured.get(model.computation, {})
         arguments = {"key": key, "definition": model.definition, "engine": measured.get("engine")}
         generation = self._generation
         found, _ = await self._helper.call("load", arguments, weights)
@@ -138,7 +140,7 @@ class PredictorClient:
             raise errors.Unavailable("the predictor process ended; try again", reason=Helper.ENDED)
         self._patience.observe(key, 1, found.pop("warm_s"))
         size = max(found.pop("memory_bytes"), weights_bytes, LEAST_BYTES)
-        self._measured.setdefault(_digest(model), found)
+        self._measured.setdefault(model.computation, found)
         self._known[key] = {**measured, **found, "memory_bytes": str(size)}
         log.info("model loaded", extra={"model": key, **self._known[key]})
         self._budget.add(key, size)
@@ -184,9 +186,3 @@ def _key_of(name: str, version: int) -> str:
 def _parse_key(key: str) -> tuple[str, int]:
     name, _, version = key.rpartition("/")
     return name, int(version)
-
-
-def _digest(model: Model) -> str:
-    """Of what a model computes, whatever its weights are."""
-    parts = [model.definition.get(name) for name in ("layers", "input_shape")]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -9,7 +9,7 @@ import prometheus_client
 from prometheus_client import core, registry
 
 from bessemer_server.domain import errors
-from bessemer_server.serving.dispatcher import Dispatcher
+from bessemer_server.serving.fleet import Fleet
 from bessemer_server.serving.histograms import Histogram
 from bessemer_server.serving.statistics import ModelStatistics
 
@@ -48,12 +48,12 @@ COUNTERS: Mapping[str, tuple[str, Callable[[ModelStatistics], int]]] = {
 class Metrics(registry.Collector):
     """What is known of predictions at the moment."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
 
     def collect(self) -> Iterator[core.Metric]:
         """One family after the other; from a thread of its own."""
-        counted = self._dispatcher.statistics
+        counted = self._fleet.statistics
         models = [((name, str(version)), counted.of((name, version))) for name, version in counted.models()]
         for name, (text, read_histogram) in HISTOGRAMS.items():
             family = core.HistogramMetricFamily(name, text, labels=LABELS)
@@ -66,7 +66,7 @@ class Metrics(registry.Collector):
             for labels, found in models:
                 counter.add_metric(labels, read(found))
             yield counter
-        requests, rows = self._dispatcher.waiting
+        requests, rows = self._fleet.waiting
         yield core.GaugeMetricFamily("bessemer_inference_waiting_requests", "Waiting.", requests)
         yield core.GaugeMetricFamily("bessemer_inference_waiting_rows", "Waiting.", rows)
         yield self._memory()
@@ -75,19 +75,19 @@ class Metrics(registry.Collector):
         family = core.GaugeMetricFamily(
             "bessemer_model_memory_bytes", "What a loaded model was measured to take.", labels=LABELS
         )
-        for name, version, size_bytes in self._dispatcher.memory():
+        for name, version, size_bytes in self._fleet.memory():
             family.add_metric((name, str(version)), size_bytes)
         return family
 
 
 @contextlib.contextmanager
-def serve(listen: str, dispatcher: Dispatcher) -> Iterator[None]:
+def serve(listen: str, fleet: Fleet) -> Iterator[None]:
     """Answer Prometheus at `listen`, HOST:PORT, as long as the block lasts. Raises `FailedPrecondition` when the port is
     taken.
     """
     host, _, port = listen.rpartition(":")
     collectors = registry.CollectorRegistry()
-    collectors.register(Metrics(dispatcher))
+    collectors.register(Metrics(fleet))
     try:
         server, thread = prometheus_client.start_http_server(int(port), host.strip("[]"), collectors)
     except OSError as error:

@@ -34,45 +34,53 @@ class _Waiting:
 
 
 class Dispatcher:
-    """One loop per predictor: while it is busy, requests gather; when it is idle, the next batch goes, unless `holding` has found
-    that waiting for more pays.
+    """One queue for predictors that are alike, and a loop for each: while all are busy, requests gather; when one is idle, the next
+    batch goes to it, unless `holding` has found that waiting for more pays.
     """
 
-    def __init__(self, predictor: ports.Predictor, hold: holding.Holding | None = None) -> None:
-        self._predictor = predictor
+    def __init__(
+        self,
+        *predictors: ports.Predictor,
+        hold: holding.Holding | None = None,
+        counted: statistics.Statistics | None = None,
+    ) -> None:
+        """`counted`: where to count what predictions take, if somebody else counts there too."""
+        self._predictors = predictors
         self._batcher: Batcher[_Waiting] = Batcher(MAX_BATCH_ROWS, MAX_WAITING_ROWS)
         self._arrived = asyncio.Event()
         self._pace = pace.Pace()
-        self._is_held = False
+        self._held = 0
+        """Loops that hold their next batch back."""
         self._holding = hold or holding.Holding(MAX_BATCH_ROWS)
-        self._running: asyncio.Task[None] | None = None
-        self.statistics = statistics.Statistics()
+        self._running: list[asyncio.Task[None]] = []
+        self.statistics = counted or statistics.Statistics()
 
     def start(self) -> None:
         """Begin to take requests."""
-        self._running = asyncio.create_task(self._run())
+        self._running = [asyncio.create_task(self._run(predictor)) for predictor in self._predictors]
 
     async def close(self) -> None:
         """Stop; requests that still wait fail with `Unavailable`."""
-        if self._running:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
+        for loop in self._running:
+            loop.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     async def ready(self, model: Model) -> None:
-        """Load and warm the model."""
-        await self._predictor.load(model)
+        """Load and warm the model, on each predictor."""
+        await asyncio.gather(*(predictor.load(model) for predictor in self._predictors))
 
     async def unload(self, name: str, version: int | None = None) -> None:
         """Give back the memory of a version, or of every version of the model."""
-        await self._predictor.unload(name, version)
+        for predictor in self._predictors:
+            await predictor.unload(name, version)
 
     def loaded(self) -> Sequence[tuple[str, int]]:
-        """Name and version of each model that is loaded and warm."""
-        return self._predictor.loaded()
+        """Name and version of each model that is loaded and warm, on some predictor."""
+        return list(dict.fromkeys(key for predictor in self._predictors for key in predictor.loaded()))
 
     def memory(self) -> Sequence[tuple[str, int, int]]:
-        """Name, version and measured bytes of each model that is loaded."""
-        return self._predictor.memory()
+        """Name, version and measured bytes of each model that is loaded, once for each predictor that has it."""
+        return [entry for predictor in self._predictors for entry in predictor.memory()]
 
     @property
     def waiting(self) -> tuple[int, int]:
@@ -81,7 +89,7 @@ class Dispatcher:
 
     def describe(self, model: Model) -> Mapping[str, str]:
         """See `ports.Predictor.describe`."""
-        return self._predictor.describe(model)
+        return next((found for predictor in self._predictors if (found := predictor.describe(model))), {})
 
     def check_queue(
         self, model: Model, timeout_s: float | None, asked: parameters.Parameters = parameters.NONE
@@ -89,7 +97,8 @@ class Dispatcher:
         """Raise `ResourceExhausted` for a request that would be answered too late: before more is done for it."""
         patience_s = _patience_s(timeout_s, asked)
         if patience_s < math.inf:
-            self._pace.check(_key(model), self._batcher.rows_before(_key(model), asked.priority), patience_s)
+            rows_before = self._batcher.rows_before(_key(model), asked.priority)
+            self._pace.check(_key(model), rows_before // len(self._predictors), patience_s)
 
     async def predict(
         self,
@@ -108,7 +117,7 @@ class Dispatcher:
         deadline_s = time.monotonic() + patience_s
         item = Item(_key(model), form, waiting.rows, deadline_s, waiting, asked.priority)
         self._batcher.add(item)
-        if not (self._is_held and self._is_short()):
+        if not (self._held and self._is_short()):
             self._arrived.set()
         try:
             return await answer
@@ -119,7 +128,7 @@ class Dispatcher:
             self.statistics.record_failure(_key(model), time.perf_counter_ns() - waiting.arrived_ns)
             raise
 
-    async def _run(self) -> None:
+    async def _run(self, predictor: ports.Predictor) -> None:
         while True:
             await self._gather()
             batch, late = self._batcher.take(time.monotonic())
@@ -127,7 +136,7 @@ class Dispatcher:
                 _fail(item.payload, errors.DeadlineExceeded("the deadline passed while the request waited"))
             if batch:
                 begun_s = time.monotonic()
-                await self._run_batch([item.payload for item in batch])
+                await self._run_batch(predictor, [item.payload for item in batch])
                 self._batcher.charge(batch[0].model, time.monotonic() - begun_s)
             elif not late:
                 self._arrived.clear()
@@ -137,7 +146,7 @@ class Dispatcher:
         """Hold the next batch back until as many wait as are wanted."""
         in_vain = False
         if self._is_short():
-            self._is_held = True
+            self._held += 1
             try:
                 async with asyncio.timeout(self._patience_s()):
                     self._arrived.clear()
@@ -145,7 +154,7 @@ class Dispatcher:
             except TimeoutError:
                 in_vain = True
             finally:
-                self._is_held = False
+                self._held -= 1
         if self._batcher.waiting:
             self._holding.observe(self._batcher.waiting, sleeps.count(), in_vain=in_vain)
 
@@ -157,18 +166,18 @@ class Dispatcher:
         """Nobody's deadline passes over it: half of what is left goes to the forward."""
         return min(holding.LONGEST_S, (self._batcher.earliest_s - time.monotonic()) / 2)
 
-    async def _run_batch(self, batch: list[_Waiting]) -> None:
+    async def _run_batch(self, predictor: ports.Predictor, batch: list[_Waiting]) -> None:
         try:
-            await self._predictor.load(batch[0].model)
+            await predictor.load(batch[0].model)
         except Exception as error:  # the model is at fault, and none of the requests
             for waiting in batch:
                 _fail(waiting, error)
         else:
-            await self._run_part(batch)
+            await self._run_part(predictor, batch)
 
-    async def _run_part(self, batch: list[_Waiting]) -> None:
+    async def _run_part(self, predictor: ports.Predictor, batch: list[_Waiting]) -> None:
         try:
-            outputs = await self._forward(batch)
+            outputs = await self._forward(predictor, batch)
         except Exception as error:
             if len(batch) == 1 or _is_nobodys_fault(error):
                 for waiting in batch:
@@ -176,18 +185,18 @@ class Dispatcher:
                 return
             half = len(batch) // 2
             for part in (batch[:half], batch[half:]):  # one of them is at fault: alone, it fails alone
-                await self._run_part(part)
+                await self._run_part(predictor, part)
         else:
             for waiting, answer in zip(batch, outputs, strict=True):
                 if not waiting.answer.done():
                     waiting.answer.set_result(answer)
 
-    async def _forward(self, batch: list[_Waiting]) -> list[Tensors]:
+    async def _forward(self, predictor: ports.Predictor, batch: list[_Waiting]) -> list[Tensors]:
         model = batch[0].model
         times = [time.perf_counter_ns()]
         inputs = _join(batch)
         times.append(time.perf_counter_ns())
-        outputs = await self._predictor.predict(model, inputs)
+        outputs = await predictor.predict(model, inputs)
         times.append(time.perf_counter_ns())
         answers = _split(outputs, [waiting.rows for waiting in batch])
         times.append(time.perf_counter_ns())

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-from bessemer_server.training import batches, predictors, rehearsal
+from bessemer_server.training import batches, devices, predictors, rehearsal
 from bessemer_server.worker import arrays, resident, service
 from bessemer_server.worker.arena import Arena
 
 
 def main(connection: socket.socket, arena: Arena | None, device: str, threads: int, engine: str) -> None:
-    """Serve `load`, `unload` and `predict`."""
-    torch.set_num_threads(threads)
+    """Serve `capacity`, `load`, `unload` and `predict`."""
+    devices.prepare(device, threads)
     rehearsal.rehearse(device, engine)
     predictor = Predictor(device, engine)
-    handlers = {"load": predictor.load, "unload": predictor.unload, "predict": predictor.predict}
+    handlers = {
+        "capacity": predictor.capacity,
+        "load": predictor.load,
+        "unload": predictor.unload,
+        "predict": predictor.predict,
+    }
     service.serve(connection, handlers, arena)
 
 
@@ -30,6 +37,10 @@ class Predictor:
         self._device = device
         self._engine = engine
         self._models: dict[str, batches.Bounded] = {}
+
+    def capacity(self, arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
+        """Bytes that the device has, for a GPU."""
+        return resident.capacity(self._device), {}
 
     def load(self, arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
         """Build a model from its definition and weights, choose its engine unless one is named, and run it once. Returns what
@@ -55,6 +66,11 @@ class Predictor:
         """Run one batch, of which `limit` samples may go through at once. Returns the seconds that it took."""
         begun_s = time.perf_counter()
         inputs = {name: arrays.to_array(tensor) for name, tensor in body.items()}
-        outputs = self._models[arguments["key"]].predict(inputs, arguments.get("limit"))
+        try:
+            outputs = self._models[arguments["key"]].predict(inputs, arguments.get("limit"))
+        except torch.AcceleratorError:
+            # After one, every further call of this process to the GPU fails: a new process is the only remedy.
+            traceback.print_exc()
+            os._exit(1)
         tensors_out = {name: arrays.to_tensor(array) for name, array in outputs.items()}
         return time.perf_counter() - begun_s, tensors_out

@@ -75,7 +75,7 @@ class Wanting(holding.Holding):
 @pytest.fixture
 async def held(predictor):
     """A dispatcher whose batches wait for four requests."""
-    dispatcher = Dispatcher(predictor, Wanting(4.0))
+    dispatcher = Dispatcher(predictor, hold=Wanting(4.0))
     for rows in (1, 2, 4):  # as long as each other: larger batches pay
         dispatcher._batcher.learn((MODEL.name, MODEL.version), rows, 1.0)
     dispatcher.start()
@@ -230,7 +230,7 @@ async def test_nobody_is_held_back_beyond_the_deadline(held, monkeypatch):
 @pytest.mark.parametrize("other", ["model", "priority", "unbatched", "full"])
 async def test_a_batch_waits_for_nobody_when_another_would_wait_for_it(predictor, other):
     hold = Wanting(100.0)
-    held = Dispatcher(predictor, hold)
+    held = Dispatcher(predictor, hold=hold)
     model = dataclasses.replace(MODEL, version=2) if other == "model" else MODEL
     if other == "unbatched":
         model = dataclasses.replace(

@@ -15,7 +15,7 @@ from bessemer_server.domain import errors
 from bessemer_server.rpc import guarding, traffic
 from bessemer_server.rpc.inference import descriptions, frugal, messages, sharing, streams
 from bessemer_server.serving import parameters, pictures, requests, statistics
-from bessemer_server.serving.dispatcher import Dispatcher
+from bessemer_server.serving.fleet import Fleet
 from bessemer_server.serving.repository import Repository
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -40,12 +40,12 @@ class InferenceServicer:
     def __init__(
         self,
         repository: Repository,
-        dispatcher: Dispatcher,
+        fleet: Fleet,
         calls: traffic.Traffic,
         shared: sharing.Tensors = sharing.NOT_OFFERED,
     ) -> None:
         self._repository = repository
-        self._dispatcher = dispatcher
+        self._fleet = fleet
         self._calls = calls
         self._shared = shared
         self.is_ready = True
@@ -79,7 +79,7 @@ class InferenceServicer:
             model = await self._repository.get(request.name, request.version)
         except errors.NotFound:
             return pb.ModelReadyResponse(ready=False)
-        await self._dispatcher.ready(model)
+        await self._fleet.ready(model)
         return pb.ModelReadyResponse(ready=True)
 
     async def ModelMetadata(
@@ -88,20 +88,18 @@ class InferenceServicer:
         """Versions and signature."""
         model = await self._repository.get(request.name, request.version)
         versions = [model.version] if request.version else await self._repository.versions(request.name)
-        return descriptions.metadata(model, versions, self._dispatcher.describe(model))
+        return descriptions.metadata(model, versions, self._fleet.describe(model))
 
     async def ModelConfig(self, request: pb.ModelConfigRequest, context: Context) -> pb.ModelConfigResponse:
         """The signature, for Triton's tools."""
         model = await self._repository.get(request.name, request.version)
-        return pb.ModelConfigResponse(
-            config=descriptions.configuration(model, self._dispatcher.describe(model))
-        )
+        return pb.ModelConfigResponse(config=descriptions.configuration(model, self._fleet.describe(model)))
 
     async def ModelStatistics(
         self, request: pb.ModelStatisticsRequest, context: Context
     ) -> pb.ModelStatisticsResponse:
         """Of the versions that are asked for, or of all that were ever asked."""
-        counted = self._dispatcher.statistics
+        counted = self._fleet.statistics
         keys = counted.models() if not request.name else await self._find(request.name, request.version)
         return pb.ModelStatisticsResponse(
             model_stats=[descriptions.describe_statistics(key, counted.of(key)) for key in keys]
@@ -140,13 +138,13 @@ class InferenceServicer:
         routing_key = messages.read_routing_key(request)
         model = await self._repository.get(request.model_name, request.model_version, routing_key)
         wishes = parameters.parse(messages.read_parameters(request.parameters))
-        self._dispatcher.check_queue(model, timeout_s, wishes)
+        self._fleet.check_queue(model, timeout_s, wishes)
         classes = messages.read_classes(request)
         spans = self._shared.find(request)
         with self._shared.hold(spans):
             given = messages.parse(asked, await sharing.read(spans.inputs))
             inputs = await pictures.fit(requests.check(given, model), model)
-            outputs = await self._dispatcher.predict(model, inputs, timeout_s, wishes)
+            outputs = await self._fleet.predict(model, inputs, timeout_s, wishes)
         chosen = messages.choose(request, model, outputs, classes)
         await sharing.write(spans.outputs, request, chosen)
         return messages.answer(asked, model, chosen, spans.outputs)
@@ -171,7 +169,7 @@ class InferenceServicer:
     ) -> pb.RepositoryIndexResponse:
         """What there is, and whether it is loaded."""
         check_repository(request.repository_name)
-        loaded = set(self._dispatcher.loaded())
+        loaded = set(self._fleet.loaded())
         newest = {(model.name, model.version) for model in await self._repository.newest()}
         return pb.RepositoryIndexResponse(
             models=[
@@ -204,7 +202,7 @@ class InferenceServicer:
                 "from requests"
             )
         self._repository.set_unloaded(request.model_name, False)
-        await self._dispatcher.ready(await self._repository.get(request.model_name, ""))
+        await self._fleet.ready(await self._repository.get(request.model_name, ""))
         return pb.RepositoryModelLoadResponse()
 
     async def RepositoryModelUnload(
@@ -222,7 +220,7 @@ class InferenceServicer:
         await self._calls.wait_for(
             request.model_name
         )  # it would be loaded again for what was accepted before
-        await self._dispatcher.unload(request.model_name)
+        await self._fleet.unload(request.model_name)
         return pb.RepositoryModelUnloadResponse()
 
 

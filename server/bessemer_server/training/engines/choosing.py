@@ -33,7 +33,7 @@ class Trial:
     problem: str | None = None
     """Why it cannot be taken."""
     times_us: dict[int, float] = dataclasses.field(default_factory=dict)
-    """Shortest time by batch size; none where there was no choice to make."""
+    """Shortest time by batch size; none where the engine was named."""
 
     @property
     def score(self) -> float:
@@ -79,7 +79,7 @@ def choose(model: published.Published, threads: int, wanted: str = kinds.AUTO) -
         else:
             found[kind.name], trials[kind.name] = engine, Trial(problem and f"its answer {problem}")
     sound = {name for name, trial in trials.items() if not trial.problem}
-    if wanted == kinds.AUTO and len(sound) > 1:
+    if wanted == kinds.AUTO:  # be there no choice: devices are compared by the times of their best
         trials |= _race({name: found[name] for name in sound}, inputs)
         name = min(sound, key=lambda name: trials[name].score)
     else:

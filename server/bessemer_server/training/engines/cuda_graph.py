@@ -1,0 +1,98 @@
+"""torch on a GPU, with all kernels of a forward launched at once: what a small network takes there is their launching, one by
+one.
+
+A graph is for one size of batch, so some sizes are recorded; a batch between two of them runs in the larger one, whose rows do
+not see each other.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+from typing import Any
+
+import numpy as np
+import torch
+
+from bessemer_server.training import published
+from bessemer_server.training.engines import kinds
+from bessemer_server.training.exchange import interfaces
+
+SIZES = (1, 2, 4, *range(8, 65, 8))
+"""Rows of the batches that are recorded: at most a seventh of a large one computes nothing."""
+REHEARSALS = 2
+"""Forwards before a recording: libraries choose their kernels and take their memory in the first ones."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recording:
+    """The kernels of a forward, and where they leave its outputs."""
+
+    graph: torch.cuda.CUDAGraph
+    answer: torch.Tensor
+
+
+class CudaGraph:
+    """Recordings of a model that share their memory: one runs at a time."""
+
+    def __init__(self, model: published.Published) -> None:
+        given, _ = interfaces.of(model.definition)
+        self._model = model
+        dtype = getattr(torch, given.dtype)
+        largest = (SIZES[-1], *given.shape)
+        self._inputs = torch.zeros(largest, dtype=dtype, device=model.device)
+        # What crosses to the GPU from memory that may be swapped is copied into such memory first, by a driver in no hurry.
+        self._given = torch.zeros(largest, dtype=dtype, pin_memory=True)
+        with torch.inference_mode(), torch.cuda.device(model.device):
+            self._recordings = self._record_all()
+            answer = self._recordings[SIZES[-1]].answer
+            self._answer = torch.empty(answer.shape, dtype=answer.dtype, pin_memory=True)
+
+    @torch.inference_mode()
+    def run(self, inputs: kinds.Array) -> kinds.Array:
+        """See `kinds.Engine`."""
+        if len(inputs) <= SIZES[-1]:
+            return self._replay(inputs)
+        starts = range(0, len(inputs), SIZES[-1])
+        return np.concatenate([self._replay(inputs[start : start + SIZES[-1]]) for start in starts])
+
+    def _replay(self, inputs: kinds.Array) -> kinds.Array:
+        rows = len(inputs)
+        recording = self._recordings[SIZES[bisect.bisect_left(SIZES, rows)]]
+        self._given.numpy()[:rows] = inputs
+        self._inputs[:rows].copy_(self._given[:rows], non_blocking=True)
+        recording.graph.replay()
+        self._answer[:rows].copy_(recording.answer[:rows], non_blocking=True)
+        torch.cuda.current_stream(self._model.device).synchronize()
+        answer: kinds.Array = self._answer.numpy()[:rows].copy()
+        return answer
+
+    def _record_all(self) -> dict[int, Recording]:
+        pool = torch.cuda.graph_pool_handle()
+        # The largest first: the others find room in its memory.
+        return {size: self._record(self._inputs[:size], pool) for size in reversed(SIZES)}
+
+    def _record(self, inputs: torch.Tensor, pool: Any) -> Recording:
+        stream = torch.cuda.Stream(self._model.device)
+        stream.wait_stream(torch.cuda.current_stream(self._model.device))
+        with torch.cuda.stream(stream):
+            for _ in range(REHEARSALS):
+                self._model.forward(inputs)
+        torch.cuda.current_stream(self._model.device).wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=pool, stream=stream):
+            answer = self._model.forward(inputs)
+        return Recording(graph, answer)
+
+
+def build(model: published.Published, threads: int) -> CudaGraph:
+    """See `kinds.Kind`."""
+    try:
+        return CudaGraph(model)
+    except torch.OutOfMemoryError:
+        raise kinds.CannotRun("the memory of the GPU does not suffice to record it") from None
+    except RuntimeError as error:  # a network that looks at what it has computed: no recording could
+        raise kinds.CannotRun(f"it cannot be recorded: {str(error).partition(chr(10))[0]}") from error
+
+
+CUDA_GRAPH = kinds.Kind("cudagraph", build, frozenset({"cuda"}))
