@@ -27,7 +27,7 @@ SPEC: dict[str, Any] = {
     "checkpoint": {"every_steps": 10, "keep_last": 2},
 }  # fmt: skip
 """Epochs of 41 steps: some twenty checkpoints, of which most are removed again while it trains."""
-MOST_FURTHER = 3
+MOST_FURTHER = 4
 IRIS_SAMPLES = 150
 CLOCK: dict[str, Any] = {"dataset": "iris", "epochs": 1_000_000, "checkpoint": {"every_epochs": 0}}
 """Trains until somebody stops it."""
@@ -160,15 +160,20 @@ def train(persistent: Persistent, service: PhoenixService) -> Any:
 
 
 def pause(persistent: Persistent, service: PhoenixService) -> Any:
-    """Paused and resumed while it trains."""
-    job = persistent.train("a", "mnist_cnn", **SPEC)
-    for event in job.watch():
-        if isinstance(event, bessemer.CheckpointSaved):
+    """Paused and resumed while it trains; again when it was done before the server had heard."""
+    for key in map(str, range(MOST_FURTHER)):
+        job = persistent.train(key, "mnist_cnn", **SPEC)
+        for event in job.watch():
+            if isinstance(event, bessemer.CheckpointSaved):
+                break
+        with contextlib.suppress(bessemer.FailedPrecondition):
+            persistent.ask(job.pause)
+        if persistent.watch_until(job, "PAUSED", "SUCCEEDED") == "PAUSED":
+            persistent.ask(job.resume)
+        job.wait(progress=False)
+        if not service.is_armed:
             break
-    persistent.ask(job.pause)
-    persistent.watch_until(job, "PAUSED", "SUCCEEDED")
-    persistent.ask(job.resume)
-    return job.wait(progress=False)
+    return job
 
 
 def stop(persistent: Persistent, service: PhoenixService) -> None:

@@ -109,6 +109,8 @@ class Backbone(nn.Module):
                 block.requires_grad_(True)
         self._given, self._size = given, size
         self._mean, self._deviation = _normalisation(options)
+        self._constants: tuple[torch.Tensor, torch.Tensor] | None = None
+        """Both on the device of the inputs: to bring them there for each batch would wait for a GPU each time."""
 
     def train(self, mode: bool = True) -> Backbone:
         """Inference mode, whatever is asked for."""
@@ -128,9 +130,16 @@ class Backbone(nn.Module):
         """[N, 1 or 3, H, W] in 0..1 → [N, C, h, w], or [N, C] with pooling."""
         if tuple(inputs.shape[2:]) != self._size:
             inputs = functional.interpolate(inputs, self._size, mode="bilinear", antialias=False)
-        mean, deviation = (inputs.new_tensor(v).view(-1, 1, 1) for v in (self._mean, self._deviation))
+        mean, deviation = self._find_constants(inputs)
         features: torch.Tensor = self.trunk((inputs - mean) / deviation)
         return features.mean(dim=(2, 3)) if self.options.pooling == "average" else features
+
+    def _find_constants(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if self._constants is None or self._constants[0].device != like.device:
+            with torch.inference_mode(False):  # a network that was evaluated is trained again
+                mean, deviation = (like.new_tensor(v).view(-1, 1, 1) for v in (self._mean, self._deviation))
+            self._constants = mean, deviation
+        return self._constants
 
     def export(self, graph: graphs.Graph, inputs: graphs.Value) -> graphs.Value:
         """See `graphs.Exportable`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ class CudaGraph:
         return {size: self._record(self._inputs[:size], pool) for size in reversed(SIZES)}
 
     def _record(self, inputs: torch.Tensor, pool: Any) -> Recording:
-        stream = torch.cuda.Stream(self._model.device)
+        stream = _stream_for_recording(self._model.device)
         stream.wait_stream(torch.cuda.current_stream(self._model.device))
         with torch.cuda.stream(stream):
             for _ in range(REHEARSALS):
@@ -83,6 +84,12 @@ class CudaGraph:
         with torch.cuda.graph(graph, pool=pool, stream=stream):
             answer = self._model.forward(inputs)
         return Recording(graph, answer)
+
+
+@functools.cache
+def _stream_for_recording(device: torch.device) -> torch.cuda.Stream:
+    """One for all recordings: for each stream, cuBLAS keeps memory for ever."""
+    return torch.cuda.Stream(device)
 
 
 def build(model: published.Published, threads: int) -> CudaGraph:
