@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -32,11 +34,11 @@ class Service:
         self.address = ""
         self._process: subprocess.Popen[str] | None = None
 
-    def start(self, listen: str = "127.0.0.1:0") -> None:
+    def start(self, listen: str = "") -> None:
         """Start the server, and wait until it answers."""
         with self.log_file.open("a") as log:
             self._process = subprocess.Popen(
-                self.command(listen),
+                self.command(listen or f"127.0.0.1:{choose_port()}"),
                 stdin=subprocess.PIPE,  # the server stops when this closes, however the tests end
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -108,6 +110,17 @@ class Service:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=60)
             self.kill()
+
+
+def choose_port() -> int:
+    """One that nobody listens on, and from outside the range of which the system gives ports to clients: they would take it while
+    its server is away, even a client that tries to connect to it and is connected to itself.
+    """
+    while True:
+        port = random.randint(10_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @pytest.fixture(scope="session")

@@ -99,7 +99,7 @@ class PhoenixService(Service):
 
     def _start(self) -> None:
         with contextlib.suppress(AssertionError):  # killed while it starts: `_revive` sees to it
-            self.start(self.address or "127.0.0.1:0")
+            self.start(self.address)
 
     def close(self) -> None:
         self._is_closed = True
