@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import signal
 
+import grpc
 import numpy as np
 import psutil
 import pytest
 
 import bessemer
+from bessemer.inference.v2 import inference_pb2
 from tests.fix_service import Service
 
 IMAGES = np.arange(8 * 64, dtype=np.uint8).reshape(8, 8, 8) % 17
@@ -33,10 +35,13 @@ def model(served):
 
 
 def describe(served, name):
-    import tritonclient.grpc as triton
-
-    with triton.InferenceServerClient(served.address) as client:
-        return client.get_model_metadata(name, as_json=True).get("properties", {})
+    with grpc.insecure_channel(served.address) as channel:
+        ask = channel.unary_unary(
+            "/inference.GRPCInferenceService/ModelMetadata",
+            request_serializer=inference_pb2.ModelMetadataRequest.SerializeToString,
+            response_deserializer=inference_pb2.ModelMetadataResponse.FromString,
+        )
+        return ask(inference_pb2.ModelMetadataRequest(name=name)).properties
 
 
 def test_a_model_was_tried_on_both_kinds_of_device(served, model):
