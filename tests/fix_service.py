@@ -22,6 +22,8 @@ READY = re.compile(r"bessemer-server listening on (\S+) \(data in (.+)\)")
 START_TIMEOUT_S = 60
 DEVICE = os.environ.get("BESSEMER_TEST_DEVICE", "cpu")
 """What servers under test train on: with `cuda`, the whole suite runs on a GPU."""
+ROUNDING = 1e-5 if DEVICE == "cpu" else 1e-3
+"""How far, relatively, results of that device may be from those of the CPU."""
 
 
 class Service:

@@ -9,6 +9,7 @@ from safetensors.numpy import load_file
 
 import bessemer
 from bessemer_server.training import predictors
+from tests.fix_service import ROUNDING
 
 TEXTS = (
     ["a great film", "what a lovely plot", "great actors, lovely end"] * 12
@@ -67,10 +68,10 @@ def test_it_trains_is_published_and_predicts(client, architecture, tmp_path):
         (spec,) = model.inputs
         array = np.asarray(inputs, np.uint8 if spec.datatype == "UINT8" else np.float32)
         np.testing.assert_allclose(
-            network.predict({spec.name: array})["probabilities"], [prediction.probabilities], rtol=1e-5
+            network.predict({spec.name: array})["probabilities"], [prediction.probabilities], rtol=ROUNDING
         )
     found = model.evaluate(dataset, split="test").metrics
-    assert found["loss"] == pytest.approx(job.metrics["test/loss"], rel=1e-5)
+    assert found["loss"] == pytest.approx(job.metrics["test/loss"], rel=ROUNDING)
     assert found["accuracy"] == job.metrics["test/accuracy"]
 
 

@@ -45,11 +45,12 @@ class Exactness:
 ENGINES = {
     "onnxruntime": Exactness("cpu", 2e-6, 4e-4),
     "torch": Exactness("cpu", 1e-5, 2e-3),
-    "cudagraph": Exactness("cuda:0", 1e-3, 2e-2),
+    "cudagraph": Exactness("cuda:0", 4e-3, 2e-2),
 }
 """ONNX Runtime sums a row's products in the same order whatever rows are beside it: what is left is rounding, some units in the last
 place, 6e-8 each. torch's libraries choose other kernels for other numbers of rows, which sum in another order: 1.4e-6 was seen;
-on a GPU some of them round factors to ten bits. A generator's pictures are equal to the byte: each is drawn alone, in
+on a GPU those of convolutions round factors to ten
+bits, and 1.4e-3 was seen. A generator's pictures are equal to the byte: each is drawn alone, in
 chunks that are always as large.
 """
 ROWS = 16
