@@ -39,6 +39,9 @@ class Front:
 
         budget = messages.Budget(memory.available_bytes() // HELD_SHARE)
         self._server = server.Http2Server(accept, predicting.refuse, budget)
+        # Its connections have it too: the system remembers them for a minute when this process ended them, and would refuse the port
+        # to the next server. Not before, so that until then others see that the port is kept.
+        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         await self._server.start(self._listening)
 
     async def stop(self, grace_s: float = GRACE_S) -> None:
