@@ -1,8 +1,8 @@
-"""A script: how long each engine takes for a batch of each size, with one thread, and prints a line for each model.
+"""A script: how long each engine takes for a batch of each size, and prints a line for each model and engine.
 
 python -m benchmarks.figures.engines [MODEL ...]
 
-The models have random weights. Times are the shortest of half a second, microseconds.
+On the CPU with one thread, and on the first GPU where there is one. The models have random weights. Times are the shortest of half a second, microseconds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from bessemer_server.layers import lists, networks
-from bessemer_server.training import published
+from bessemer_server.training import devices, published
 from bessemer_server.training.engines import kinds
 from bessemer_server.training.exchange import samples
 
@@ -41,13 +41,17 @@ ENOUGH_S = 0.5
 
 def main() -> None:
     """Measure the models that are named, or all."""
-    torch.set_num_threads(1)
     for name in sys.argv[1:] or MODELS:
-        model = published.Published(*_publish(*MODELS[name]), torch.device("cpu"))
-        for kind in kinds.REGISTRY:
-            engine = kind.build(model, 1)
-            times = {size: _time(engine, samples.draw(model.definition, size)) for size in BATCHES}
-            print(name, kind.name, {size: round(time_us) for size, time_us in times.items()}, flush=True)
+        for device in ("cpu", *(["cuda:0"] if torch.cuda.is_available() else [])):
+            model = published.Published(*_publish(*MODELS[name]), devices.prepare(device, 1))
+            for kind in kinds.REGISTRY:
+                if model.device.type in kind.devices:
+                    _measure(f"{name} {device} {kind.name}", kind.build(model, 1), model)
+
+
+def _measure(title: str, engine: kinds.Engine, model: published.Published) -> None:
+    times = {size: _time(engine, samples.draw(model.definition, size)) for size in BATCHES}
+    print(title, {size: round(time_us) for size, time_us in times.items()}, flush=True)
 
 
 def _publish(layers: list[Any], shape: tuple[int, ...]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import subprocess
 import threading
 
@@ -203,8 +204,10 @@ def test_no_front_outlives_a_server_that_is_killed_and_the_port_is_free_for_the_
     service.start()
     orphans, address = fronts(service), service.address
     assert len(orphans) == 2
-    service.kill()
-    service.start(address)
+    host, port = address.split(":")
+    with socket.create_connection((host, int(port))):  # a client that stays
+        service.kill()
+        service.start(address)
     assert service.address == address
     assert psutil.wait_procs(orphans, timeout=10)[1] == []
     with bessemer.connect(address) as client:
