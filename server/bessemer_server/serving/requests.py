@@ -42,14 +42,63 @@ class Request:
     """Raw tensors that came in the message."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Planned:
+    """An input that is sound in name, datatype and shape, whatever its values are."""
+
+    name: str
+    model: str
+    spec: TensorSpec
+    """Of what it came as."""
+    shape: tuple[int, ...]
+    size_bytes: int
+    """That it must have; -1 for BYTES, which say it themselves."""
+    is_picture: bool
+
+    def read(self, data: bytes | memoryview) -> tensors.Tensor:
+        """With these values. Raises `InvalidArgument`."""
+        if self.size_bytes < 0:
+            check_elements = texts.check_count if self.is_picture else texts.check
+            check_elements(self.name, self.model, data, self.shape[0])
+        elif len(data) != self.size_bytes:
+            raise errors.InvalidArgument(
+                f"input byte size mismatch for input '{self.name}' for model '{self.model}'. Expected {self.size_bytes}, got "
+                f"{len(data)}"
+            )
+        elif self.spec.datatype == "FP32" and not self.is_picture:
+            self._check_finite(data)
+        return tensors.Tensor(self.spec.datatype, self.shape, data)
+
+    def _check_finite(self, data: bytes | memoryview) -> None:
+        """NaN and infinity are refused here, by their row: in a batch they would spoil what others get."""
+        values = memoryview(data).cast("f")
+        if math.isfinite(sum(values)):  # as float64: finite float32 values do not sum to infinity
+            return
+        row = next(i for i, value in enumerate(values) if not math.isfinite(value)) // math.prod(
+            self.shape[1:]
+        )
+        raise errors.InvalidArgument(
+            f"inference input '{self.name}' for model '{self.model}' must be finite, but row {row} has NaN or infinity"
+        )
+
+
 def check(request: Request, model: Model) -> dict[str, tensors.Tensor]:
-    """The inputs by name, sound in name, datatype, shape and byte count. Raises `InvalidArgument`."""
+    """The inputs by name, sound in name, datatype, shape, byte count and values. Raises `InvalidArgument`."""
+    planned = plan(request, model)
+    return {
+        one.name: one.read(tensor.raw if tensor.raw is not None else _pack(tensor, model))
+        for one, tensor in zip(planned, request.inputs, strict=True)
+    }
+
+
+def plan(request: Request, model: Model) -> Sequence[Planned]:
+    """The same for all but the values: another request of the same form needs no other look. Raises `InvalidArgument`."""
     _check_raw(request, model)
     _check_outputs(request, model)
     specs = {spec.name: spec for spec in model.inputs}
     _check_names(request, model, specs)
-    found = {tensor.name: _check_tensor(tensor, specs[tensor.name], model) for tensor in request.inputs}
-    rows = {tensor.rows for tensor in found.values()}
+    found = [_plan_tensor(tensor, specs[tensor.name], model) for tensor in request.inputs]
+    rows = {planned.shape[0] for planned in found}
     if len(rows) > 1:
         raise errors.InvalidArgument(
             f"input batch sizes do not match each other for '{model.name}': {sorted(rows)}"
@@ -106,7 +155,7 @@ def _check_names(request: Request, model: Model, specs: Mapping[str, TensorSpec]
         )
 
 
-def _check_tensor(tensor: Input, spec: TensorSpec, model: Model) -> tensors.Tensor:
+def _plan_tensor(tensor: Input, spec: TensorSpec, model: Model) -> Planned:
     is_picture = pictures.is_picture(spec)
     if is_picture and (tensor.datatype, tensor.shape[1:]) != (spec.datatype, spec.shape[1:]):
         spec = _other_form(tensor, spec)
@@ -116,31 +165,8 @@ def _check_tensor(tensor: Input, spec: TensorSpec, model: Model) -> tensors.Tens
             f"'{spec.datatype}'"
         )
     _check_shape(tensor, spec, model)
-    data = tensor.raw if tensor.raw is not None else _pack(tensor, model)
-    if spec.datatype == "BYTES":
-        check_elements = texts.check_count if is_picture else texts.check
-        check_elements(tensor.name, model.name, data, tensor.shape[0])
-        return tensors.Tensor(spec.datatype, tensor.shape, data)
-    expected = tensors.size_bytes(spec.datatype, tensor.shape)
-    if len(data) != expected:
-        raise errors.InvalidArgument(
-            f"input byte size mismatch for input '{tensor.name}' for model '{model.name}'. Expected {expected}, got "
-            f"{len(data)}"
-        )
-    if spec.datatype == "FP32" and not is_picture:
-        _check_finite(tensor, data, model)
-    return tensors.Tensor(spec.datatype, tensor.shape, data)
-
-
-def _check_finite(tensor: Input, data: bytes | memoryview, model: Model) -> None:
-    """NaN and infinity are refused here, by their row: in a batch they would spoil what others get."""
-    values = memoryview(data).cast("f")
-    if math.isfinite(sum(values)):  # as float64: finite float32 values do not sum to infinity
-        return
-    row = next(i for i, value in enumerate(values) if not math.isfinite(value)) // math.prod(tensor.shape[1:])
-    raise errors.InvalidArgument(
-        f"inference input '{tensor.name}' for model '{model.name}' must be finite, but row {row} has NaN or infinity"
-    )
+    size_bytes = -1 if spec.datatype == "BYTES" else tensors.size_bytes(spec.datatype, tensor.shape)
+    return Planned(tensor.name, model.name, spec, tensor.shape, size_bytes, is_picture)
 
 
 def _other_form(tensor: Input, spec: TensorSpec) -> TensorSpec:

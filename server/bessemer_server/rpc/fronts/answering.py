@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bessemer_server.rpc import errors, guarding
 from bessemer_server.rpc.fronts.predicting import METHOD, Infer, Refusal
-from bessemer_server.rpc.inference import frugal
 from bessemer_server.rpc.inference.servicer import InferenceServicer
 
 
@@ -13,8 +12,7 @@ def over(servicer: InferenceServicer) -> Infer:
 
     async def infer(data: bytes, left_s: float | None) -> bytes:
         try:
-            request = guarding.decode(frugal.decode, data)
-            return (await servicer.infer(request, left_s)).SerializeToString()
+            return await servicer.infer_bytes(data, left_s)
         except Exception as error:
             raise Refusal(errors.to_status(guarding.translate(METHOD, error))) from error
 

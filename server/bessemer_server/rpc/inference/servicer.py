@@ -13,7 +13,7 @@ from google.protobuf import message_factory
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors
 from bessemer_server.rpc import guarding, traffic
-from bessemer_server.rpc.inference import descriptions, frugal, messages, sharing, streams
+from bessemer_server.rpc.inference import descriptions, forms, frugal, messages, sharing, streams
 from bessemer_server.serving import parameters, pictures, requests, statistics
 from bessemer_server.serving.fleet import Fleet
 from bessemer_server.serving.repository import Repository
@@ -48,6 +48,7 @@ class InferenceServicer:
         self._fleet = fleet
         self._calls = calls
         self._shared = shared
+        self._forms = forms.Forms()
         self.is_ready = True
 
     def find(self, method: str) -> Any:
@@ -123,6 +124,28 @@ class InferenceServicer:
     async def ModelInfer(self, request: frugal.Decoded, context: Context) -> pb.ModelInferResponse:
         """Check, predict, answer."""
         return await self.infer(request, context.time_remaining())
+
+    async def infer_bytes(self, data: bytes, timeout_s: float | None) -> bytes:
+        """The same from a ModelInferRequest to a ModelInferResponse as they are on the wire."""
+        form = self._forms.find(data)
+        if form is None:
+            asked = guarding.decode(frugal.decode, data)
+            response = await self.infer(asked, timeout_s)
+            self._forms.learn(data, asked)
+            return response.SerializeToString()
+        name = form.message.model_name
+        self._calls.begin(name)
+        try:
+            return await self._predict_known(form, data, timeout_s)
+        finally:
+            self._calls.end(name)
+
+    async def _predict_known(self, form: forms.Form, data: bytes, timeout_s: float | None) -> bytes:
+        message = form.message
+        model = await self._repository.get(message.model_name, message.model_version, form.routing_key)
+        self._fleet.check_queue(model, timeout_s, form.wishes)
+        inputs = await pictures.fit(form.check(data, model), model)
+        return form.answer(model, await self._fleet.predict(model, inputs, timeout_s, form.wishes))
 
     async def infer(self, asked: frugal.Decoded, timeout_s: float | None) -> pb.ModelInferResponse:
         """The same for whoever knows how many seconds are left, or None for any number."""
