@@ -53,7 +53,7 @@ class Predicting:
     def _make_client(self, device: str, threads: int, memory_bytes: int) -> PredictorClient:
         arguments = device, threads, self._settings.engine
         helper = Helper(
-            f"predictor {device}",
+            "predictor" if device == CPU else f"predictor ({device})",
             self._forkserver,
             entry.run_predictor,
             *arguments,
