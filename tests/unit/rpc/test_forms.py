@@ -148,8 +148,8 @@ def change(data: bytes, position: int, cut: int, put: bytes) -> bytes:
 async def test_whatever_comes_is_answered_as_if_nothing_were_remembered(changes):
     remembering, forgetful = make(), make()
     forgetful._forms = Forgetful()
-    for name in REQUESTS:
-        await ask(remembering, REQUESTS[name].SerializeToString())
+    for sound in REQUESTS.values():
+        await ask(remembering, sound.SerializeToString())
     for name, *how in changes:
         data = change(REQUESTS[name].SerializeToString(), *how)
         for _ in range(2):
