@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from bessemer_server.rpc.inference import forms, servicer, wire
 from tests.integration.test_predictor import make_model
 
 NAN = b"\0\0\xc0\x7f"
-TABLE = {
+TABLE: dict[str, Any] = {
     "kind": "classifier", "preprocessing": {"kind": "standardize"}, "input_shape": [2], "labels": ["no", "yes"],
     "inputs": [{"name": "features", "datatype": "FP32", "shape": [-1, 2]}],
     "outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 2]}],
@@ -128,6 +129,7 @@ async def test_the_second_request_of_a_form_is_known_and_answered_like_the_first
         other[-1] ^= 1
     again = await ask(remembering, bytes(other))
     assert again == await ask(forgetful, bytes(other))
+    assert isinstance(again, bytes)
     assert pb.ModelInferResponse.FromString(again).model_name == REQUESTS[name].model_name
 
 
