@@ -8,7 +8,6 @@ import hashlib
 import os
 import pathlib
 import secrets
-import tempfile
 from collections.abc import Iterator
 
 LOCK_FILE = "server.lock"
@@ -80,9 +79,8 @@ def socket_path(folder: pathlib.Path) -> pathlib.Path:
     path = folder / SOCKET_FILE
     if len(str(path)) <= SOCKET_PATH_MAX:
         return path
-    short = pathlib.Path(tempfile.gettempdir())
-    if len(str(short)) > SOCKET_PATH_MAX - 40:
-        short = pathlib.Path("/tmp")  # noqa: S108 - the folder below it is made for this user alone
+    # Not where TMPDIR says: trainers that are there would not find a server that was started again with another one.
+    short = pathlib.Path("/tmp")  # noqa: S108 - the folder below it is made for this user alone
     room = short / f"bessemer-{os.getuid()}-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
     room.mkdir(mode=0o700, exist_ok=True)
     if room.stat().st_uid != os.getuid() or room.is_symlink():

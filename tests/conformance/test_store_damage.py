@@ -126,3 +126,28 @@ async def test_a_job_that_has_ended_is_told_nothing_but_shows_it(resuming: Store
     assert await store.mark_damaged(digest(PARTS[30]), NOW) == []
     assert await store.get_job("job-1") == before
     assert (await flags(store))[30]
+
+
+async def test_a_damaged_checkpoint_gives_way_to_another_of_its_step(resuming: Stores) -> None:
+    """A job that begins anew, with sums in another order, comes to the same steps with other bytes."""
+    store, other = resuming.store, b"twenty, otherwise"
+    for step in (20, 30):
+        await store.mark_damaged(digest(PARTS[step]), samples.at(2))
+    await samples.put(resuming.blobs, other)
+    saved = await store.commit_checkpoint("job-1", 2, samples.manifest(20, other), KEEP, NOW)
+    assert (saved.attempt, saved.manifest) == (2, samples.manifest(20, other))
+    assert await flags(store) == {10: False, 20: False, 30: True}
+    assert await store.latest_checkpoint("job-1") == saved
+
+
+async def test_a_job_all_of_whose_checkpoints_are_damaged_saves_again(stores: Stores) -> None:
+    await samples.begin(stores.store)
+    await save(stores, 10)
+    await stores.store.release("job-1", 1, samples.LOSS, True, NOW)
+    await samples.start(stores.store, now=samples.at(1))
+    await corrupt(stores, digest(PARTS[10]))
+    await stores.store.mark_damaged(digest(PARTS[10]), samples.at(2))
+    other = b"ten, otherwise"
+    await samples.put(stores.blobs, other)
+    await stores.store.commit_checkpoint("job-1", 2, samples.manifest(10, other), KEEP, NOW)
+    assert await flags(stores.store) == {10: False}

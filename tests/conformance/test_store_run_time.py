@@ -48,6 +48,13 @@ async def test_who_asked_for_a_stop_is_heard_beyond_the_limit(store: Store) -> N
     assert await report(store, 1, 1000.0) is Command.CANCEL
 
 
+async def test_who_shall_pause_and_does_not_is_ended_beyond_the_limit(store: Store) -> None:
+    await samples.begin(store, max_runtime_s=5.0)
+    await store.request_pause("job-1", NOW)
+    assert await report(store, 1, 5.0) is Command.PREEMPT
+    assert await report(store, 1, 5.0 + DEADLINE_GRACE_S) is Command.END
+
+
 @pytest.mark.parametrize("run_s", [0.0, 7.0])
 async def test_a_retry_gives_the_whole_time_again(store: Store, run_s: float) -> None:
     await samples.begin(store, max_runtime_s=5.0)

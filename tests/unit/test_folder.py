@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -70,3 +71,18 @@ def test_the_server_of_a_folder_keeps_its_name_and_shares_it_with_no_other(tmp_p
 def test_a_name_file_that_a_power_cut_left_empty_is_written_again(tmp_path):
     (tmp_path / folder.NAME_FILE).write_text("")
     assert folder.name_server(tmp_path) == folder.name_server(tmp_path) != ""
+
+
+def test_a_long_path_has_its_socket_at_one_place_whatever_the_folder_for_temporary_files(
+    tmp_path, monkeypatch
+):
+    long = tmp_path / ("x" * 120)
+    found = set()
+    for temporary in (tmp_path / "a", tmp_path / "b"):
+        temporary.mkdir()
+        monkeypatch.setenv("TMPDIR", str(temporary))
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        found.add(folder.socket_path(long))
+    (path,) = found
+    assert len(str(path)) <= folder.SOCKET_PATH_MAX
+    path.parent.rmdir()

@@ -30,9 +30,10 @@ ALLOCATOR = {
     "MALLOC_TRIM_THRESHOLD_": "1073741824",
     "MALLOC_TOP_PAD_": "67108864",
 }
-# An OpenMP thread that spins long while it waits takes the core from whoever has work (docs/measurements.md); NumPy's
-# own threads would start before the fork.
-THREADING = {"GOMP_SPINCOUNT": "1000", "OPENBLAS_NUM_THREADS": "1"}
+# An OpenMP thread that spins long while it waits takes the core from whoever has work (docs/measurements.md).
+THREADING = {"GOMP_SPINCOUNT": "1000"}
+FIXED = {"OPENBLAS_NUM_THREADS": "1"}
+"""Whatever the environment says: NumPy's own threads would start before the fork, and their number decides bits."""
 
 
 class ForkServer:
@@ -60,16 +61,15 @@ class ForkServer:
     def _fork(
         self, name: str, target: Callable[..., None], arguments: tuple[Any, ...], daemon: bool
     ) -> BaseProcess:
-        with _environment(
-            {**ALLOCATOR, **THREADING}
-        ):  # it is the fork server that reads them, when the first fork starts it
-            multiprocessing.forkserver.ensure_running()
         process = self._context.Process(target=target, args=arguments, name=name, daemon=daemon)
         try:
+            with _environment():  # it is the fork server that reads it, when the first fork starts it
+                multiprocessing.forkserver.ensure_running()
             process.start()
         except (EOFError, OSError) as error:
+            why = str(error) or "the fork server ended"
             raise errors.Unavailable(
-                f"the fork server ended while it started the {name}; try again", reason="FORK_SERVER_ENDED"
+                f"the {name} could not be started ({why}); try again", reason="FORK_SERVER_ENDED"
             ) from error
         return process
 
@@ -108,12 +108,15 @@ async def _in_thread(work: Callable[[], T]) -> T:
 
 
 @contextlib.contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Set environment variables that are not set yet, for the length of the block."""
-    added = {name: value for name, value in values.items() if name not in os.environ}
-    os.environ.update(added)
+def _environment() -> Iterator[None]:
+    """For the length of the block, the environment of the fork server: what is set already stays, but for what is fixed."""
+    before = dict(os.environ)
+    os.environ.update({**ALLOCATOR, **THREADING, **before, **FIXED})
     try:
         yield
     finally:
-        for name in added:
-            del os.environ[name]
+        for name in {**ALLOCATOR, **THREADING, **FIXED}:
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                del os.environ[name]

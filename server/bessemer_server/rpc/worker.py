@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import pathlib
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -33,6 +34,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 PICTURE_AXES = 4
 UPLOAD_COMMIT_BYTES = 8 * 1024 * 1024
+CANCEL_GRACE_S = 30.0
+"""A trainer that was told to cancel and goes on reporting for so long is ended."""
 """Each commit waits for the disk: small blobs share one, and memory stays bounded."""
 
 
@@ -116,6 +119,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
     ) -> AsyncIterator[pb.ReportResponse]:
         """Record what comes, and answer each message with what the trainer should do."""
         attempt = await self._authenticate(context)
+        cancelled_s = math.inf
         async for request in request_iterator:
             with self._scheduler.hearing(attempt):
                 command = await self._store.report(
@@ -127,6 +131,10 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
                     run_s=request.run_seconds,
                 )
             self._notices.announce(attempt.job_id)
+            if command is Command.CANCEL:  # heard, for reports come from a thread of their own; and obeyed?
+                now_s = time.monotonic()
+                cancelled_s = min(cancelled_s, now_s)
+                command = Command.END if now_s - cancelled_s > CANCEL_GRACE_S else command
             if command is Command.END:
                 await self._scheduler.end_overdue(attempt)
                 command = Command.PREEMPT

@@ -162,7 +162,7 @@ class MemoryStore:
         record = self._current(job_id, attempt)
         rules.check_blobs(self._missing(manifest))
         saved = record.checkpoints.get(manifest.step)
-        if saved is None:
+        if saved is None or self._is_damaged(saved):
             saved = rules.checkpoint(record.job, attempt, manifest, now)
             record.checkpoints[manifest.step] = saved
             record.apply(rules.save_checkpoint(record.job, saved, now))

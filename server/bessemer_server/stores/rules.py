@@ -41,7 +41,6 @@ from bessemer_server.domain.states import State
 RESULT = Retention(last=1)
 """Of the checkpoints of a prediction that is complete, the one that has it all."""
 MetricKey = tuple[Scope, str, int]
-COMMANDS = {State.CANCELLING: Command.CANCEL, State.PAUSING: Command.PREEMPT}
 """What the trainer of a job in this state is told; in others, to go on."""
 RELEASED = {State.CANCELLING: State.CANCELLED, State.PAUSING: State.PAUSED}
 """Where an attempt that ends without an outcome leads, by what was asked for; else to the queue."""
@@ -170,11 +169,11 @@ def _by_moment(metrics: list[Metric]) -> list[tuple[Metric, ...]]:
 
 def command(job: Job) -> Command:
     """What the trainer of an active job is to do."""
-    if asked := COMMANDS.get(job.state):
-        return asked
-    if job.overrun_s < 0:
-        return Command.CONTINUE
-    return Command.PREEMPT if job.overrun_s < DEADLINE_GRACE_S else Command.END
+    if job.state is State.CANCELLING:
+        return Command.CANCEL
+    if job.overrun_s >= DEADLINE_GRACE_S:
+        return Command.END
+    return Command.PREEMPT if job.state is State.PAUSING or job.overrun_s >= 0 else Command.CONTINUE
 
 
 def key(metric: Metric) -> MetricKey:

@@ -15,6 +15,9 @@ from bessemer_server.domain import errors, failpoints
 from bessemer_server.domain.jobs import Time
 from bessemer_server.stores.sql import copying, damage, engines, migrations, tables
 
+LOGS = ("-wal", "-shm", "-journal")
+"""What SQLite appends to the name of a database."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Summary:
@@ -51,7 +54,7 @@ def save(url: str, file: pathlib.Path, now: Time) -> Summary:
 
 def restore(file: pathlib.Path, url: str) -> Summary:
     """Make the database at `url`, which must not exist or be empty, from a backup, which is checked first. All or nothing:
-    after a kill at any moment the database is whole, or not there.
+    after a kill at any moment the database is whole, or not there. No trainer of the time before has a say in it.
 
     Raises `DataLoss` for a backup that is not what was written, `FailedPrecondition` for a database that has something in it
     and for a backup of a newer release.
@@ -68,6 +71,7 @@ def restore(file: pathlib.Path, url: str) -> Summary:
         summary = check(copy)
         with _opened(copy) as source, _connected(url) as opened:
             migrations.migrate(source)
+            _disown_trainers(source)
             _fill(source, opened.writing)
     return summary
 
@@ -114,16 +118,31 @@ def _copy(url: str, target: pathlib.Path) -> None:
 
 
 def _restore_file(file: pathlib.Path, target: pathlib.Path) -> Summary:
-    if target.exists():
-        raise errors.FailedPrecondition(
-            f"{target} exists already; restore into a folder that is empty, named by --data-dir"
-        )
+    # A log that another database left would be taken for this one's, and written over it.
+    for present in (target, *(target.with_name(target.name + ending) for ending in LOGS)):
+        if present.exists():
+            raise errors.FailedPrecondition(
+                f"{present} exists already; restore into a folder that is empty, named by --data-dir"
+            )
     with copying.partial(target) as partial:
         copying.copy_file(file, partial)
         failpoints.hit("restore.copied")
         summary = check(partial)
+        with _opened(partial) as engine:
+            _disown_trainers(engine)
+        copying.settle(partial)
         failpoints.hit("restore.checked")
     return summary
+
+
+def _disown_trainers(engine: sa.Engine) -> None:
+    """A trainer that outlived its server would report from where it is now, with a hole behind what the backup has: it shall find
+    nobody who knows it, and end.
+    """
+    nobody = sa.literal("restored/").concat(tables.attempts.c.job_id).concat("/")
+    token = nobody.concat(sa.cast(tables.attempts.c.number, sa.String))
+    with engine.begin() as connection:
+        connection.execute(sa.update(tables.attempts).values(token_digest=token, pid=0))
 
 
 def _fill(source: sa.Engine, target: sa.Engine) -> None:

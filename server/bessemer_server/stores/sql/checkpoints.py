@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
@@ -21,7 +22,10 @@ def commit(
     """Make a checkpoint visible, and remove old ones."""
     job = attempts.lock_current(connection, job_id, attempt)
     rules.check_blobs(blobs.missing(connection, manifest.digests(), lock=True))
-    saved = _find(connection, job_id, manifest.step) or _insert(connection, job, attempt, manifest, now)
+    saved = _find_sound(connection, job_id, manifest.step)
+    if saved is None:
+        _remove(connection, job_id, [manifest.step])  # a damaged one
+        saved = _insert(connection, job, attempt, manifest, now)
     _prune(connection, job, keep)
     collecting.release(connection, job_id, attempt, set(manifest.digests()))
     attempts.renew(connection, job_id, attempt, now)
@@ -70,9 +74,9 @@ def _is_damaged() -> sa.ColumnElement[bool]:
     )
 
 
-def _find(connection: sa.Connection, job_id: str, step: int) -> Checkpoint | None:
+def _find_sound(connection: sa.Connection, job_id: str, step: int) -> Checkpoint | None:
     mine = sa.and_(checkpoints.c.job_id == job_id, checkpoints.c.step == step)
-    row = connection.execute(sa.select(checkpoints).where(mine)).one_or_none()
+    row = connection.execute(sa.select(checkpoints).where(mine, ~_is_damaged())).one_or_none()
     return None if row is None else rows.read_checkpoint(row)
 
 
@@ -100,5 +104,9 @@ def _prune(connection: sa.Connection, job: Job, keep: Retention) -> None:
     # Damaged ones have been told; that something newer is there makes up for them.
     old += connection.scalars(mine.where(_is_damaged(), checkpoints.c.step < max(steps)))
     if old:
-        which = sa.and_(checkpoints.c.job_id == job.id, checkpoints.c.step.in_(old))
-        connection.execute(sa.delete(checkpoints).where(which))
+        _remove(connection, job.id, old)
+
+
+def _remove(connection: sa.Connection, job_id: str, steps: Sequence[int]) -> None:
+    which = sa.and_(checkpoints.c.job_id == job_id, checkpoints.c.step.in_(steps))
+    connection.execute(sa.delete(checkpoints).where(which))
