@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import queue
 import threading
 import time
@@ -24,6 +26,15 @@ BUFFER_MAX_POINTS = 2_000_000
 """Points that are kept while the server is away, about 200 MB; then the loop waits."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Handed:
+    """A snapshot on its way to the store."""
+
+    snapshot: loop.Snapshot
+    told: int
+    """How much the loop had told before it."""
+
+
 class RemoteObserver:
     """Buffers what the loop tells and sends it from threads of its own; a context manager.
 
@@ -35,14 +46,15 @@ class RemoteObserver:
         self._client = client
         self._begun_s = time.monotonic()
         self._changed = threading.Condition()
-        self._points: list[Metric] = []
-        self._progress: Progress | None = None
+        # In the order in which it was told, so that a position in it says what came before.
+        self._waiting: list[Metric | Progress] = []
+        self._told = 0
+        self._acknowledged = 0
         self._command = Command.CONTINUE
-        self._is_reporting = False
         self._is_closed = False
         self._error: BaseException | None = None
         # At most one waits: the loop may be one checkpoint ahead of the disk, not more.
-        self._results: queue.Queue[loop.Snapshot | loop.Drawn | None] = queue.Queue(maxsize=1)
+        self._results: queue.Queue[_Handed | loop.Drawn | None] = queue.Queue(maxsize=1)
         self._threads = [
             threading.Thread(target=self._guard, args=(work,), name=work.__name__.strip("_"), daemon=True)
             for work in (self._report, self._save)
@@ -64,22 +76,25 @@ class RemoteObserver:
 
     def record(self, metrics: Sequence[Metric]) -> None:
         """Queue metric points."""
-        with self._changed:
-            self._raise_error()
-            self._changed.wait_for(lambda: len(self._points) < BUFFER_MAX_POINTS or self._error)
-            self._points.extend(metrics)
+        self._tell(metrics)
 
     def progress(self, progress: Progress) -> None:
         """Queue the newest progress, and send all that is queued."""
+        self._tell([progress])
         with self._changed:
-            self._raise_error()
-            self._progress = progress
             self._changed.notify_all()
+
+    def _tell(self, news: Sequence[Metric | Progress]) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._waiting) < BUFFER_MAX_POINTS or self._error)
+            self._raise_error()
+            self._waiting.extend(news)
+            self._told += len(news)
 
     def checkpoint(self, snapshot: loop.Snapshot) -> None:
         """Hand over a snapshot to be saved; waits while the one before is still being saved and another one waits."""
         self._raise_error()
-        self._results.put(snapshot)
+        self._results.put(_Handed(snapshot, self._told))
 
     def pictures(self, drawn: loop.Drawn) -> None:
         """Hand over what a generator drew, to be in the store before the next snapshot; waits as `checkpoint` does."""
@@ -105,16 +120,14 @@ class RemoteObserver:
         while self._results.unfinished_tasks and self._error is None:
             with self._changed:
                 self._changed.wait(0.05)
-        self._flush_reports()
+        self._flush_reports(self._told)
 
-    def _flush_reports(self) -> None:
+    def _flush_reports(self, told: int) -> None:
+        """Wait until the first so many reports are acknowledged, and for none that the loop adds meanwhile."""
         with self._changed:
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._is_idle() or self._error)
+            self._changed.wait_for(lambda: self._acknowledged >= told or self._error)
             self._raise_error()
-
-    def _is_idle(self) -> bool:
-        return not (self._points or self._progress or self._is_reporting)
 
     def _raise_error(self) -> None:
         if self._error is not None:
@@ -139,13 +152,15 @@ class RemoteObserver:
                 self._client.record_pictures(result.epoch, result.pictures)
                 failpoints.hit("trainer.after_pictures")
             else:
-                snapshots.deliver(self._client, result, self._commit, digester)
+                commit = functools.partial(self._commit, result.told)
+                snapshots.deliver(self._client, result.snapshot, commit, digester)
             del result  # its bytes, while nothing is to be saved
             self._results.task_done()
 
-    def _commit(self, manifest: checkpoints.Manifest) -> None:
-        # Metrics up to a checkpoint must be in the store before it is: nobody will compute them again.
-        self._flush_reports()
+    def _commit(self, told: int, manifest: checkpoints.Manifest) -> None:
+        # Metrics up to a checkpoint must be in the store before it is: nobody will compute them again. Those after it
+        # need not be, and there is no end of them while steps are fast.
+        self._flush_reports(told)
         failpoints.hit("trainer.before_checkpoint")
         self._client.commit_checkpoint(manifest)
         failpoints.hit("trainer.after_checkpoint")
@@ -155,32 +170,31 @@ class RemoteObserver:
         stream = _Lockstep(self._client)
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._points or self._progress or self._is_closed, HEARTBEAT_S)
-                if self._is_closed and not self._points:
+                self._changed.wait_for(lambda: self._waiting or self._is_closed, HEARTBEAT_S)
+                if self._is_closed and not self._waiting:
                     return
-                points, self._points = (
-                    self._points[:REPORT_MAX_POINTS],
-                    self._points[REPORT_MAX_POINTS:],
-                )
-                progress = None
-                if not self._points:
-                    progress, self._progress = self._progress, None
-                self._is_reporting = True
+                news = self._waiting[:REPORT_MAX_POINTS]
+                del self._waiting[:REPORT_MAX_POINTS]
             sequence += 1
-            request = pb.ReportRequest(
-                sequence=sequence,
-                metrics=[wire.metric_to_wire(point) for point in points],
-                progress=wire.progress_to_wire(progress) if progress else None,
-                run_seconds=time.monotonic() - self._begun_s,
-            )
+            request = _write(sequence, news, time.monotonic() - self._begun_s)
             failpoints.hit("trainer.before_report")
             response = stream.exchange(request)
             failpoints.hit("trainer.after_report")
             with self._changed:
                 if self._command is Command.CONTINUE:
                     self._command = Command(response.command)
-                self._is_reporting = False
+                self._acknowledged += len(news)
                 self._changed.notify_all()
+
+
+def _write(sequence: int, news: Sequence[Metric | Progress], run_s: float) -> pb.ReportRequest:
+    progress = [told for told in news if isinstance(told, Progress)]
+    return pb.ReportRequest(
+        sequence=sequence,
+        metrics=[wire.metric_to_wire(told) for told in news if isinstance(told, Metric)],
+        progress=wire.progress_to_wire(progress[-1]) if progress else None,
+        run_seconds=run_s,
+    )
 
 
 class _Lockstep:
