@@ -62,22 +62,17 @@ def _train(client: reporting.Client) -> None:
     with observer.RemoteObserver(client) as remote:
         signal.signal(signal.SIGTERM, lambda *_: remote.preempt())
         try:
-            run = predicting.run if assignment.asked else loop.run
-            outcome = run(assignment.spec, environment, remote, resume)
+            outcome = _run(assignment, environment, remote, resume)
         except failures.TrainingFailed as error:
             output.say(str(error))
-            remote.flush()
-            client.finish_failed(error.failure)
+            _fail(client, remote, error.failure)
             return
         except (reporting.Stale, reporting.Unreachable):
             raise
         except Exception as error:
             output.say(traceback.format_exc().rstrip())
-            remote.flush()
-            client.finish_failed(_describe(error))
+            _fail(client, remote, _describe(error))
             return
-        output.say(_describe_end(outcome))
-        remote.flush()
         match outcome:
             case loop.Trained():
                 _publish(client, outcome)
@@ -87,6 +82,32 @@ def _train(client: reporting.Client) -> None:
                 client.finish_cancelled()
             case loop.Stopped():
                 client.finish_preempted()
+
+
+def _run(
+    assignment: reporting.Assignment,
+    environment: loop.Environment,
+    remote: observer.RemoteObserver,
+    resume: loop.Snapshot | None,
+) -> loop.Outcome | loop.Predicted:
+    """Train or predict, until all of it is with the server but the outcome."""
+    run = predicting.run if assignment.asked else loop.run
+    outcome = run(assignment.spec, environment, remote, resume)
+    output.say(_describe_end(outcome))
+    with failures.translated():  # what went wrong in a thread of the observer since the last step
+        remote.flush()
+    return outcome
+
+
+def _fail(client: reporting.Client, remote: observer.RemoteObserver, failure: Failure) -> None:
+    """Tell the failure, after what was told before it, where that gets through."""
+    try:
+        remote.flush()
+    except (reporting.Stale, reporting.Unreachable):
+        raise
+    except Exception as error:  # often the failure itself, which was a thread's of the observer
+        output.say(f"not all reports and checkpoints were sent: {type(error).__name__}")
+    client.finish_failed(failure)
 
 
 def _publish(client: reporting.Client, trained: loop.Trained) -> None:
