@@ -126,7 +126,7 @@ class Job(JobRecord):
 
     def retry(self) -> Job:
         """Queue the job again that FAILED or was CANCELLED: it goes on from its last checkpoint. Raises
-        `FailedPrecondition` when it has SUCCEEDED, or is not over.
+        `FailedPrecondition` when it has SUCCEEDED, is not over, or needs a data set or a model that was deleted.
         """
         self._message = self._transport.call(
             self._transport.jobs.RetryJob, jobs_pb2.RetryJobRequest(id=self.id)

@@ -136,7 +136,9 @@ class Model(ModelRecord):
         self._message.aliases[:] = sorted({*self._message.aliases, name})
 
     def delete(self) -> None:
-        """Remove this version; its number is not given again. Raises `FailedPrecondition` while an alias names it."""
+        """Remove this version; its number is not given again. Raises `FailedPrecondition` while an alias names it, or a job
+        that has not ended predicts or begins with it.
+        """
         request = _calls.build_delete_model(f"{self.name}@{self.version}")
         self._transport.call(self._transport.models.DeleteModel, request)
 
@@ -189,7 +191,7 @@ class Models:
 
     def delete(self, reference: str) -> tuple[str, ...]:
         """Remove `name@version`, or with `name` every version; returns their numbers, which are not given again. Raises `NotFound`,
-        and `FailedPrecondition` while an alias names one of them.
+        and `FailedPrecondition` while an alias names one of them, or a job that has not ended predicts or begins with it.
         """
         request = _calls.build_delete_model(reference)
         found = self._transport.call(self._transport.models.DeleteModel, request)

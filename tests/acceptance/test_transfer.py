@@ -28,8 +28,8 @@ def client(service):
         yield client
 
 
-def train(client, **options):
-    return client.train("transfer", dataset="digits", epochs=1, batch_size=128, options=options)
+def train(client, *, epochs=1, **options):
+    return client.train("transfer", dataset="digits", epochs=epochs, batch_size=128, options=options)
 
 
 def test_a_model_that_was_trained_here_is_pinned_by_version_and_learnt_from(client):
@@ -59,3 +59,23 @@ def test_the_summary_shows_the_models_layers_frozen(client):
 def test_a_model_that_is_not_there_is_refused_by_field_and_nearest_name(client, backbone, message):
     with pytest.raises(bessemer.InvalidArgument, match=message):
         train(client, backbone=backbone)
+
+
+def test_a_model_is_kept_while_a_job_that_begins_with_it_has_not_ended(client):
+    base = client.train("sequential", dataset="digits", name="base", epochs=1, options={"layers": LAYERS})
+    base.wait(progress=False)
+    job = train(client, backbone="model:base", units=8, epochs=100_000)
+    for event in job.watch():
+        if isinstance(event, bessemer.StateChanged) and event.state == "RUNNING":
+            break
+    with pytest.raises(bessemer.FailedPrecondition, match=f"job {job.id} .* begins with base@1; wait"):
+        base.model.delete()
+    with pytest.raises(bessemer.FailedPrecondition, match=job.id):
+        client.models.delete("base")
+    job.cancel()
+    with pytest.raises(bessemer.JobFailed):
+        job.wait(progress=False)
+    client.models.delete("base")
+    with pytest.raises(bessemer.FailedPrecondition, match="the model base@1 was deleted"):
+        job.retry()
+    assert job.refresh().state == "CANCELLED"

@@ -139,7 +139,9 @@ class Model(ModelRecord):
         self._message.aliases[:] = sorted({*self._message.aliases, name})
 
     async def delete(self) -> None:
-        """Remove this version; its number is not given again. Raises `FailedPrecondition` while an alias names it."""
+        """Remove this version; its number is not given again. Raises `FailedPrecondition` while an alias names it, or a job
+        that has not ended predicts or begins with it.
+        """
         request = _calls.build_delete_model(f"{self.name}@{self.version}")
         await self._transport.call(self._transport.models.DeleteModel, request)
 
@@ -196,7 +198,7 @@ class Models:
 
     async def delete(self, reference: str) -> tuple[str, ...]:
         """Remove `name@version`, or with `name` every version; returns their numbers, which are not given again. Raises `NotFound`,
-        and `FailedPrecondition` while an alias names one of them.
+        and `FailedPrecondition` while an alias names one of them, or a job that has not ended predicts or begins with it.
         """
         request = _calls.build_delete_model(reference)
         found = await self._transport.call(self._transport.models.DeleteModel, request)

@@ -171,8 +171,8 @@ class JobServiceServicer(object):
         """Queues a job again that FAILED or was CANCELLED; it goes on from its last checkpoint with a new attempt, and its
         losses are forgotten. `failure` is cleared; the events keep it. On a QUEUED, STARTING or RUNNING job it changes
         nothing. Errors: NOT_FOUND, FAILED_PRECONDITION (the job has SUCCEEDED; it is PAUSED: resume it; it is PAUSING or
-        CANCELLING: ask again when that is over; the uploaded data set that it needs, or the model that it predicts with, was
-        deleted). Retry: safe.
+        CANCELLING: ask again when that is over; an uploaded data set that it needs was deleted; MODEL_GONE: a model that it
+        predicts or begins with was). Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

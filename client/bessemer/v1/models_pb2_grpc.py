@@ -131,8 +131,8 @@ class ModelServiceServicer(object):
 
     def DeleteModel(self, request, context):
         """Removes one version, or the whole model. What is asked of it fails from then on with NOT_FOUND; version numbers are not given
-        again. Errors: NOT_FOUND, INVALID_ARGUMENT (version), FAILED_PRECONDITION (HAS_ALIAS: an alias names the version).
-        Retry: safe; a repeat may answer NOT_FOUND.
+        again. Errors: NOT_FOUND, INVALID_ARGUMENT (version), FAILED_PRECONDITION (HAS_ALIAS: an alias names the version;
+        MODEL_IN_USE: a job that has not ended predicts or begins with it). Retry: safe; a repeat may answer NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

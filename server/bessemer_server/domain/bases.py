@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from bessemer_server.domain.checkpoints import TensorEntry
+from bessemer_server.domain.jobs import ModelReference
 from bessemer_server.domain.models import Model
 
 PREFIX = "model:"
@@ -54,6 +55,12 @@ def find(options: Any, path: str = "options") -> Iterator[tuple[str, str]]:
 
     change(options, note, path)
     yield from found
+
+
+def pinned(effective_spec: Mapping[str, Any]) -> tuple[ModelReference, ...]:
+    """The models that a job begins with, by name, each with the version that it had when the job was submitted."""
+    found = {reference.removeprefix(PREFIX) for _, reference in find(effective_spec.get("options", {}))}
+    return tuple(map(ModelReference.parse, sorted(found)))
 
 
 def change(options: Any, to: Callable[[str, str], str], path: str = "options") -> Any:

@@ -46,7 +46,7 @@ class Store(Protocol):
     async def create_job(self, job: NewJob, now: Time) -> Job:
         """Create a QUEUED job. The same request_id and fingerprint return the first job; raises `AlreadyExists` for
         the same request_id with another fingerprint, `NotFound` when the first job was deleted, `FailedPrecondition`
-        when its uploaded data set, or the model that it predicts with, is gone.
+        when its uploaded data set, or a model that it predicts or begins with, is gone.
         """
         ...
 
@@ -210,7 +210,7 @@ class Store(Protocol):
 
     async def retry(self, job_id: str, now: Time) -> Job:
         """FAILED or CANCELLED → QUEUED, without failure, losses and `run_s`; QUEUED, STARTING or RUNNING: unchanged. Raises
-        `FailedPrecondition` otherwise, and when an uploaded data set of the job, or the model that it predicts with, is gone.
+        `FailedPrecondition` otherwise, and when an uploaded data set of the job, or a model that it predicts or begins with, is gone.
         """
         ...
 
@@ -277,7 +277,7 @@ class Store(Protocol):
     async def delete_model(self, name: str, version: int | None) -> Sequence[int]:
         """Remove one version, or with None all of them; returns those that were removed. Their numbers are not given again, and
         blobs that nothing else needs are collected later. Raises `NotFound`, and `FailedPrecondition` for a version that an
-        alias names, or that a job which has not ended predicts with.
+        alias names, or that a job which has not ended predicts or begins with.
         """
         ...
 

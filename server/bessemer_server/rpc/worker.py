@@ -103,7 +103,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         return json.dumps(dataclasses.asdict(found.content)) if found else ""
 
     async def _bases(self, spec: Mapping[str, Any]) -> dict[str, Any]:
-        """The models that a job begins with, by reference."""
+        """The models that a job begins with, by reference; the store keeps them as long as the job has not ended."""
         found = await planning.find_bases(self._store, spec)
         return {reference: dataclasses.asdict(base) for reference, base in found.items()}
 

@@ -418,7 +418,7 @@ class MemoryStore:
         gone = sorted(versions) if version is None else [version]
         rules.check_unnamed(name, gone, await self.aliases([name]))
         unfinished = (job for job in sorted(self._jobs(), key=_age) if not job.state.is_terminal)
-        rules.check_unasked(name, gone, unfinished)
+        rules.check_unneeded(name, gone, unfinished)
         for number in gone:
             del versions[number]
         if not versions:
@@ -504,8 +504,8 @@ class MemoryStore:
     async def _check_pinned(self, job: NewJob | Job) -> None:
         for field, digest in job.pins.items():
             dataset_rules.check_pinned(job, field, await self.find_dataset(digest=digest))
-        if job.asked_model:
-            rules.check_asked(job, self._models.get(job.asked_model.name, ()))
+        for needed in rules.needed_models(job):
+            rules.check_there(needed, self._models.get(needed.name, ()))
 
     def _missing(self, manifest: Manifest) -> list[str]:
         return [digest for digest in manifest.digests() if digest not in self.blobs]

@@ -11,7 +11,7 @@ import datetime
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from bessemer_server.domain import errors, states
+from bessemer_server.domain import bases, errors, states
 from bessemer_server.domain.aliases import Alias
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.events import (
@@ -471,25 +471,31 @@ def check_unnamed(model: str, versions: Collection[int], aliases: Iterable[Alias
                 )
 
 
-def check_unasked(model: str, versions: Collection[int], jobs: Iterable[Job]) -> None:
-    """Raise `FailedPrecondition` when one of `jobs`, which have not ended, predicts with a version that shall be deleted."""
+def needed_models(job: NewJob | Job) -> tuple[ModelReference, ...]:
+    """The models that a job needs until it has ended: the one that it predicts with, or those that it begins with, by name."""
+    return (job.asked_model,) if job.asked_model else bases.pinned(job.effective_spec)
+
+
+def check_unneeded(model: str, versions: Collection[int], jobs: Iterable[Job]) -> None:
+    """Raise `FailedPrecondition` when one of `jobs`, which have not ended, needs a version that shall be deleted."""
     for job in jobs:
-        asked = job.asked_model
-        if asked and asked.name == model and asked.version in versions:
-            raise errors.FailedPrecondition(
-                f"job {job.id} ({job.name}, {job.state}) predicts with {asked}; wait until it ends, or cancel it, then delete "
-                "the model",
-                reason="MODEL_IN_USE",
-            )
+        for needed in needed_models(job):
+            if needed.name == model and needed.version in versions:
+                use = "predicts with" if job.is_prediction else "begins with"
+                raise errors.FailedPrecondition(
+                    f"job {job.id} ({job.name}, {job.state}) {use} {needed}; wait until it ends, or cancel it, then delete "
+                    "the model",
+                    reason="MODEL_IN_USE",
+                )
 
 
-def check_asked(job: NewJob | Job, versions: Collection[int]) -> None:
-    """Raise `FailedPrecondition` when the model that a job predicts with, a new one or a retried one, is not among those
-    `versions` that its name has.
+def check_there(needed: ModelReference, versions: Collection[int]) -> None:
+    """Raise `FailedPrecondition` when a model that a job needs, a new one or a retried one, is not among those `versions` that
+    its name has.
     """
-    if job.asked_model and job.asked_model.version not in versions:
+    if needed.version not in versions:
         raise errors.FailedPrecondition(
-            f"the model {job.asked_model} was deleted; submit a job with another one", reason="MODEL_GONE"
+            f"the model {needed} was deleted; submit a job with another one", reason="MODEL_GONE"
         )
 
 

@@ -88,3 +88,8 @@ async def test_a_page_of_metrics_comes_out_of_the_key_in_order(store: SqlStore) 
     token = (await store.list_metrics("job-1", [Scope.STEP], 2, "")).next_token
     details = await plans(store, lambda c: metrics.list_page(c, "job-1", [Scope.STEP], 2, token))
     assert details[1:] == ["SEARCH metrics USING PRIMARY KEY (job_id=? AND scope=? AND (name,step)>(?,?))"]
+
+
+async def test_jobs_that_need_a_model_come_out_of_an_index_by_state(store: SqlStore) -> None:
+    details = await plans(store, lambda connection: jobs.that_need(connection, "base"))
+    assert any("SEARCH jobs USING INDEX ix_jobs_state_" in detail for detail in details), details

@@ -17,6 +17,6 @@ def delete_model(connection: sa.Connection, name: str, version: int | None) -> l
         raise models.unknown(connection, name, version)
     gone = known if version is None else [version]
     rules.check_unnamed(name, gone, aliases.of(connection, [name]))
-    rules.check_unasked(name, gone, jobs.that_ask(connection, name))
+    rules.check_unneeded(name, gone, jobs.that_need(connection, name))
     connection.execute(sa.delete(table).where(table.c.name == name, table.c.version.in_(gone)))
     return gone

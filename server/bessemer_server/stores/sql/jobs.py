@@ -8,15 +8,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bessemer_server.domain import bases
 from bessemer_server.domain.events import Event
 from bessemer_server.domain.jobs import BACK_OFF_MAX_S, Job, JobFilter, NewJob, Page, Time
-from bessemer_server.domain.states import TERMINAL, State
+from bessemer_server.domain.states import State
 from bessemer_server.stores import paging, rules
 from bessemer_server.stores.sql import datasets, models, rows, tables, upserts
 
 jobs = tables.jobs
 QUEUE = (jobs.c.rank, jobs.c.create_time, jobs.c.id)
 """As `rules.queue_place`."""
+UNFINISHED = [state.value for state in State if not state.is_terminal]
 COUNTED_ALONE = 3
 """So few places are counted one by one; for more, the whole queue is numbered."""
 
@@ -97,8 +99,9 @@ def retry(connection: sa.Connection, job_id: str, now: Time) -> Job:
 def _lock_needed(connection: sa.Connection, job: NewJob | Job) -> None:
     """Keep what a job needs that is queued from being deleted until the transaction ends. Raises `FailedPrecondition`."""
     datasets.lock_pinned(connection, job)
-    if job.asked_model:
-        rules.check_asked(job, models.hold(connection, job.asked_model.name))
+    # By name, as all do, so that no two wait for each other.
+    for needed in rules.needed_models(job):
+        rules.check_there(needed, models.hold(connection, needed.name))
 
 
 def delete(connection: sa.Connection, job_id: str, now: Time) -> None:
@@ -148,11 +151,16 @@ def list_page(connection: sa.Connection, filter: JobFilter, page_size: int, page
     return paging.make_page(found[: page_size + 1], page_size, listing, paging.job_position)
 
 
-def that_ask(connection: sa.Connection, model: str) -> list[Job]:
-    """Jobs that have not ended and predict with a version of this model, oldest first."""
-    # All that begins with "name@": in order, A comes after @.
-    asks = sa.and_(jobs.c.asked_model > f"{model}@", jobs.c.asked_model < f"{model}A")
-    query = sa.select(jobs).where(asks, jobs.c.state.not_in([state.value for state in TERMINAL]))
+def that_need(connection: sa.Connection, model: str) -> list[Job]:
+    """Jobs that have not ended and predict or begin with a version of this model, oldest first; and perhaps some that only name
+    it elsewhere: `rules.needed_models` says which it is.
+    """
+    asks = jobs.c.asked_model.startswith(f"{model}@", autoescape=True)
+    # As text: who begins with a model is not worth a column, since models are seldom deleted.
+    spec = sa.type_coerce(jobs.c.effective_spec, sa.Text)
+    begins = spec.contains(f"{bases.PREFIX}{model}@", autoescape=True)
+    # Only what has not ended is read, and that by an index: it is little beside all jobs that ever were.
+    query = sa.select(jobs).where(jobs.c.state.in_(UNFINISHED), asks | begins)
     return [rows.read_job(row) for row in connection.execute(query.order_by(jobs.c.create_time, jobs.c.id))]
 
 
