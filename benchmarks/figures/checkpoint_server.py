@@ -34,7 +34,7 @@ async def serve(folder: pathlib.Path, spec: dict[str, object]) -> None:
     servicer = worker.WorkerServicer(
         store,
         SqlBlobStore(store.database),
-        Scheduler(store, notices, 10.0, logs=logs),
+        Scheduler(store, notices, 10.0, server="a", logs=logs),
         notices,
         resources,
         logs=logs,

@@ -168,7 +168,12 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         collector = Collector(store)
         log_collector = LogCollector(store, settings.logs_dir, notices.announce)
         scheduler = Scheduler(
-            store, notices, settings.lease_seconds, logs=log_collector, back_off_s=settings.back_off_seconds
+            store,
+            notices,
+            settings.lease_seconds,
+            server=folder.name_server(settings.data_dir),
+            logs=log_collector,
+            back_off_s=settings.back_off_seconds,
         )
         health_servicer = health.aio.HealthServicer()
         repository = Repository(store)

@@ -67,6 +67,21 @@ def test_a_trainer_at_work_goes_on_at_work_for_the_next_server(make_service):
         assert job.cancel().attempt == 1
 
 
+def test_a_stop_ends_all_trainers_of_a_server_that_was_started_again_with_fewer_slots(make_service):
+    service = make_service("--slots", "2")
+    service.start()
+    with bessemer.connect(service.address) as client:
+        for job in [client.train("mlp", **CLOCK) for _ in range(2)]:
+            wait_until_running(job, 1)
+    trainers = service.trainers()
+    assert len(trainers) == 2
+    service.kill()
+    service.flags = ("--slots", "1")
+    service.start()
+    service.stop()
+    check_nobody_is_left(trainers)
+
+
 def test_no_helper_outlives_a_killed_server(make_service):
     service = make_service()
     service.start()

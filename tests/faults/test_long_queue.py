@@ -40,7 +40,9 @@ async def check_order(store, folder, jobs):
         assert places == {job_id: place for place, job_id in enumerate(part, start=first + 1)}
 
     started: list[tuple[str, int]] = []
-    scheduler = Scheduler(store, notices, 60.0, logs=LogCollector(store, folder, notices.announce))
+    scheduler = Scheduler(
+        store, notices, 60.0, server="a", logs=LogCollector(store, folder, notices.announce)
+    )
     running = asyncio.create_task(scheduler.run(Workshop(store, scheduler, started), ["cpu#0@a"]))
     last = order[-1]
     while not (await store.get_job(last)).state.is_terminal:  # noqa: ASYNC110 - nothing tells of it but the store

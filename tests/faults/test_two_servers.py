@@ -48,7 +48,9 @@ async def serve(url, name, notes, folder):
     """Schedule as one server does, until there is nothing left to do."""
     notices = Notices()
     async with opened(url) as store:
-        scheduler = Scheduler(store, notices, 60.0, logs=LogCollector(store, folder / name, notices.announce))
+        scheduler = Scheduler(
+            store, notices, 60.0, server=name, logs=LogCollector(store, folder / name, notices.announce)
+        )
         running = asyncio.create_task(
             scheduler.run(Workshop(store, scheduler, notes), policy.make_slots(["cpu"], SLOTS, name))
         )

@@ -189,6 +189,7 @@ class Server:
             store,
             notices,
             LEASE_TIMEOUT_S,
+            server=self.name,
             logs=SILENCE,
             back_off_s=BACK_OFF_S,
             clock=self.clock,

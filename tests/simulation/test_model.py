@@ -93,7 +93,7 @@ class Service(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.store, notices = MemoryStore(), Notices()
         logs = LogCollector(self.store, pathlib.Path("nowhere"), notices.announce)
-        self.scheduler = loop.Scheduler(self.store, notices, 60.0, logs=logs, clock=self.clock)
+        self.scheduler = loop.Scheduler(self.store, notices, 60.0, server="a", logs=logs, clock=self.clock)
         self.trainers = Trainers()
         self.scheduler._executor, self.scheduler._slots = self.trainers, SLOTS
         planner: Any = servers.Planner()

@@ -35,7 +35,7 @@ def digest_token(token: str) -> str:
 
 
 class Scheduler:
-    """Runs jobs from the store on the slots of one executor."""
+    """Runs jobs from the store on the slots of one executor. The attempts of other servers on that store are left to them."""
 
     def __init__(
         self,
@@ -43,12 +43,15 @@ class Scheduler:
         notices: Notices,
         lease_timeout_s: float,
         *,
+        server: str,
         logs: ports.Logs,
         back_off_s: float = policy.BACK_OFF_S,
         clock: Callable[[], Time] = utc_now,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`server`: its name, which its slots have behind the `@`."""
         self._store = store
+        self._server = server
         self._notices = notices
         self._logs = logs
         self._lease_timeout_s = lease_timeout_s
@@ -105,8 +108,8 @@ class Scheduler:
         assert self._executor is not None
         now_s = self._monotonic_s()
         for attempt in self._leases.expired(await self._store.active_attempts(), now_s):
-            is_ours = attempt.slot in self._slots
-            if is_ours and self._executor.is_busy(attempt) and self._leases.excuse(attempt, now_s):
+            is_busy = self._is_ours(attempt) and self._executor.is_busy(attempt)
+            if is_busy and self._leases.excuse(attempt, now_s):
                 continue  # this machine has too much to do; another attempt would only add to it
             failure = losses.from_silence(attempt, self._lease_timeout_s)
             if await self.lose(attempt.job_id, attempt.number, failure, heard=attempt.lease_time):
@@ -208,10 +211,16 @@ class Scheduler:
                 await self.lose(attempt.job_id, attempt.number, losses.from_shutdown(), is_loss=False)
 
     async def _ours(self) -> list[Attempt] | None:
-        """The attempts on our slots; None while the store does not say: a stop must not fail for that."""
+        """The attempts that this server has started, before a restart too; None while the store does not say: a stop must not
+        fail for that.
+        """
         try:
             active = await self._store.active_attempts()
         except errors.Unavailable as error:
             log.warning("attempts cannot be read", extra={"error": error.message})
             return None
-        return [attempt for attempt in active if attempt.slot in self._slots]
+        return [attempt for attempt in active if self._is_ours(attempt)]
+
+    def _is_ours(self, attempt: Attempt) -> bool:
+        """By name: the slot may be one that this server had before it was started again with fewer."""
+        return policy.is_of(self._server, attempt.slot)

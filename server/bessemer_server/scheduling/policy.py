@@ -68,6 +68,11 @@ def device_of(slot: str) -> str:
     return slot.partition("@")[0].partition("#")[0]
 
 
+def is_of(server: str, slot: str) -> bool:
+    """Whether the slot is one of this server's, also where the server has other slots by now: fewer, or on other devices."""
+    return slot.partition("@")[2] == server
+
+
 def make_slots(devices: Sequence[str], count: int, server: str) -> list[str]:
     """Names of `count` slots, dealt out over the devices in turn. They are those of this server alone: another one on the
     same database has the same devices, and neither may take, or free, what the other holds.

@@ -42,7 +42,9 @@ class NoLogs:
 
 
 async def overdue(store: MemoryStore, run_s: float) -> tuple[loop.Scheduler, Executor, Attempt, Command]:
-    scheduler = loop.Scheduler(store, notices.Notices(), 10.0, logs=NoLogs(), clock=lambda: samples.at(60))
+    scheduler = loop.Scheduler(
+        store, notices.Notices(), 10.0, server="a", logs=NoLogs(), clock=lambda: samples.at(60)
+    )
     executor = Executor()
     scheduler._executor = executor
     attempt = await samples.begin(store, max_runtime_s=5.0)

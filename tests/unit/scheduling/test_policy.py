@@ -62,6 +62,11 @@ def test_one_slot_for_each_device_is_named_after_it_and_its_server():
     assert [policy.device_of(slot) for slot in slots] == ["cuda:0", "cuda:1"]
 
 
+def test_a_slot_is_of_the_server_that_it_is_named_after_whatever_else_it_is_called():
+    slots = ["cuda:0@a", "cuda:1#2@a", "cpu#0@b", "cpu:0"]
+    assert [policy.is_of("a", slot) for slot in slots] == [True, True, False, False]
+
+
 @pytest.mark.parametrize(
     ("wanted", "available", "chosen"),
     [
