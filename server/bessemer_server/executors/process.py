@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 
 from bessemer_server.domain import failpoints
 from bessemer_server.domain.jobs import Attempt, Exit
-from bessemer_server.executors import memory, processor
+from bessemer_server.executors import holders, memory, processor
 from bessemer_server.executors.forkserver import ForkServer
 from bessemer_server.worker import entry, output
 
@@ -98,8 +98,14 @@ class ProcessExecutor:
             _kill(descriptor)
 
     def is_busy(self, attempt: Attempt) -> bool:
-        """See `ports.Executor.is_busy`; also of a trainer that an earlier server of this slot has started."""
-        return attempt.pid > 0 and self._watch.is_busy(attempt.pid)
+        """See `ports.Executor.is_busy`; also of a trainer that an earlier server of this folder has started."""
+        return attempt.pid > 0 and self._is_there(attempt) and self._watch.is_busy(attempt.pid)
+
+    def _is_there(self, attempt: Attempt) -> bool:
+        """Whether the attempt's process id is its trainer's. Of those that are watched it is; of others it has to be shown."""
+        key = (attempt.job_id, attempt.number)
+        folder = output.folder_of(self._logs, *key)
+        return key in self._processes or key in self._orphans or holders.is_trainer(attempt.pid, folder)
 
     def drain_exits(self) -> Sequence[Exit]:
         """See `ports.Executor.drain_exits`."""
