@@ -67,6 +67,25 @@ def test_a_trainer_at_work_goes_on_at_work_for_the_next_server(make_service):
         assert job.cancel().attempt == 1
 
 
+def test_the_end_of_a_trainer_is_noticed_by_the_next_server_without_waiting_for_its_lease(make_service):
+    service = make_service("--slots", "2", "--lease-seconds", "600")  # longer than this test may take
+    service.start()
+    with bessemer.connect(service.address) as client:
+        job = client.train("mlp", **CLOCK)
+        wait_until_running(job, 1)
+        (trainer,) = service.trainers()
+    service.kill()
+    service.start()
+    with bessemer.connect(service.address) as client:
+        job, second = client.jobs.get(job.id), client.train("mlp", **CLOCK)
+        wait_until_running(second, 1)  # by now the server schedules, and has adopted the first
+        trainer.kill()
+        wait_until_running(job, 2)
+        assert "process ended" in [e.message for e in job.transitions if e.state == "QUEUED"][-1]
+        job.cancel()
+        second.cancel()
+
+
 def test_a_stop_ends_all_trainers_of_a_server_that_was_started_again_with_fewer_slots(make_service):
     service = make_service("--slots", "2")
     service.start()

@@ -48,6 +48,9 @@ class Workshop:
     async def kill(self, attempt):
         raise AssertionError(f"nobody was to be killed: {attempt}")
 
+    def adopt(self, attempts):
+        pass
+
     def is_busy(self, attempt: Attempt) -> bool:
         return False
 

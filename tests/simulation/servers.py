@@ -94,7 +94,7 @@ class Store:
 
 
 class Executor:
-    """Starts simulated trainers, and sees those die that it started."""
+    """Starts simulated trainers, and sees those die that it started or adopted."""
 
     def __init__(self, world: World, server: Server) -> None:
         self._world, self._server = world, server
@@ -110,11 +110,21 @@ class Executor:
         trainer = self._world.start_trainer(attempt, token, self._server)
         if failing:
             raise errors.Unavailable("the fork server ended")
+        self._watch(attempt, trainer)
+        await asyncio.sleep(self._dice.uniform(0, 0.05))
+        return trainer.number
+
+    def adopt(self, attempts: Sequence[Attempt]) -> None:
+        for attempt in attempts:
+            trainer = self._world.find_trainer(attempt.pid)
+            if trainer and trainer.is_alive and not trainer.on_exit:
+                self._world.tell(f"{self._server.name} adopts trainer {trainer.number}")
+                self._watch(attempt, trainer)
+
+    def _watch(self, attempt: Attempt, trainer: trainers.Trainer) -> None:
         key = attempt.job_id, attempt.number
         self._mine[key] = trainer
         trainer.on_exit = lambda status: self._note_exit(key, status)
-        await asyncio.sleep(self._dice.uniform(0, 0.05))
-        return trainer.number
 
     async def kill(self, attempt: Attempt) -> None:
         if trainer := self._mine.get((attempt.job_id, attempt.number)):

@@ -73,6 +73,9 @@ class Trainers:
     async def kill(self, attempt: Attempt) -> None:
         pass
 
+    def adopt(self, attempts: object) -> None:
+        pass
+
     def is_busy(self, attempt: Attempt) -> bool:
         return False
 

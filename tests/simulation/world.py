@@ -128,6 +128,10 @@ class World:
         self.trainers.append(made)
         return made
 
+    def find_trainer(self, number: int) -> trainers.Trainer | None:
+        """The process of that number, if there was one."""
+        return self.trainers[number - 1] if number else None
+
     async def run(self) -> Report:
         """The storm, the calm, and what came of it."""
         living = asyncio.create_task(self._live())

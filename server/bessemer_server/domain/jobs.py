@@ -226,8 +226,8 @@ class Exit:
 
     job_id: str
     attempt: int
-    status: int
-    """Exit status; negative: minus the signal that ended it."""
+    status: int | None
+    """Exit status; negative: minus the signal that ended it. None where only its parent was told, which is gone."""
     memory_kills: int = 0
     """Processes of this machine that the kernel ended for want of memory while the trainer ran."""
 

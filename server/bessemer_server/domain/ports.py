@@ -387,6 +387,12 @@ class Executor(Protocol):
         """Start a trainer for the attempt; returns its process id, 0 where there is none."""
         ...
 
+    def adopt(self, attempts: Sequence[Attempt]) -> None:
+        """From now on see those trainers of these attempts die that an earlier server has started, those included that are gone
+        already. Again is quick.
+        """
+        ...
+
     async def kill(self, attempt: Attempt) -> None:
         """End the trainer at once, if it is still there."""
         ...

@@ -20,7 +20,7 @@ def is_trainer(pid: int, folder: pathlib.Path, proc: pathlib.Path = processor.PR
     that could not write there.
     """
     # Whoever collects logs opens the file too, and locks it for a moment: that is this process.
-    return pid not in (0, os.getpid()) and _has_open(pid, folder / output.LOCK, proc) and _is_locked(folder)
+    return pid not in (0, os.getpid()) and _has_open(pid, folder / output.LOCK, proc) and is_locked(folder)
 
 
 def _has_open(pid: int, path: pathlib.Path, proc: pathlib.Path) -> bool:
@@ -39,8 +39,8 @@ def _is_same(path: pathlib.Path, wanted: os.stat_result) -> bool:
         return False
 
 
-def _is_locked(folder: pathlib.Path) -> bool:
-    """Whether anybody holds the lock."""
+def is_locked(folder: pathlib.Path) -> bool:
+    """Whether anybody holds the lock of this attempt's `folder`."""
     try:
         lock = os.open(folder / output.LOCK, os.O_RDWR)
     except OSError:

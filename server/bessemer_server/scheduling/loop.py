@@ -87,7 +87,10 @@ class Scheduler:
     async def tick(self) -> None:
         """One look at the world."""
         await self._settle_exits()
-        await self._expire_leases()
+        now_s = self._monotonic_s()  # before the store is asked: nobody is silent for as long as that takes
+        active = await self._store.active_attempts()
+        self._adopt(active)
+        await self._expire_leases(active, now_s)
         if not self.is_draining:
             await self._launch()
 
@@ -104,10 +107,14 @@ class Scheduler:
         """The attempt's trainer has something to say; it is no silence that the store takes long to write it down, or cannot."""
         return self._leases.hearing((attempt.job_id, attempt.number), self._monotonic_s)
 
-    async def _expire_leases(self) -> None:
+    def _adopt(self, active: Sequence[Attempt]) -> None:
+        """Not once only: at the first tick a trainer that was just forked may have nothing yet by which it is known."""
         assert self._executor is not None
-        now_s = self._monotonic_s()
-        for attempt in self._leases.expired(await self._store.active_attempts(), now_s):
+        self._executor.adopt([attempt for attempt in active if self._is_ours(attempt)])
+
+    async def _expire_leases(self, active: Sequence[Attempt], now_s: float) -> None:
+        assert self._executor is not None
+        for attempt in self._leases.expired(active, now_s):
             is_busy = self._is_ours(attempt) and self._executor.is_busy(attempt)
             if is_busy and self._leases.excuse(attempt, now_s):
                 continue  # this machine has too much to do; another attempt would only add to it

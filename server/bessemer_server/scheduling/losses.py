@@ -18,6 +18,13 @@ _CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGF
 def from_exit(end: Exit) -> Failure:
     """The failure of a trainer whose process ended without an outcome."""
     status = end.status
+    if status is None:
+        return Failure(
+            Reason.WORKER_LOST,
+            "the trainer's process ended, and with what status is not known: who started it had ended before",
+            _OUT_OF_MEMORY_HINT,
+            {"memory_kills": str(end.memory_kills)},
+        )
     if status == -signal.SIGKILL and end.memory_kills > 0:
         return Failure(
             Reason.OUT_OF_MEMORY_HOST,

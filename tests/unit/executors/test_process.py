@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pathlib
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bessemer_server.domain.jobs import Attempt
+from bessemer_server.domain.jobs import Attempt, Exit
 from bessemer_server.executors.forkserver import ForkServer
 from bessemer_server.executors.process import ProcessExecutor
 from bessemer_server.worker import output
@@ -87,3 +88,58 @@ async def test_the_lock_of_one_trainer_proves_nothing_of_another_process(
     assert not executor.is_busy(stranger)
     assert not executor.is_busy(Attempt("job-1", 1, "cpu#0@a", other.pid, samples.START))
     assert executor.is_busy(other)
+
+
+async def test_an_adopted_trainer_is_seen_to_end_and_can_be_ended(
+    start: Start, tmp_path: pathlib.Path, processes: dict[int, subprocess.Popen[str]]
+) -> None:
+    ended = asyncio.Event()
+    executor = make_executor(tmp_path, ended.set)
+    attempts = [start(TRAINER, number) for number in (1, 2)]
+    executor.adopt(attempts)
+    executor.adopt(attempts)  # as at each tick: nothing more happens
+    processes[attempts[0].pid].kill()
+    await ended.wait()
+    assert executor.drain_exits() == [Exit("job-1", 1, None)]
+    ended.clear()
+    await executor.kill(attempts[1])
+    await ended.wait()
+    assert executor.drain_exits() == [Exit("job-1", 2, None)]
+
+
+async def test_a_trainer_that_ended_while_no_server_was_there_is_noticed_at_once(
+    start: Start, tmp_path: pathlib.Path, processes: dict[int, subprocess.Popen[str]]
+) -> None:
+    attempt = start(TRAINER, 1)
+    processes[attempt.pid].kill()
+    processes[attempt.pid].wait()
+    woken = asyncio.Event()
+    executor = make_executor(tmp_path, woken.set)
+    executor.adopt([attempt])
+    assert woken.is_set()
+    assert executor.drain_exits() == [Exit("job-1", 1, None)]
+
+
+async def test_a_trainer_that_has_no_process_id_here_but_its_lock_is_not_taken_for_gone(
+    start: Start, tmp_path: pathlib.Path, processes: dict[int, subprocess.Popen[str]]
+) -> None:
+    start(TRAINER, 1)
+    gone = start(STRANGER, 1)
+    processes[gone.pid].kill()
+    processes[gone.pid].wait()
+    executor = make_executor(tmp_path)
+    executor.adopt([gone])
+    assert not executor.drain_exits()
+
+
+async def test_a_stranger_is_neither_adopted_nor_ended(
+    start: Start, tmp_path: pathlib.Path, processes: dict[int, subprocess.Popen[str]]
+) -> None:
+    ended = asyncio.Event()
+    executor = make_executor(tmp_path, ended.set)
+    stranger, trainer = start(STRANGER, 1), start(TRAINER, 2)
+    executor.adopt([stranger, trainer])
+    await executor.kill(stranger)
+    await executor.close()
+    processes[trainer.pid].wait()
+    assert processes[stranger.pid].poll() is None

@@ -24,6 +24,9 @@ class Executor:
     async def kill(self, attempt: Attempt) -> None:
         self.killed.append(attempt)
 
+    def adopt(self, attempts: Sequence[Attempt]) -> None:
+        pass
+
     def is_busy(self, attempt: Attempt) -> bool:
         return False
 

@@ -21,6 +21,7 @@ from tests.conformance import samples
         (Exit("j", 1, -signal.SIGKILL, memory_kills=2), Reason.OUT_OF_MEMORY_HOST,
          {"signal": "signal 9 (SIGKILL)", "memory_kills": "2"}, "batch_size"),
         (Exit("j", 1, -signal.SIGTERM, memory_kills=2), Reason.WORKER_KILLED, {"signal": "signal 15 (SIGTERM)"}, ""),
+        (Exit("j", 1, None, memory_kills=2), Reason.WORKER_LOST, {"memory_kills": "2"}, "batch_size"),
         (Exit("j", 1, 5), Reason.INTERNAL, {"exit_status": "5"}, "bessemer jobs logs"),
     ],
 )  # fmt: skip

@@ -18,6 +18,8 @@ class Executor:
 
     def __init__(self) -> None:
         self.killed: list[str] = []
+        self.adopted: set[str] = set()
+        self.exits: list[Exit] = []
 
     async def start(self, attempt: Attempt, token: str) -> int:
         raise AssertionError("nothing is to start")
@@ -25,11 +27,15 @@ class Executor:
     async def kill(self, attempt: Attempt) -> None:
         self.killed.append(attempt.job_id)
 
+    def adopt(self, attempts: Sequence[Attempt]) -> None:
+        self.adopted.update(attempt.job_id for attempt in attempts)
+
     def is_busy(self, attempt: Attempt) -> bool:
         return True
 
     def drain_exits(self) -> Sequence[Exit]:
-        return ()
+        exits, self.exits = self.exits, []
+        return exits
 
     async def close(self) -> None: ...
 
@@ -87,3 +93,16 @@ async def test_a_trainer_at_work_is_excused_also_on_a_slot_that_the_server_no_lo
         await server.scheduler.tick()
         server.now_s += 1
     assert await server.states() == [State.STARTING, State.QUEUED, State.STARTING]
+
+
+async def test_trainers_are_adopted_on_whatever_slot_of_this_server_and_their_end_is_noticed_at_once() -> (
+    None
+):
+    server = Restarted()
+    await server.train_on("cpu#0@a", "cpu#0@b", "cpu#1@a")
+    server.scheduler.is_draining = True  # so that nothing starts
+    await server.scheduler.tick()
+    assert server.executor.adopted == {"cpu#0@a", "cpu#1@a"}
+    server.executor.exits = [Exit("cpu#1@a", 1, None)]
+    await server.scheduler.tick()
+    assert await server.states() == [State.STARTING, State.STARTING, State.QUEUED]
