@@ -98,7 +98,7 @@ def own_postgres():
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("kills", [2, pytest.param(KILLS, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [1, pytest.param(KILLS, marks=pytest.mark.long)])
 def test_a_postgresql_that_is_killed_again_and_again_loses_nothing(make_service, kills):
     """After the chaos tests of DBOS: killed and started again every few seconds, while jobs come and train."""
     draw = random.Random(7)

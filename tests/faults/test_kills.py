@@ -86,6 +86,7 @@ def test_the_end_of_a_trainer_is_noticed_by_the_next_server_without_waiting_for_
         second.cancel()
 
 
+@pytest.mark.long
 def test_a_stop_ends_all_trainers_of_a_server_that_was_started_again_with_fewer_slots(make_service):
     service = make_service("--slots", "2")
     service.start()
