@@ -10,8 +10,6 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTHON ?=
 ARGS ?=
-# Three for two cores: tests wait for processes that they have started, and for time to pass.
-WORKERS ?= $(shell cores=$$(nproc 2>/dev/null || echo 2); workers=$$((cores * 3 / 2)); echo $$((workers > 4 ? 4 : workers)))
 
 .PHONY: help
 help: ## Say what can be made
@@ -30,8 +28,8 @@ run: $(STAMP) ## Start the service on localhost:50051 (ARGS="--data-dir DIR ..."
 	@exec $(BIN)/bessemer-server $(ARGS)
 
 .PHONY: test
-test: $(STAMP) ## Run every test, some at the same time (ARGS="tests/unit -k name" for some)
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+test: $(STAMP) ## Run every test, a process on each core (ARGS="tests/unit -k name" for some)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 .PHONY: torture
 torture: $(STAMP) ## Run every test, the long ones too
