@@ -55,7 +55,9 @@ def test_detached_training_is_watched_later(cli):
 
 
 def test_an_interrupt_says_that_the_job_goes_on_and_how_to_end_it(cli, service):
-    command = [COMMAND, "--server", service.address, "train", "mnist_cnn", "-d", "digits", "-n", "1000"]
+    # Who runs the tests in the background has the signal ignored, and all that they start would inherit that.
+    start = ["env", "--default-signal=INT", COMMAND, "--server", service.address]
+    command = [*start, "train", "mnist_cnn", "-d", "digits", "-n", "1000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
         job_id = running.stderr.readline().split()[1]

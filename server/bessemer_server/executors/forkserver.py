@@ -67,7 +67,8 @@ class ForkServer:
                 multiprocessing.forkserver.ensure_running()
             process.start()
         except (EOFError, OSError) as error:
-            why = str(error) or "the fork server ended"
+            has_ended = isinstance(error, EOFError | ConnectionError)
+            why = "the fork server ended" if has_ended else str(error)
             raise errors.Unavailable(
                 f"the {name} could not be started ({why}); try again", reason="FORK_SERVER_ENDED"
             ) from error
