@@ -67,6 +67,7 @@ def test_a_trainer_at_work_goes_on_at_work_for_the_next_server(make_service):
         assert job.cancel().attempt == 1
 
 
+@pytest.mark.long
 def test_the_end_of_a_trainer_is_noticed_by_the_next_server_without_waiting_for_its_lease(make_service):
     service = make_service("--slots", "2", "--lease-seconds", "600")  # longer than this test may take
     service.start()
