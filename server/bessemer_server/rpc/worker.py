@@ -34,9 +34,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 PICTURE_AXES = 4
 UPLOAD_COMMIT_BYTES = 8 * 1024 * 1024
+"""Each commit waits for the disk: small blobs share one, and memory stays bounded."""
 CANCEL_GRACE_S = 30.0
 """A trainer that was told to cancel and goes on reporting for so long is ended."""
-"""Each commit waits for the disk: small blobs share one, and memory stays bounded."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

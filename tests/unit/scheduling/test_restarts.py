@@ -9,6 +9,7 @@ from bessemer_server.domain.states import State
 from bessemer_server.scheduling import loop, notices
 from bessemer_server.stores.memory import MemoryStore
 from tests.conformance import samples
+from tests.unit.scheduling.test_deadlines import NoLogs
 
 LEASE_S = 10.0
 
@@ -38,13 +39,6 @@ class Executor:
         return exits
 
     async def close(self) -> None: ...
-
-
-class NoLogs:
-    async def collect(self, job_id: str, attempt: int) -> None: ...
-
-    def is_open(self, job_id: str) -> bool:
-        return False
 
 
 class Restarted:

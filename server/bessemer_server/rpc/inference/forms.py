@@ -1,8 +1,8 @@
 """Requests that are like one before in all but their values: what was worked out for it is not worked out again.
 
 An app asks for the same model in the same words again and again. Protobuf writes fields in the order of their numbers, raw contents
-last, so such requests have a beginning in common and only the values differ behind it. To parse and check the beginning takes
-half of the time that a small prediction takes in the server (docs/measurements.md).
+last, so such requests have a beginning in common and only the values differ behind it. To parse and check the beginning, and to
+build the answer's, is most of what the server does for a small prediction (docs/measurements.md).
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Forms:
             return
         try:  # what can be read ends with a whole field, and the next one is the raw contents
             common = pb.ModelInferRequest.FromString(data[: end - len(header)])
-        except Exception:
+        except Exception:  # protobuf's implementations have no error in common
             return
         if not common.raw_input_contents:
             self._keep(len(data), Form(data[:end], common))
