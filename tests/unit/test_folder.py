@@ -78,11 +78,10 @@ def test_a_long_path_has_its_socket_at_one_place_whatever_the_folder_for_tempora
 ):
     long = tmp_path / ("x" * 120)
     found = set()
-    for temporary in (tmp_path / "a", tmp_path / "b"):
-        temporary.mkdir()
-        monkeypatch.setenv("TMPDIR", str(temporary))
-        monkeypatch.setattr(tempfile, "tempdir", None)
-        found.add(folder.socket_path(long))
+    for _ in range(2):
+        with tempfile.TemporaryDirectory(dir="/tmp") as temporary:  # short, so that a socket would fit in it
+            monkeypatch.setattr(tempfile, "tempdir", temporary)
+            found.add(folder.socket_path(long))
     (path,) = found
     assert len(str(path)) <= folder.SOCKET_PATH_MAX
     path.parent.rmdir()
