@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 
 import pytest
 
@@ -12,7 +13,7 @@ from bessemer_server.domain.events import CheckpointDamaged, StateChanged
 from bessemer_server.domain.ports import Store
 from bessemer_server.domain.states import State
 from tests.conformance import samples
-from tests.conformance.test_blobs import corrupt
+from tests.conformance.test_blobs import corrupt, overwrite
 from tests.fix_database import Stores
 
 KEEP = Retention(3)
@@ -138,6 +139,58 @@ async def test_a_damaged_checkpoint_gives_way_to_another_of_its_step(resuming: S
     assert (saved.attempt, saved.manifest) == (2, samples.manifest(20, other))
     assert await flags(store) == {10: False, 20: False, 30: True}
     assert await store.latest_checkpoint("job-1") == saved
+
+
+async def flip_manifest(stores: Stores, step: int, draw: random.Random) -> str:
+    """Flip a bit of a stored manifest; its digest."""
+    data = bytearray(samples.manifest(step, PARTS[step]).encode())
+    name = digest(bytes(data))
+    data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+    await overwrite(stores, name, bytes(data))
+    return name
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_a_flipped_bit_of_a_manifest_is_found_told_and_passed_over(stores: Stores, seed: int) -> None:
+    store = stores.store
+    await samples.begin(store)
+    for step in PARTS:
+        await save(stores, step)
+    await store.release("job-1", 1, samples.LOSS, True, NOW)
+    await samples.start(store, now=samples.at(1))
+    name = await flip_manifest(stores, 30, random.Random(seed))
+    assert await flags(store) == {10: False, 20: False, 30: True}
+    with pytest.raises(errors.DamagedBlob, match=name) as caught:
+        await store.latest_checkpoint("job-1")
+    assert caught.value.digest == name
+    assert await store.mark_damaged(name, samples.at(2)) == ["job-1"]
+    latest = await store.latest_checkpoint("job-1")
+    assert latest is not None
+    assert latest.manifest == samples.manifest(20, PARTS[20])
+    message = (await store.get_job("job-1")).state_message
+    assert name in message
+    assert message.endswith("training goes on from the one of step 20")
+    assert await flags(store) == {10: False, 20: False, 30: True}
+
+
+@pytest.mark.parametrize("marked", [False, True])
+async def test_a_manifest_that_is_saved_again_is_whole_again(resuming: Stores, marked: bool) -> None:
+    store, manifest = resuming.store, samples.manifest(20, PARTS[20])
+    name = await flip_manifest(resuming, 20, random.Random(1))
+    if marked:
+        await store.mark_damaged(name, samples.at(2))
+    await overwrite(resuming, digest(PARTS[20]), PARTS[20])
+    saved = await store.commit_checkpoint("job-1", 2, manifest, KEEP, samples.at(3))
+    assert (saved.attempt, saved.manifest, saved.damaged) == (2, manifest, False)
+    assert await flags(store) == {10: False, 20: False, 30: False}
+
+
+async def test_when_all_manifests_are_damaged_no_checkpoint_is_left(resuming: Stores) -> None:
+    for step in PARTS:
+        name = await flip_manifest(resuming, step, random.Random(step))
+        assert await resuming.store.mark_damaged(name, samples.at(2)) == ["job-1"]
+    assert await resuming.store.latest_checkpoint("job-1") is None
+    assert await flags(resuming.store) == dict.fromkeys(PARTS, True)
 
 
 async def test_a_job_all_of_whose_checkpoints_are_damaged_saves_again(stores: Stores) -> None:

@@ -277,7 +277,8 @@ def damage(persistent: Persistent, service: PhoenixService) -> Any:
         contextlib.closing(sqlite3.connect(service.data_dir / "bessemer.db", timeout=30)) as database,
         database,
     ):
-        rows = database.execute("SELECT manifest FROM checkpoints ORDER BY step").fetchall()
+        query = "SELECT data FROM checkpoints JOIN blobs ON digest = manifest ORDER BY step"
+        rows = database.execute(query).fetchall()
         *older, newest = [{d for t in json.loads(m)["tensors"] for d in t["digests"]} for (m,) in rows]
         digest = min(newest.difference(*older))
         database.execute("UPDATE blobs SET data = zeroblob(length(data)) WHERE digest = ?", (digest,))

@@ -42,16 +42,19 @@ def stop_after(service, checkpoints):
 
 
 def flip(service, newest, seed):
-    """Flip a bit of a blob of each of the `newest` checkpoints, in a blob that no older one has; their steps, newest
-    first.
+    """Flip a bit of each of the `newest` checkpoints: of the last one in its manifest, of the others in a blob of a tensor that no
+    older one has; their steps, newest first.
     """
     draw = random.Random(seed)
     with contextlib.closing(sqlite3.connect(service.data_dir / "bessemer.db")) as database, database:
-        rows = database.execute("SELECT step, manifest FROM checkpoints ORDER BY step DESC").fetchall()
+        query = (
+            "SELECT step, manifest, data FROM checkpoints JOIN blobs ON digest = manifest ORDER BY step DESC"
+        )
+        rows = database.execute(query).fetchall()
         held = {
-            step: [d for t in json.loads(manifest)["tensors"] for d in t["digests"]]
-            for step, manifest in rows
+            step: [d for t in json.loads(data)["tensors"] for d in t["digests"]] for step, _, data in rows
         }
+        held[rows[0][0]] = [rows[0][1]]
         steps = list(held)[:newest]
         for step in steps:
             older = {digest for other, digests in held.items() if other < step for digest in digests}

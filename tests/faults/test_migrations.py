@@ -116,7 +116,8 @@ def test_a_migration_that_is_killed_at_any_statement_has_not_been_or_is_whole(
     assert kills >= 4
     assert after[0] == VERSIONS[-1]
     old_rows = count_rows(before[2])
-    assert {name: count for name, count in count_rows(after[2]).items() if name in old_rows} == old_rows
+    new_rows = count_rows(after[2])
+    assert all(new_rows[name] >= count for name, count in old_rows.items())
     if url.startswith("sqlite"):
         with connected(f"{url}.before-{VERSIONS[-1]}") as connection:
             assert look(connection) == before

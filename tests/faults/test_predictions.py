@@ -24,7 +24,7 @@ def read(service, job_id):
     with contextlib.closing(
         sqlite3.connect(f"file:{service.data_dir}/bessemer.db?mode=ro", uri=True)
     ) as database:
-        query = "SELECT manifest FROM checkpoints WHERE job_id = ?"
+        query = "SELECT data FROM checkpoints JOIN blobs ON digest = manifest WHERE job_id = ?"
         ((manifest,),) = database.execute(query, (job_id,)).fetchall()
     results.check_whole(service.data_dir)
     return json.loads(manifest)

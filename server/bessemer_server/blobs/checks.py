@@ -26,11 +26,9 @@ def check_incoming(blobs: Mapping[str, bytes]) -> None:
 
 
 def check_stored(name: str, data: bytes) -> bytes:
-    """The bytes, or `DataLoss` when they are no longer what was stored under that name."""
+    """The bytes, or `DamagedBlob` when they are no longer what was stored under that name."""
     if digest(data) != name:
-        raise errors.DataLoss(
-            f"the stored bytes of blob {name} have changed; use an older checkpoint, or restore the database"
-        )
+        raise errors.DamagedBlob.of(name)
     return data
 
 

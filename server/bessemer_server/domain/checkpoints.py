@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
@@ -44,8 +45,22 @@ class Manifest:
     state_json: str = "{}"
     """Counters and other small state."""
 
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Self:
+        """The inverse of `dataclasses.asdict`, also after a way through JSON."""
+        return cls(**{**body, "tensors": tuple(map(TensorEntry.from_json, body["tensors"]))})
+
+    def encode(self) -> bytes:
+        """JSON, the same for equal manifests: as the blob that it is kept in, so that a flipped bit of it is noticed too."""
+        return json.dumps(dataclasses.asdict(self), separators=(",", ":")).encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """The inverse of `encode`."""
+        return cls.from_json(json.loads(data))
+
     def digests(self) -> Iterator[str]:
-        """Each blob that the checkpoint refers to, with repetitions."""
+        """Each blob with bytes of its tensors, with repetitions."""
         return (digest for tensor in self.tensors for digest in tensor.digests)
 
     @property
@@ -98,4 +113,5 @@ class Checkpoint:
     manifest: Manifest
     create_time: Time
     damaged: bool = False
-    """Whether one of its blobs was found damaged, or gone: nobody goes on from it until it is saved again."""
+    """Whether one of its blobs was found damaged, or gone: nobody goes on from it until it is saved again. Where that is the
+    blob of the manifest, only the step is known."""

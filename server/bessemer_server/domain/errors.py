@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 
 class DomainError(Exception):
@@ -99,6 +100,22 @@ class DataLoss(DomainError):
     """Stored bytes are not what was written."""
 
     default_reason = "DATA_LOSS"
+
+
+class DamagedBlob(DataLoss):
+    """The bytes of a blob are not what was written, or gone."""
+
+    default_reason = "DAMAGED_BLOB"
+
+    def __init__(self, message: str, *, reason: str = "", digest: str = "") -> None:
+        super().__init__(message, reason=reason)
+        self.digest = digest
+
+    @classmethod
+    def of(cls, digest: str) -> Self:
+        """The error for the blob of that name."""
+        message = f"the stored bytes of blob {digest} have changed; use an older checkpoint, or restore the database"
+        return cls(message, digest=digest)
 
 
 COMPARED = 200

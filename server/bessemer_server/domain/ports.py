@@ -111,7 +111,9 @@ class Store(Protocol):
         ...
 
     async def latest_checkpoint(self, job_id: str) -> Checkpoint | None:
-        """The newest that is not known to be damaged."""
+        """The newest that is not known to be damaged. Raises `DamagedBlob` when it turns out that its manifest is: once that is
+        marked, the one before is the newest.
+        """
         ...
 
     async def list_checkpoints(self, job_id: str) -> Sequence[Checkpoint]:

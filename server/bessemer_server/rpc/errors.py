@@ -26,6 +26,7 @@ CODES: dict[type[errors.DomainError], grpc.StatusCode] = {
     errors.DiskFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.DataLoss: grpc.StatusCode.DATA_LOSS,
+    errors.DamagedBlob: grpc.StatusCode.DATA_LOSS,
     errors.DomainError: grpc.StatusCode.INTERNAL,
 }
 

@@ -16,7 +16,7 @@ import grpc
 from bessemer.worker.v1 import worker_pb2 as pb
 from bessemer.worker.v1 import worker_pb2_grpc
 from bessemer_server.domain import errors, models, ports
-from bessemer_server.domain.checkpoints import Retention
+from bessemer_server.domain.checkpoints import Checkpoint, Retention
 from bessemer_server.domain.holders import Holder
 from bessemer_server.domain.jobs import Attempt, Command, Failure, ModelReference, Reason, Time
 from bessemer_server.domain.pictures import Pictures
@@ -81,7 +81,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         """The job, its device, and the checkpoint to go on from."""
         attempt = await self._current(context)
         job = await self._store.get_job(attempt.job_id)
-        checkpoint = await self._store.latest_checkpoint(attempt.job_id)
+        checkpoint = await self._latest_checkpoint(attempt.job_id)
         return pb.Assignment(
             job_id=job.id,
             attempt=attempt.number,
@@ -96,6 +96,14 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             asked_json=await self._asked_json(job.asked_model),
             resume_from=wire.manifest_to_wire(checkpoint.manifest) if checkpoint else None,
         )
+
+    async def _latest_checkpoint(self, job_id: str) -> Checkpoint | None:
+        """The newest that is sound, as far as its manifest tells; those that are not are reported."""
+        while True:
+            try:
+                return await self._store.latest_checkpoint(job_id)
+            except errors.DamagedBlob as error:
+                await self._report_damage(error.digest, error.message)
 
     async def _dataset_json(self, digest: str) -> str:
         """The content of an uploaded data set that a job is pinned to; the store keeps it as long as the job lives."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from bessemer_server.domain import logs
+from bessemer_server.domain import errors, logs
 from bessemer_server.domain.aliases import Alias
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.datasets import Content, Dataset
@@ -162,7 +163,9 @@ class MemoryStore:
         record = self._current(job_id, attempt)
         rules.check_blobs(self._missing(manifest))
         saved = record.checkpoints.get(manifest.step)
-        if saved is None or self._is_damaged(saved):
+        if saved is None or self._is_damaged(saved) or not self._is_whole(saved.manifest):
+            name, data = _encode(manifest)
+            self.blobs[name] = data
             saved = rules.checkpoint(record.job, attempt, manifest, now)
             record.checkpoints[manifest.step] = saved
             record.apply(rules.save_checkpoint(record.job, saved, now))
@@ -179,15 +182,25 @@ class MemoryStore:
         return saved
 
     async def latest_checkpoint(self, job_id: str) -> Checkpoint | None:
-        sound = [c for c in await self.list_checkpoints(job_id) if not c.damaged]
-        return sound[-1] if sound else None
+        unmarked = await self._unmarked(job_id)
+        if unmarked and not self._is_whole(unmarked[-1].manifest):
+            raise errors.DamagedBlob.of(_encode(unmarked[-1].manifest)[0])
+        return unmarked[-1] if unmarked else None
 
     async def list_checkpoints(self, job_id: str) -> Sequence[Checkpoint]:
         checkpoints = self._record(job_id).checkpoints
-        return [
-            dataclasses.replace(checkpoints[step], damaged=self._is_damaged(checkpoints[step]))
-            for step in sorted(checkpoints)
-        ]
+        return [self._read(checkpoints[step]) for step in sorted(checkpoints)]
+
+    def _read(self, checkpoint: Checkpoint) -> Checkpoint:
+        if not self._is_whole(checkpoint.manifest):
+            return dataclasses.replace(
+                checkpoint, manifest=Manifest(0, checkpoint.manifest.step, ()), damaged=True
+            )
+        return dataclasses.replace(checkpoint, damaged=self._is_damaged(checkpoint))
+
+    def _is_whole(self, manifest: Manifest) -> bool:
+        name, data = _encode(manifest)
+        return self.blobs.get(name) == data
 
     async def hold_blobs(self, holder: Holder, digests: Iterable[str], now: Time) -> Sequence[str]:
         wanted = list(dict.fromkeys(digests))
@@ -214,16 +227,18 @@ class MemoryStore:
     async def mark_damaged(self, digest: str, now: Time) -> Sequence[str]:
         if digest in self.blobs and hashlib.sha256(self.blobs[digest]).hexdigest() == digest:
             return []
-        before = {job.id: await self._sound(job.id) for job in self._jobs()}
+        before = {job.id: await self._unmarked(job.id) for job in self._jobs()}
         self.blobs.pop(digest, None)
         return [id for id in before if await self._tell(id, before[id], digest, now)]
 
-    async def _sound(self, job_id: str) -> list[Checkpoint]:
-        return [c for c in await self.list_checkpoints(job_id) if not c.damaged]
+    async def _unmarked(self, job_id: str) -> list[Checkpoint]:
+        checkpoints = self._record(job_id).checkpoints
+        return [checkpoints[step] for step in sorted(checkpoints) if not self._is_damaged(checkpoints[step])]
 
     async def _tell(self, job_id: str, before: list[Checkpoint], digest: str, now: Time) -> bool:
-        record, sound = self._record(job_id), await self._sound(job_id)
-        lost = [c for c in before if c not in sound]
+        record, unmarked = self._record(job_id), await self._unmarked(job_id)
+        lost = [c for c in before if c not in unmarked]
+        sound = [c for c in unmarked if self._is_whole(c.manifest)]
         if record.job.state.is_terminal or not lost:
             return False
         record.apply(rules.damage(record.job, lost, sound[-1] if sound else None, digest, now))
@@ -234,7 +249,7 @@ class MemoryStore:
         needed: set[str] = set()
         for record in self._records.values():
             for checkpoint in record.checkpoints.values():
-                needed.update(checkpoint.manifest.digests())
+                needed.update(_digests(checkpoint.manifest))
             if record.job.state.is_active:
                 needed.update(record.held.get(record.job.attempt, ()))
         for model in (model for versions in self._models.values() for model in versions.values()):
@@ -247,7 +262,8 @@ class MemoryStore:
         return needed
 
     def _is_damaged(self, checkpoint: Checkpoint) -> bool:
-        return bool(self._missing(checkpoint.manifest))
+        """Whether that is known."""
+        return any(digest not in self.blobs for digest in _digests(checkpoint.manifest))
 
     async def record_pictures(self, job_id: str, attempt: int, pictures: Pictures, now: Time) -> None:
         record = self._current(job_id, attempt)
@@ -509,6 +525,18 @@ class MemoryStore:
 
     def _missing(self, manifest: Manifest) -> list[str]:
         return [digest for digest in manifest.digests() if digest not in self.blobs]
+
+
+@functools.lru_cache(1000)
+def _encode(manifest: Manifest) -> tuple[str, bytes]:
+    """The blob of a manifest: its digest and its bytes."""
+    data = manifest.encode()
+    return hashlib.sha256(data).hexdigest(), data
+
+
+def _digests(manifest: Manifest) -> tuple[str, ...]:
+    """All blobs of a checkpoint."""
+    return _encode(manifest)[0], *manifest.digests()
 
 
 def _age(job: Job) -> tuple[Time, str]:

@@ -30,15 +30,21 @@ def missing(connection: sa.Connection, digests: Iterable[str], *, lock: bool = F
 
 def put(connection: sa.Connection, contents: Mapping[str, bytes]) -> None:
     """Insert those that are not there, and give those that are damaged their bytes again."""
+    absent = missing(connection, contents)
+    if absent:
+        write(connection, {digest: contents[digest] for digest in absent})
+
+
+def write(connection: sa.Connection, contents: Mapping[str, bytes]) -> None:
+    """Insert these whether they are there or not; they stay until the transaction ends."""
     statement = upserts.insert(connection, blobs)
     statement = statement.on_conflict_do_update(
         index_elements=[blobs.c.digest], set_={"data": statement.excluded.data}
     )
     # In one order: two transactions that insert the same blobs crosswise would wait for each other.
-    absent = sorted(missing(connection, contents))
-    if absent:
-        connection.execute(statement, [{"digest": digest, "data": contents[digest]} for digest in absent])
-        connection.execute(sa.delete(marks).where(marks.c.digest.in_(_damaged(connection, absent))))
+    digests = sorted(contents)
+    connection.execute(statement, [{"digest": digest, "data": contents[digest]} for digest in digests])
+    connection.execute(sa.delete(marks).where(marks.c.digest.in_(_damaged(connection, digests))))
 
 
 def _damaged(connection: sa.Connection, digests: Sequence[str]) -> set[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
+import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
+from bessemer_server.domain import errors
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.jobs import Job, Time
 from bessemer_server.domain.states import State
@@ -40,27 +42,39 @@ def complete(connection: sa.Connection, job_id: str, attempt: int, result: Manif
 
 
 def latest(connection: sa.Connection, job_id: str) -> Checkpoint | None:
-    """The newest checkpoint that is not known to be damaged, with its whole manifest."""
+    """The newest checkpoint that is not known to be damaged. Raises `DamagedBlob` when its manifest is."""
     jobs.load(connection, job_id)
-    query = (
-        sa.select(checkpoints)
-        .where(checkpoints.c.job_id == job_id, ~_is_damaged())
-        .order_by(checkpoints.c.step.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).one_or_none()
-    return None if row is None else rows.read_checkpoint(row)
+    newest = _select(job_id).where(~_is_damaged()).order_by(checkpoints.c.step.desc()).limit(1)
+    row = connection.execute(newest).one_or_none()
+    if row is None:
+        return None
+    found = rows.read_checkpoint(row)
+    if found.damaged:
+        raise errors.DamagedBlob.of(row.manifest)
+    return found
 
 
 def list_all(connection: sa.Connection, job_id: str) -> list[Checkpoint]:
     """Oldest first."""
     jobs.load(connection, job_id)
-    columns = (checkpoints, _is_damaged().label("damaged"))
-    query = sa.select(*columns).where(checkpoints.c.job_id == job_id).order_by(checkpoints.c.step)
-    return [
-        dataclasses.replace(rows.read_checkpoint(row), damaged=bool(row.damaged))
-        for row in connection.execute(query)
-    ]
+    query = _select(job_id).order_by(checkpoints.c.step)
+    return [rows.read_checkpoint(row) for row in connection.execute(query)]
+
+
+def unmarked(connection: sa.Connection, job_id: str) -> set[int]:
+    """Steps of the checkpoints that are not known to be damaged."""
+    query = sa.select(checkpoints.c.step).where(checkpoints.c.job_id == job_id, ~_is_damaged())
+    return set(connection.scalars(query))
+
+
+def _select(job_id: str) -> sa.Select[Any]:
+    """All that `rows.read_checkpoint` wants."""
+    blobs = tables.blobs
+    return (
+        sa.select(checkpoints, blobs.c.data, _is_damaged().label("damaged"))
+        .outerjoin(blobs, blobs.c.digest == checkpoints.c.manifest)
+        .where(checkpoints.c.job_id == job_id)
+    )
 
 
 def _is_damaged() -> sa.ColumnElement[bool]:
@@ -75,34 +89,32 @@ def _is_damaged() -> sa.ColumnElement[bool]:
 
 
 def _find_sound(connection: sa.Connection, job_id: str, step: int) -> Checkpoint | None:
-    mine = sa.and_(checkpoints.c.job_id == job_id, checkpoints.c.step == step)
-    row = connection.execute(sa.select(checkpoints).where(mine, ~_is_damaged())).one_or_none()
-    return None if row is None else rows.read_checkpoint(row)
+    row = connection.execute(_select(job_id).where(checkpoints.c.step == step)).one_or_none()
+    found = None if row is None else rows.read_checkpoint(row)
+    return None if found is None or found.damaged else found
 
 
 def _insert(connection: sa.Connection, job: Job, attempt: int, manifest: Manifest, now: Time) -> Checkpoint:
     saved = rules.checkpoint(job, attempt, manifest, now)
-    values = {
-        "id": saved.id,
-        "attempt": attempt,
-        "create_time": now,
-        "manifest": rows.manifest_values(manifest),
-    }
-    connection.execute(sa.insert(checkpoints).values(job_id=job.id, step=manifest.step, **values))
-    held = [{"job_id": job.id, "step": manifest.step, "digest": digest} for digest in set(manifest.digests())]
-    if held:
-        connection.execute(sa.insert(tables.checkpoint_blobs), held)
+    data = manifest.encode()
+    digest = hashlib.sha256(data).hexdigest()
+    blobs.write(connection, {digest: data})
+    key = {"job_id": job.id, "step": manifest.step}
+    values = {"id": saved.id, "attempt": attempt, "create_time": now, "manifest": digest}
+    connection.execute(sa.insert(checkpoints).values(**key, **values))
+    held = [{**key, "digest": name} for name in {digest, *manifest.digests()}]
+    connection.execute(sa.insert(tables.checkpoint_blobs), held)
     jobs.save(connection, rules.save_checkpoint(job, saved, now))
     return saved
 
 
 def _prune(connection: sa.Connection, job: Job, keep: Retention) -> None:
-    mine = sa.select(checkpoints.c.step).where(checkpoints.c.job_id == job.id)
-    steps = list(connection.scalars(mine.where(~_is_damaged())))
+    steps = unmarked(connection, job.id)
     values = metrics.values_at(connection, job.id, keep.best, steps) if keep.best else {}
     old = keep.outdated(steps, job.progress.epoch_steps, values)
     # Damaged ones have been told; that something newer is there makes up for them.
-    old += connection.scalars(mine.where(_is_damaged(), checkpoints.c.step < max(steps)))
+    mine = sa.select(checkpoints.c.step).where(checkpoints.c.job_id == job.id, _is_damaged())
+    old += connection.scalars(mine.where(checkpoints.c.step < max(steps)))
     if old:
         _remove(connection, job.id, old)
 

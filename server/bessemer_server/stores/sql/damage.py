@@ -22,18 +22,15 @@ def mark(connection: sa.Connection, digest: str, now: Time) -> list[str]:
     if connection.scalar(sa.select(marks.c.digest).where(marks.c.digest == digest)):
         return []
     holders = sorted(connection.scalars(sa.select(held.c.job_id).where(held.c.digest == digest).distinct()))
-    before = {job_id: _sound_steps(connection, job_id) for job_id in holders}
+    before = {job_id: checkpoints.unmarked(connection, job_id) for job_id in holders}
     connection.execute(sa.insert(marks).values(digest=digest, find_time=now))
     return [job_id for job_id in holders if _tell(connection, job_id, before[job_id], digest, now)]
 
 
-def _sound_steps(connection: sa.Connection, job_id: str) -> set[int]:
-    return {c.manifest.step for c in checkpoints.list_all(connection, job_id) if not c.damaged}
-
-
 def _tell(connection: sa.Connection, job_id: str, before: set[int], digest: str, now: Time) -> bool:
     found = checkpoints.list_all(connection, job_id)
-    lost = [c for c in found if c.damaged and c.manifest.step in before]
+    newly = before - checkpoints.unmarked(connection, job_id)
+    lost = [c for c in found if c.manifest.step in newly]
     job = jobs.lock(connection, job_id)
     if job.state.is_terminal or not lost:
         return False

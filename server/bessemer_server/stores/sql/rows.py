@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
-from bessemer_server.domain.checkpoints import Checkpoint, Manifest, TensorEntry
+from bessemer_server.domain.checkpoints import Checkpoint, Manifest
 from bessemer_server.domain.datasets import Content, Dataset
 from bessemer_server.domain.events import (
     CheckpointDamaged,
@@ -89,14 +90,14 @@ def read_metric(row: Row) -> Metric:
     return Metric(Scope(row.scope), row.name, row.step, row.epoch, row.value)
 
 
-def manifest_values(manifest: Manifest) -> Values:
-    """A manifest as JSON."""
-    return dataclasses.asdict(manifest)
-
-
 def read_checkpoint(row: Row) -> Checkpoint:
-    """From a row of `tables.checkpoints`."""
-    return Checkpoint(row.id, row.job_id, row.attempt, _manifest(row.manifest), row.create_time)
+    """From a row of `tables.checkpoints` with the bytes of its manifest as `data`, None for gone, and whether it is known to be
+    `damaged`.
+    """
+    is_whole = row.data is not None and hashlib.sha256(row.data).hexdigest() == row.manifest
+    manifest = Manifest.decode(row.data) if is_whole else Manifest(0, row.step, ())
+    damaged = bool(row.damaged) or not is_whole
+    return Checkpoint(row.id, row.job_id, row.attempt, manifest, row.create_time, damaged)
 
 
 def model_values(model: Model) -> Values:
@@ -105,7 +106,7 @@ def model_values(model: Model) -> Values:
     return {
         **fields,
         "job_id": model.job_id or None,
-        "weights": manifest_values(model.weights),
+        "weights": dataclasses.asdict(model.weights),
         "metrics": dict(model.metrics),
         "signature": read_signature(model.definition),
     }
@@ -114,7 +115,7 @@ def model_values(model: Model) -> Values:
 def read_model(row: Row) -> Model:
     """From a row of `tables.models`."""
     fields = {field.name: getattr(row, field.name) for field in dataclasses.fields(Model)}
-    return Model(**{**fields, "job_id": row.job_id or "", "weights": _manifest(row.weights)})
+    return Model(**{**fields, "job_id": row.job_id or "", "weights": Manifest.from_json(row.weights)})
 
 
 def read_listed(row: Row) -> Listed:
@@ -183,7 +184,7 @@ def _metrics_recorded(body: Mapping[str, Any]) -> Kind:
 
 def _checkpoint_saved(body: Mapping[str, Any]) -> Kind:
     fields = dict(body["checkpoint"])
-    fields["manifest"] = _manifest(fields["manifest"])
+    fields["manifest"] = Manifest.from_json(fields["manifest"])
     fields["create_time"] = datetime.datetime.fromisoformat(fields["create_time"])
     return CheckpointSaved(Checkpoint(**fields))
 
@@ -195,14 +196,6 @@ _DECODERS: dict[str, Callable[[Mapping[str, Any]], Kind]] = {
     "checkpoint_saved": _checkpoint_saved,
     "checkpoint_damaged": lambda body: CheckpointDamaged(**body),
 }
-
-
-def _manifest(body: Mapping[str, Any]) -> Manifest:
-    return Manifest(**{**body, "tensors": tuple(_tensor(entry) for entry in body["tensors"])})
-
-
-def _tensor(body: Mapping[str, Any]) -> TensorEntry:
-    return TensorEntry(**{**body, "shape": tuple(body["shape"]), "digests": tuple(body["digests"])})
 
 
 def _failure(body: Mapping[str, Any] | None) -> Failure | None:

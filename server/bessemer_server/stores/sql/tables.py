@@ -146,7 +146,8 @@ checkpoints = sa.Table(
     sa.Column("step", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("id", columns.Word, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("manifest", columns.Json, nullable=False),
+    # The blob that it lies in: one of those in checkpoint_blobs.
+    sa.Column("manifest", columns.Word, nullable=False),
     sa.Column("create_time", columns.Utc, nullable=False),
 )
 
