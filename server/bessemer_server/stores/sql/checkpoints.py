@@ -61,10 +61,10 @@ def list_all(connection: sa.Connection, job_id: str) -> list[Checkpoint]:
     return [rows.read_checkpoint(row) for row in connection.execute(query)]
 
 
-def unmarked(connection: sa.Connection, job_id: str) -> set[int]:
+def unmarked(connection: sa.Connection, job_id: str) -> list[int]:
     """Steps of the checkpoints that are not known to be damaged."""
     query = sa.select(checkpoints.c.step).where(checkpoints.c.job_id == job_id, ~_is_damaged())
-    return set(connection.scalars(query))
+    return list(connection.scalars(query))
 
 
 def _select(job_id: str) -> sa.Select[Any]:

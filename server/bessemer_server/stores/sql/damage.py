@@ -27,9 +27,9 @@ def mark(connection: sa.Connection, digest: str, now: Time) -> list[str]:
     return [job_id for job_id in holders if _tell(connection, job_id, before[job_id], digest, now)]
 
 
-def _tell(connection: sa.Connection, job_id: str, before: set[int], digest: str, now: Time) -> bool:
+def _tell(connection: sa.Connection, job_id: str, before: list[int], digest: str, now: Time) -> bool:
     found = checkpoints.list_all(connection, job_id)
-    newly = before - checkpoints.unmarked(connection, job_id)
+    newly = set(before).difference(checkpoints.unmarked(connection, job_id))
     lost = [c for c in found if c.manifest.step in newly]
     job = jobs.lock(connection, job_id)
     if job.state.is_terminal or not lost:
