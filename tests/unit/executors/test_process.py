@@ -142,4 +142,5 @@ async def test_a_stranger_is_neither_adopted_nor_ended(
     await executor.kill(stranger)
     await executor.close()
     processes[trainer.pid].wait()
-    assert processes[stranger.pid].poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        processes[stranger.pid].wait(0.2)
