@@ -59,7 +59,7 @@ class OneModel:
 class Forgetful(forms.Forms):
     """Knows no form."""
 
-    def find(self, data: bytes) -> None:
+    def find(self, data: bytes | memoryview) -> None:
         """Nothing."""
 
 

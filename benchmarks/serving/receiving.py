@@ -67,8 +67,8 @@ class Echo(asyncio.Protocol):
         self._transport.write(self._connection.data_to_send())
 
 
-async def _give_back(request: bytes, left_s: float | None) -> bytes:
-    return request
+async def _give_back(request: bytes | memoryview, left_s: float | None) -> bytes:
+    return bytes(request)
 
 
 async def _serve(name: str) -> None:

@@ -63,7 +63,8 @@ class Predicting:
         return PredictorClient(helper, self._blobs, memory_bytes)
 
     def _add(self, kind: str, clients: Sequence[PredictorClient]) -> None:
-        dispatcher = Dispatcher(*clients, counted=self.fleet.statistics)
+        # A GPU computes while this machine's processors receive; without one they would take each other's time.
+        dispatcher = Dispatcher(*clients, fed_ahead=kind == GPU, counted=self.fleet.statistics)
         dispatcher.start()
         self._stack.push_async_callback(dispatcher.close)
         self.fleet.add(kind, dispatcher)

@@ -161,7 +161,7 @@ class Helper:
         log.debug("helper started", extra={"helper": self._name, "pid": self._process.pid})
         return made
 
-    def _receive(self, head: bytes, body: bytes) -> None:
+    def _receive(self, head: bytes, body: bytes | memoryview) -> None:
         self._settle(*frames.decode(head, body, self._sharing.view if self._sharing else None))
 
     def _lose(self) -> None:

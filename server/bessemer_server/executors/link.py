@@ -15,15 +15,23 @@ from bessemer_server.worker import frames
 
 JOINED_BYTES = 64 * 1024
 """A frame of at most so many bytes is sent as one piece."""
+BUFFER_BYTES = 64 * 1024
+"""A frame of more is received where it stays: to copy it takes longer than to receive it (docs/measurements.md)."""
+Receive = Callable[[bytes, bytes | memoryview], None]
 
 
-class Link(asyncio.Protocol):
+class Link(asyncio.BufferedProtocol):
     """Calls `receive` with head and body of each frame, and `end` once when the other side is gone."""
 
-    def __init__(self, receive: Callable[[bytes, bytes], None], end: Callable[[], None]) -> None:
+    def __init__(self, receive: Receive, end: Callable[[], None]) -> None:
         self._receive = receive
         self._end = end
-        self._parts = bytearray()
+        self._buffer = bytearray(BUFFER_BYTES)
+        self._view = memoryview(self._buffer)
+        self._large: memoryview | None = None
+        """A frame that is larger than the buffer, as far as it is here."""
+        self._count = 0
+        """Bytes that are here, of the large frame or in the buffer."""
         self._transport: asyncio.Transport | None = None
         self._may_write = asyncio.Event()
         self._may_write.set()
@@ -68,33 +76,51 @@ class Link(asyncio.Protocol):
         self.ended.set()
         self._end()
 
-    def data_received(self, data: bytes) -> None:
-        """See `asyncio.Protocol`."""
-        if self._parts:
-            self._parts += data
-            if len(self._parts) < _frame_bytes(self._parts):
-                return
-            data, self._parts = bytes(self._parts), bytearray()
-        start = 0
-        while len(data) - start >= (size := _frame_bytes(data, start)):
-            head_bytes, _ = frames.PREFIX.unpack_from(data, start)
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """See `asyncio.BufferedProtocol`."""
+        if self._large is not None:
+            return self._large[self._count :]
+        return self._view[self._count :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """See `asyncio.BufferedProtocol`."""
+        self._count += nbytes
+        if self._large is None:
+            self._read_small()
+        elif self._count == len(self._large):
+            frame, self._large, self._count = self._large, None, 0
+            head_bytes, _ = frames.PREFIX.unpack_from(frame)
+            begin = frames.PREFIX.size + head_bytes
+            self._receive(bytes(frame[frames.PREFIX.size : begin]), frame[begin:].toreadonly())
+
+    def _read_small(self) -> None:
+        """The frames that are here; of the last one there may be a part."""
+        start, end = 0, self._count
+        while end - start >= frames.PREFIX.size:
+            head_bytes, body_bytes = frames.PREFIX.unpack_from(self._buffer, start)
             begin = start + frames.PREFIX.size
-            self._receive(data[begin : begin + head_bytes], data[begin + head_bytes : start + size])
-            start += size
-        self._parts += data[start:]
+            stop = begin + head_bytes + body_bytes
+            if stop > end:
+                if stop - start > BUFFER_BYTES:
+                    self._begin_large(start, stop - start)
+                    return
+                break
+            self._receive(
+                bytes(self._view[begin : begin + head_bytes]), bytes(self._view[begin + head_bytes : stop])
+            )
+            start = stop
+        self._count = end - start
+        self._view[: self._count] = self._view[start:end]
+
+    def _begin_large(self, start: int, size: int) -> None:
+        """A frame with memory of its own, into which the rest of it is received."""
+        part = self._view[start : self._count]
+        self._large = memoryview(bytearray(size))
+        self._count = len(part)
+        self._large[: self._count] = part
 
 
-def _frame_bytes(data: bytes | bytearray, start: int = 0) -> int:
-    """Length of the frame that begins there, as far as it is known."""
-    if len(data) - start < frames.PREFIX.size:
-        return frames.PREFIX.size
-    head_bytes, body_bytes = frames.PREFIX.unpack_from(data, start)
-    return int(frames.PREFIX.size + head_bytes + body_bytes)
-
-
-async def connect(
-    connection: socket.socket, receive: Callable[[bytes, bytes], None], end: Callable[[], None]
-) -> Link:
+async def connect(connection: socket.socket, receive: Receive, end: Callable[[], None]) -> Link:
     """The link over one end of a socket pair."""
     _, link = await asyncio.get_running_loop().create_connection(lambda: Link(receive, end), sock=connection)
     return link

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]  # generic for mypy only
 
 T = TypeVar("T")
+D = TypeVar("D", bound=bytes | memoryview)
 log = logging.getLogger(__name__)
 
 
@@ -89,7 +90,7 @@ class _Undecodable:
     error: domain_errors.DomainError
 
 
-def decode(deserialize: Callable[[bytes], T], data: bytes) -> T:
+def decode(deserialize: Callable[[D], T], data: D) -> T:
     """The message. Raises `InvalidArgument` for bytes that are none, and what `deserialize` raises of the domain's errors."""
     try:
         return deserialize(data)

@@ -113,13 +113,15 @@ class Batcher(Generic[P]):
         """No deadline of a request that waits is before this."""
         return self._deadlines[0][0] if self._deadlines else float("inf")
 
-    def take(self, now_s: float) -> tuple[list[Item[P]], list[Item[P]]]:
-        """The next batch, and the requests that were dropped since their deadline has passed."""
+    def take(self, now_s: float, most_rows: int = sys.maxsize) -> tuple[list[Item[P]], list[Item[P]]]:
+        """The next batch, of at most so many rows if its first request has not more; and the requests that were dropped since
+        their deadline has passed.
+        """
         late = list(self._expire(now_s))
         batch: list[Item[P]] = []
         if (head := self._next()) is not None:
             for level in sorted(level for level, model in self._queues if model == head.model):
-                self._fill(batch, head, self._queues[level, head.model])
+                self._fill(batch, head, self._queues[level, head.model], most_rows)
         for item in batch:
             self.discard(item)
         return batch, late
@@ -151,9 +153,11 @@ class Batcher(Generic[P]):
         key = min(self._queues, key=lambda k: (k[0], self._spent_s.get(k[1], 0.0), self._queues[k][0][0]))
         return self._queues[key][0][1]
 
-    def _fill(self, batch: list[Item[P]], head: Item[P], queue: deque[tuple[int, Item[P]]]) -> None:
+    def _fill(
+        self, batch: list[Item[P]], head: Item[P], queue: deque[tuple[int, Item[P]]], most_rows: int
+    ) -> None:
         """Take from the queue what fits to the head, until something does not."""
-        rows, most_rows = sum(item.rows for item in batch), self._most_rows(head.model)
+        rows, most_rows = sum(item.rows for item in batch), min(most_rows, self._most_rows(head.model))
         while queue:
             item = queue[0][1]
             if not item.is_gone:

@@ -33,19 +33,35 @@ class _Waiting:
         return _rows(self.inputs)
 
 
+@dataclasses.dataclass(slots=True, eq=False)
+class _Lane:
+    """A predictor, and the batches that it was given and has not answered: at most two."""
+
+    predictor: ports.Predictor
+    rows: int = 0
+    free_ns: int = 0
+    """When it had done the batch before: of the next one, what was before that was waiting."""
+
+
 class Dispatcher:
     """One queue for predictors that are alike, and a loop for each: while all are busy, requests gather; when one is idle, the next
     batch goes to it, unless `holding` has found that waiting for more pays.
+
+    A predictor that is `fed_ahead` has a second loop, which hands it a batch while it computes another, so that it does not wait
+    for the answers to go out and new requests to come in. Both shall be alike: the second goes when as many wait as are being
+    computed, and takes half of them all.
     """
 
     def __init__(
         self,
         *predictors: ports.Predictor,
+        fed_ahead: bool = False,
         hold: holding.Holding | None = None,
         counted: statistics.Statistics | None = None,
     ) -> None:
         """`counted`: where to count what predictions take, if somebody else counts there too."""
         self._predictors = predictors
+        self._loops = 2 if fed_ahead else 1
         self._batcher: Batcher[_Waiting] = Batcher(MAX_BATCH_ROWS, MAX_WAITING_ROWS)
         self._arrived = asyncio.Event()
         self._pace = pace.Pace()
@@ -57,7 +73,8 @@ class Dispatcher:
 
     def start(self) -> None:
         """Begin to take requests."""
-        self._running = [asyncio.create_task(self._run(predictor)) for predictor in self._predictors]
+        lanes = [_Lane(predictor) for predictor in self._predictors]
+        self._running = [asyncio.create_task(self._run(lane)) for lane in lanes for _ in range(self._loops)]
 
     async def close(self) -> None:
         """Stop; requests that still wait fail with `Unavailable`."""
@@ -128,19 +145,34 @@ class Dispatcher:
             self.statistics.record_failure(_key(model), time.perf_counter_ns() - waiting.arrived_ns)
             raise
 
-    async def _run(self, predictor: ports.Predictor) -> None:
+    async def _run(self, lane: _Lane) -> None:
         while True:
+            while self._batcher.waiting_rows < lane.rows:
+                self._arrived.clear()
+                await self._arrived.wait()
             await self._gather()
-            batch, late = self._batcher.take(time.monotonic())
+            most_rows = (self._batcher.waiting_rows + lane.rows + 1) // 2 if lane.rows else MAX_BATCH_ROWS
+            batch, late = self._batcher.take(time.monotonic(), most_rows)
             for item in late:
                 _fail(item.payload, errors.DeadlineExceeded("the deadline passed while the request waited"))
             if batch:
-                begun_s = time.monotonic()
-                await self._run_batch(predictor, [item.payload for item in batch])
-                self._batcher.charge(batch[0].model, time.monotonic() - begun_s)
+                await self._feed(lane, batch)
             elif not late:
                 self._arrived.clear()
                 await self._arrived.wait()
+
+    async def _feed(self, lane: _Lane, batch: list[Item[_Waiting]]) -> None:
+        rows = sum(item.rows for item in batch)
+        lane.rows += rows
+        begun_ns = time.perf_counter_ns()
+        try:
+            await self._run_batch(lane, [item.payload for item in batch])
+        finally:
+            lane.rows -= rows
+        ended_ns = time.perf_counter_ns()
+        self._batcher.charge(batch[0].model, (ended_ns - max(begun_ns, lane.free_ns)) / 1e9)
+        lane.free_ns = ended_ns
+        self._arrived.set()  # the other loop of this lane may wait for this one's end
 
     async def _gather(self) -> None:
         """Hold the next batch back until as many wait as are wanted."""
@@ -166,18 +198,18 @@ class Dispatcher:
         """Nobody's deadline passes over it: half of what is left goes to the forward."""
         return min(holding.LONGEST_S, (self._batcher.earliest_s - time.monotonic()) / 2)
 
-    async def _run_batch(self, predictor: ports.Predictor, batch: list[_Waiting]) -> None:
+    async def _run_batch(self, lane: _Lane, batch: list[_Waiting]) -> None:
         try:
-            await predictor.load(batch[0].model)
+            await lane.predictor.load(batch[0].model)
         except Exception as error:  # the model is at fault, and none of the requests
             for waiting in batch:
                 _fail(waiting, error)
         else:
-            await self._run_part(predictor, batch)
+            await self._run_part(lane, batch)
 
-    async def _run_part(self, predictor: ports.Predictor, batch: list[_Waiting]) -> None:
+    async def _run_part(self, lane: _Lane, batch: list[_Waiting]) -> None:
         try:
-            outputs = await self._forward(predictor, batch)
+            outputs = await self._forward(lane, batch)
         except Exception as error:
             if len(batch) == 1 or _is_nobodys_fault(error):
                 for waiting in batch:
@@ -185,33 +217,35 @@ class Dispatcher:
                 return
             half = len(batch) // 2
             for part in (batch[:half], batch[half:]):  # one of them is at fault: alone, it fails alone
-                await self._run_part(predictor, part)
+                await self._run_part(lane, part)
         else:
             for waiting, answer in zip(batch, outputs, strict=True):
                 if not waiting.answer.done():
                     waiting.answer.set_result(answer)
 
-    async def _forward(self, predictor: ports.Predictor, batch: list[_Waiting]) -> list[Tensors]:
+    async def _forward(self, lane: _Lane, batch: list[_Waiting]) -> list[Tensors]:
         model = batch[0].model
         times = [time.perf_counter_ns()]
         inputs = _join(batch)
         times.append(time.perf_counter_ns())
-        outputs = await predictor.predict(model, inputs)
+        outputs = await lane.predictor.predict(model, inputs)
+        times.append(max(times[-1], lane.free_ns))  # when the predictor came to it
         times.append(time.perf_counter_ns())
         answers = _split(outputs, [waiting.rows for waiting in batch])
         times.append(time.perf_counter_ns())
         self._count(batch, times)
-        self._batcher.learn(_key(model), _rows(inputs), (times[2] - times[1]) / 1e9)
-        self._pace.observe(_key(model), _rows(inputs), (times[3] - times[0]) / 1e9)
+        begun, joined, reached, inferred, split = times
+        self._batcher.learn(_key(model), _rows(inputs), (inferred - reached) / 1e9)
+        self._pace.observe(_key(model), _rows(inputs), (split - begun - (reached - joined)) / 1e9)
         return answers
 
     def _count(self, batch: list[_Waiting], times: Sequence[int]) -> None:
-        begun, joined, inferred, split = times
+        begun, joined, reached, inferred, split = times
         taken = statistics.Batch(
             sum(waiting.rows for waiting in batch),
-            [begun - waiting.arrived_ns for waiting in batch],
+            [begun - waiting.arrived_ns + reached - joined for waiting in batch],
             joined - begun,
-            inferred - joined,
+            inferred - reached,
             split - inferred,
         )
         self.statistics.record_batch(_key(batch[0].model), taken, time.time_ns() // 1_000_000)

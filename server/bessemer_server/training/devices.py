@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
+import numpy as np
 import torch
+
+log = logging.getLogger(__name__)
 
 
 def available() -> tuple[str, ...]:
@@ -25,3 +29,12 @@ def prepare(name: str, threads: int) -> torch.device:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.cuda.set_device(device)
     return device
+
+
+def pin(memory: memoryview) -> None:
+    """Let the GPU read this memory by itself: what lies in other memory is copied into such memory first."""
+    runtime = torch.cuda.cudart()
+    address = np.frombuffer(memory, np.uint8).ctypes.data
+    code = runtime.cudaHostRegister(address, len(memory), 0)
+    if code != runtime.cudaError.success:
+        log.warning("shared memory cannot be pinned", extra={"code": str(code)})

@@ -18,7 +18,8 @@ from bessemer_server.worker.arena import Arena
 
 def main(connection: socket.socket, arena: Arena | None, device: str, threads: int, engine: str) -> None:
     """Serve `capacity`, `load`, `unload` and `predict`."""
-    devices.prepare(device, threads)
+    if devices.prepare(device, threads).type == "cuda" and arena:
+        devices.pin(arena.view)
     rehearsal.rehearse(device, engine)
     predictor = Predictor(device, engine)
     handlers = {

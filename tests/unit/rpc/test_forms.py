@@ -67,7 +67,7 @@ def make() -> servicer.InferenceServicer:
 
 
 class Forgetful(forms.Forms):
-    def find(self, data: bytes) -> None:
+    def find(self, data: bytes | memoryview) -> None:
         return None
 
 

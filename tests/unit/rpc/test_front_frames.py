@@ -14,7 +14,7 @@ from bessemer_server.rpc.fronts.frames import Kind
 async def test_frames_of_any_size_arrive_whole_and_in_order():
     dice = random.Random(1)
     bodies = [dice.randbytes(dice.choice([0, 1, 24, 25, 800, 70_000, 5_000_000])) for _ in range(60)]
-    seen: list[tuple[frames.Head, bytes]] = []
+    seen: list[tuple[frames.Head, bytes | memoryview]] = []
     lost = asyncio.Event()
     ours, theirs = socket.socketpair()
     receiver = await link.connect(

@@ -24,7 +24,7 @@ def fronts() -> list[psutil.Process]:
     return found
 
 
-async def refuse(request: bytes, left_s: float | None) -> bytes:
+async def refuse(request: bytes | memoryview, left_s: float | None) -> bytes:
     raise AssertionError("nobody asks")
 
 

@@ -10,7 +10,7 @@ from bessemer_server.rpc.inference.servicer import InferenceServicer
 def over(servicer: InferenceServicer) -> Infer:
     """What the servicer answers, as gRPC itself would have it from there."""
 
-    async def infer(data: bytes, left_s: float | None) -> bytes:
+    async def infer(data: bytes | memoryview, left_s: float | None) -> bytes:
         try:
             return await servicer.infer_bytes(data, left_s)
         except Exception as error:

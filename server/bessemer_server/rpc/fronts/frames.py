@@ -42,7 +42,7 @@ class Head(NamedTuple):
 
 
 def encode(
-    kind: Kind, number: int = 0, body: bytes = b"", left_s: float | None = None
+    kind: Kind, number: int = 0, body: bytes | memoryview = b"", left_s: float | None = None
 ) -> list[bytes | memoryview]:
     """The pieces of a frame."""
     head = _HEAD.pack(number, kind, math.inf if left_s is None else left_s)

@@ -47,7 +47,7 @@ class _Connection:
         assert self._link is not None
         self._link.write(frames.encode(Kind.STOP))
 
-    def _receive(self, encoded: bytes, body: bytes) -> None:
+    def _receive(self, encoded: bytes, body: bytes | memoryview) -> None:
         head = frames.decode(encoded)
         match head.kind:
             case Kind.REQUEST:
@@ -62,7 +62,7 @@ class _Connection:
             case Kind.READY:
                 self.is_ready.set()
 
-    async def _answer(self, number: int, request: bytes, left_s: float | None) -> None:
+    async def _answer(self, number: int, request: bytes | memoryview, left_s: float | None) -> None:
         assert self._link is not None
         try:
             kind, body = Kind.ANSWER, await self._infer.result()(request, left_s)

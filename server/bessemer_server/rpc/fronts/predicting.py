@@ -15,7 +15,7 @@ METHOD = "ModelInfer"
 PATH = "/inference.GRPCInferenceService/ModelInfer"
 DETAILS = "grpc-status-details-bin"
 
-Infer = Callable[[bytes, float | None], Awaitable[bytes]]
+Infer = Callable[[bytes | memoryview, float | None], Awaitable[bytes]]
 """From a ModelInferRequest and the seconds that are left to a ModelInferResponse. Raises `Refusal`."""
 
 

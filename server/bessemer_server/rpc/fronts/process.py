@@ -47,14 +47,14 @@ class Courier:
         assert self._link is not None
         self._link.write(frames.encode(Kind.READY))
 
-    async def infer(self, request: bytes, left_s: float | None) -> bytes:
+    async def infer(self, request: bytes | memoryview, left_s: float | None) -> bytes:
         """One prediction: see `predicting.Infer`."""
         kind, body = await self._ask(request, left_s)
         if kind == Kind.REFUSAL:
             raise predicting.Refusal(status_pb2.Status.FromString(body))
         return body
 
-    async def _ask(self, request: bytes, left_s: float | None) -> tuple[int, bytes]:
+    async def _ask(self, request: bytes | memoryview, left_s: float | None) -> tuple[int, bytes]:
         """Kind and body of the server's answer."""
         assert self._link is not None
         if self.is_orphan:
@@ -71,7 +71,7 @@ class Courier:
         finally:
             del self._pending[number]
 
-    def _receive(self, encoded: bytes, body: bytes) -> None:
+    def _receive(self, encoded: bytes, body: bytes | memoryview) -> None:
         head = frames.decode(encoded)
         if head.kind in (Kind.LISTEN, Kind.STOP):
             self.told.set()
@@ -79,7 +79,7 @@ class Courier:
             self.ended.set()
         answer = self._pending.get(head.number)
         if answer is not None and not answer.done():
-            answer.set_result((head.kind, body))
+            answer.set_result((head.kind, bytes(body)))
 
     def _lose(self) -> None:
         self.is_orphan = True

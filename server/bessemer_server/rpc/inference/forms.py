@@ -40,7 +40,7 @@ class Form:
         self._head_of: object = None
         self._head = b""
 
-    def check(self, data: bytes, model: Model) -> dict[str, tensors.Tensor]:
+    def check(self, data: bytes | memoryview, model: Model) -> dict[str, tensors.Tensor]:
         """The inputs of a request of this form, sound in form and values. Raises `InvalidArgument`."""
         raw = memoryview(data)[len(self.beginning) :]
         if self._plan_of is not model:
@@ -72,16 +72,16 @@ class Forms:
         self._sizes: dict[int, dict[int, int]] = {}
         """Of beginnings, by length of the request: how many forms have each."""
 
-    def find(self, data: bytes) -> Form | None:
+    def find(self, data: bytes | memoryview) -> Form | None:
         """The form of a request, if it is known."""
         length = len(data)
         for size in self._sizes.get(length, ()):
-            if form := self._known.get((length, data[:size])):
+            if form := self._known.get((length, bytes(data[:size]))):
                 self._known.move_to_end((length, form.beginning))
                 return form
         return None
 
-    def learn(self, data: bytes, asked: frugal.Decoded) -> None:
+    def learn(self, data: bytes | memoryview, asked: frugal.Decoded) -> None:
         """Remember the form of a request that was answered, unless it has no values of its own alone: ids, typed values, shared
         memory, classifications.
         """
@@ -95,11 +95,11 @@ class Forms:
         if end > BEGINNING_BYTES or data[end - len(header) : end] != header:
             return
         try:  # what can be read ends with a whole field, and the next one is the raw contents
-            common = pb.ModelInferRequest.FromString(data[: end - len(header)])
+            common = pb.ModelInferRequest.FromString(bytes(data[: end - len(header)]))
         except Exception:  # protobuf's implementations have no error in common
             return
         if not common.raw_input_contents:
-            self._keep(len(data), Form(data[:end], common))
+            self._keep(len(data), Form(bytes(data[:end]), common))
 
     def _keep(self, length: int, form: Form) -> None:
         key = length, form.beginning

@@ -39,10 +39,10 @@ class Decoded(NamedTuple):
     """Its raw contents, in their order."""
 
 
-def decode(data: bytes) -> Decoded:
+def decode(data: bytes | memoryview) -> Decoded:
     """The request. Raises `InvalidArgument` for one that is large in number, and protobuf's own errors."""
     if len(data) <= SMALL_BYTES:
-        message = pb.ModelInferRequest.FromString(data)
+        message = pb.ModelInferRequest.FromString(bytes(data))
         return Decoded(message, message.raw_input_contents)
     scan = _Scan(data)
     scan.check()
@@ -62,7 +62,7 @@ class _Raw(NamedTuple):
 class _Scan:
     """Looks at the tags and lengths of a message, and at nothing between them."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | memoryview) -> None:
         self._data = data
         self._fields = 0
         self._typed_bytes = 0

@@ -125,7 +125,7 @@ class InferenceServicer:
         """Check, predict, answer."""
         return await self.infer(request, context.time_remaining())
 
-    async def infer_bytes(self, data: bytes, timeout_s: float | None) -> bytes:
+    async def infer_bytes(self, data: bytes | memoryview, timeout_s: float | None) -> bytes:
         """The same from a ModelInferRequest to a ModelInferResponse as they are on the wire."""
         form = self._forms.find(data)
         if form is None:
@@ -140,7 +140,9 @@ class InferenceServicer:
         finally:
             self._calls.end(name)
 
-    async def _predict_known(self, form: forms.Form, data: bytes, timeout_s: float | None) -> bytes:
+    async def _predict_known(
+        self, form: forms.Form, data: bytes | memoryview, timeout_s: float | None
+    ) -> bytes:
         message = form.message
         model = await self._repository.get(message.model_name, message.model_version, form.routing_key)
         self._fleet.check_queue(model, timeout_s, form.wishes)

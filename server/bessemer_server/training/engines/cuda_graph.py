@@ -60,13 +60,21 @@ class CudaGraph:
     def _replay(self, inputs: kinds.Array) -> kinds.Array:
         rows = len(inputs)
         recording = self._recordings[SIZES[bisect.bisect_left(SIZES, rows)]]
-        self._given.numpy()[:rows] = inputs
-        self._inputs[:rows].copy_(self._given[:rows], non_blocking=True)
+        self._inputs[:rows].copy_(self._pin(inputs), non_blocking=True)
         recording.graph.replay()
         self._answer[:rows].copy_(recording.answer[:rows], non_blocking=True)
         torch.cuda.current_stream(self._model.device).synchronize()
         answer: kinds.Array = self._answer.numpy()[:rows].copy()
         return answer
+
+    def _pin(self, inputs: kinds.Array) -> torch.Tensor:
+        """The inputs where the GPU reads them by itself: they may lie there already."""
+        if inputs.flags.writeable and inputs.flags.c_contiguous:
+            given = torch.from_numpy(inputs)
+            if given.is_pinned():
+                return given
+        self._given.numpy()[: len(inputs)] = inputs
+        return self._given[: len(inputs)]
 
     def _record_all(self) -> dict[int, Recording]:
         pool = torch.cuda.graph_pool_handle()
