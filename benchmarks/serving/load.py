@@ -14,6 +14,8 @@ from typing import Any
 import grpc
 import psutil
 
+from bessemer_server.domain import processors
+
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 FINISHED = re.compile(r"finished in ([\d.]+)(us|ms|s), ([\d.]+) req/s")
 COUNTS = re.compile(r"requests: (\d+) total, .* (\d+) succeeded, (\d+) failed, (\d+) errored")
@@ -107,7 +109,7 @@ def _send(target: Target, data: pathlib.Path, clients: int, count: int) -> tuple
     log = data.with_name("log")
     log.unlink(missing_ok=True)
     command = [
-        *("h2load", "-n", str(count), "-t", "1", "-d", str(data), f"--log-file={log}"),
+        *("h2load", "-n", str(count), "-t", str(_threads(clients)), "-d", str(data), f"--log-file={log}"),
         *("-c", str(clients), "-m", "1"),
         *(("-w", "30", "-W", "30") if target.is_grpc else ("--h1",)),
         *("-H", f"content-type: {target.content_type}", "-H", "te: trailers"),
@@ -119,6 +121,11 @@ def _send(target: Target, data: pathlib.Path, clients: int, count: int) -> tuple
         raise LoadFailed(done.stdout)
     times = sorted(int(line.split("\t")[2]) / 1000 for line in log.read_text().splitlines())
     return float(finished[1]) * UNITS[finished[2]], times
+
+
+def _threads(clients: int) -> int:
+    """Of h2load: where there are many cores, one thread cannot send as many large requests as a GPU answers."""
+    return min(clients, max(1, processors.count() // 4))
 
 
 def _processor_s(pid: int) -> float:
