@@ -2,5 +2,5 @@
 library takes for a small message (docs/decisions/0016).
 
 `connection.py` is HTTP/2 without I/O: bytes in, bytes out, streams between. `stream.py` is one call on it, `headers.py` and
-`messages.py` what gRPC adds. `protocol.py` and `server.py` put it on sockets.
+`messages.py` what gRPC adds, `decoding.py` how heads are read. `protocol.py` and `server.py` put it on sockets.
 """

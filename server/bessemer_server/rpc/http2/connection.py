@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bessemer_server.rpc.http2 import frames, framing, headers, messages
+from bessemer_server.rpc.http2 import decoding, frames, framing, headers, messages
 from bessemer_server.rpc.http2.frames import Code, ConnectionFault, Setting, StreamFault
 from bessemer_server.rpc.http2.framing import Frame
 from bessemer_server.rpc.http2.stream import Call, Refuse, Stream
@@ -54,7 +54,7 @@ class Connection:
             frames.GOAWAY: self._read_goaway,
             frames.WINDOW_UPDATE: self._read_window_update,
         }
-        self._decoder = headers.Decoder()
+        self._decoder = decoding.Decoder()
         self._streams: dict[int, Stream] = {}
         self._waiting: dict[int, Stream] = {}
         self._last = 0

@@ -9,20 +9,11 @@ import urllib.parse
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import hpack
-from hpack.table import HeaderTable
-
-from bessemer_server.rpc.http2.frames import Code, ConnectionFault, StreamFault
+from bessemer_server.rpc.http2.frames import Code, StreamFault
 
 MAX_LIST_BYTES = 64 << 10
 """Of all names and values of one head, 32 more for each, as HTTP/2 counts them."""
-READ_BYTES = 4 * MAX_LIST_BYTES
-"""Of a longer head nothing is read, and so nothing of what its connection sends afterwards."""
 FIELD_BYTES = 32
-KEPT = 64
-"""Heads that are known again by their bytes."""
-KEPT_BYTES = 1024
-"""A longer one is read anew each time."""
 CONTENT_TYPE = "application/grpc"
 CONTENT_TYPES = re.compile(r"application/grpc([+;].*)?")
 """Of calls; `application/grpc-web` is another protocol."""
@@ -64,59 +55,8 @@ class Head(NamedTuple):
         ]
 
 
-class _Table(HeaderTable):
-    """Tells when it changes."""
-
-    changed = False
-
-    def add(self, name: bytes, value: bytes) -> None:
-        self.changed = True
-        super().add(name, value)
-
-
-class Decoder:
-    """Reads the heads of one connection, in their order."""
-
-    def __init__(self) -> None:
-        self._hpack = hpack.Decoder(READ_BYTES)
-        self._hpack.header_table = self._table = _Table()
-        self._known: dict[bytes, Head] = {}
-
-    def decode(self, block: bytes) -> Head:
-        """A head. Raises `ConnectionFault` for bytes that are none, `StreamFault` for a head that HTTP/2 does not allow.
-
-        A client's calls are alike, and so then are their heads: bytes that mean what they meant as long as the table stays.
-        """
-        head = self._known.get(block)
-        if head is None:
-            head = _read(self._decode(block))
-            if not self._table.changed and len(self._known) < KEPT and len(block) <= KEPT_BYTES:
-                self._known[block] = head
-        return head
-
-    def skip(self, block: bytes) -> None:
-        """Read over a head: the table has to follow. Raises `ConnectionFault`."""
-        self._decode(block)
-
-    def _decode(self, block: bytes) -> list[tuple[str, str]]:
-        self._table.changed = False
-        size = self._hpack.header_table_size
-        try:
-            return [(str(name), str(value)) for name, value in self._hpack.decode(block)]
-        except hpack.OversizedHeaderListError as error:
-            raise ConnectionFault(
-                Code.ENHANCE_YOUR_CALM, f"a head has more than {READ_BYTES} bytes"
-            ) from error
-        except Exception as error:  # also what a broken block makes of the library itself
-            raise ConnectionFault(Code.COMPRESSION_ERROR, "a head that cannot be decoded") from error
-        finally:
-            self._table.changed |= size != self._hpack.header_table_size
-            if self._table.changed:
-                self._known.clear()
-
-
-def _read(fields: list[tuple[str, str]]) -> Head:
-    """Check what RFC 9113, section 8.2 and 8.3, asks of a request."""
+def read(fields: Sequence[tuple[str, str]]) -> Head:
+    """The head with these fields. Raises `StreamFault` for one that is not as RFC 9113, section 8.2 and 8.3, has requests."""
     if sum(len(name) + len(value) + FIELD_BYTES for name, value in fields) > MAX_LIST_BYTES:
         raise StreamFault(Code.ENHANCE_YOUR_CALM, f"a head has more than {MAX_LIST_BYTES} bytes")
     found: dict[str, str] = {}
