@@ -19,6 +19,7 @@ from tests.fix_database import Stores
 NOW = samples.START
 WRITES: dict[str, Callable[[Store, int], Awaitable[object]]] = {
     "set_pid": lambda store, n: store.set_pid("job-1", n, 99),
+    "pin_threads": lambda store, n: store.pin_threads("job-1", n, 99),
     "report": lambda store, n: store.report("job-1", n, [samples.epoch_metric(1)], samples.progress(1), NOW),
     "commit_checkpoint": lambda store, n: store.commit_checkpoint(
         "job-1", n, samples.manifest(1), Retention(2), NOW
@@ -113,6 +114,17 @@ async def test_the_process_id_of_a_trainer_is_kept(store: Store) -> None:
     await samples.begin(store)
     await store.set_pid("job-1", 1, 4242)
     assert [attempt.pid for attempt in await store.active_attempts()] == [4242]
+
+
+async def test_every_attempt_has_the_threads_of_the_first(store: Store) -> None:
+    await samples.begin(store)
+    assert await store.pin_threads("job-1", 1, 4) == 4
+    assert await store.pin_threads("job-1", 1, 2) == 4  # it asks again
+    await store.release("job-1", 1, samples.LOSS, is_loss=True, now=NOW)
+    await samples.start(store, now=samples.at(1))
+    assert await store.pin_threads("job-1", 2, 2) == 4
+    await samples.begin(store, "job-2")
+    assert await store.pin_threads("job-2", 1, 2) == 2
 
 
 async def test_a_token_names_its_attempt_even_when_that_is_stale(store: Store) -> None:

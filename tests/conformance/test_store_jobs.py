@@ -253,6 +253,7 @@ async def test_unknown_jobs_are_not_found_by_any_method(store: Store) -> None:
         store.resume("x", now),
         store.start_attempt("x", "cpu:0", "t", now),
         store.set_pid("x", 1, 2),
+        store.pin_threads("x", 1, 2),
         store.report("x", 1, [], None, now),
         store.commit_checkpoint("x", 1, samples.manifest(1), Retention(2), now),
         store.latest_checkpoint("x"),

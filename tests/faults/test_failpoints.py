@@ -14,7 +14,7 @@ TIMES = 10
 QUICK = ("commit_checkpoint.before_commit",)
 WAYS = {
     failing.train: {
-        "create_job": 2, "start_attempt": 2, "set_pid": 2, "report": 6, "hold_blobs": 20,
+        "create_job": 2, "start_attempt": 2, "set_pid": 2, "pin_threads": 2, "report": 6, "hold_blobs": 20,
         "put_blobs": 20, "commit_checkpoint": 20, "succeed": 2, "drop_holds": 2, "collect_blobs": 1, "append_log": 2,
         "migration.statement": 30, "migration.before_commit": 1, "migration.after_commit": 1, "start.opened": 1, "start.serving": 1, "spawn.before": 2, "spawn.after": 2, "exit.noticed": 2,
         "trainer.begun": 2, "trainer.assigned": 2, "trainer.before_report": 6, "trainer.after_report": 6,

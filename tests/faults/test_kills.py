@@ -103,6 +103,38 @@ def test_a_stop_ends_all_trainers_of_a_server_that_was_started_again_with_fewer_
     check_nobody_is_left(trainers)
 
 
+def read_threads(job, attempt):
+    (begun,) = (
+        line.text for line in job.logs(attempt=attempt) if line.text.startswith(f"attempt {attempt} ")
+    )
+    return begun.partition("(")[2].partition(",")[0]
+
+
+@pytest.mark.long
+def test_a_job_without_a_checkpoint_goes_on_with_the_threads_of_its_first_attempt(make_service):
+    service = make_service("--slots", "1")
+    service.start()
+    with bessemer.connect(service.address) as client:
+        job = client.train("mlp", **CLOCK)
+        wait_until_running(job, 1)
+        everyone = service.processes()
+    for process in reversed(everyone):
+        process.kill()
+    service.kill()
+    service.flags = ("--slots", "2")
+    service.start()
+    with bessemer.connect(service.address) as client:
+        job, other = client.jobs.get(job.id), client.train("mlp", **CLOCK)
+        wait_until_running(job, 2)
+        wait_until_running(other, 1)
+        assert not job.checkpoints()
+        assert read_threads(job, 2) == read_threads(job, 1)
+        if (os.cpu_count() or 1) > 1:
+            assert read_threads(other, 1) != read_threads(job, 1)
+        job.cancel()
+        other.cancel()
+
+
 def test_no_helper_outlives_a_killed_server(make_service):
     service = make_service()
     service.start()

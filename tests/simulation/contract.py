@@ -19,7 +19,7 @@ from bessemer_server.domain.states import State
 from bessemer_server.stores.memory import MemoryStore
 
 FENCED = frozenset({
-    "set_pid", "report", "commit_checkpoint", "record_pictures", "succeed", "fail", "confirm_cancel", "release",
+    "set_pid", "pin_threads", "report", "commit_checkpoint", "record_pictures", "succeed", "fail", "confirm_cancel", "release",
 })  # fmt: skip
 """Writes of the store that an attempt makes: (job_id, attempt, ...)."""
 OUTCOMES = {"succeed": State.SUCCEEDED, "fail": State.FAILED, "confirm_cancel": State.CANCELLED}

@@ -18,7 +18,7 @@ VARIABLE = "BESSEMER_FAILPOINTS"
 """Environment variable with the folder. Not a setting: nobody but a test has a use for it."""
 
 WRITES = (
-    "create_job", "start_attempt", "set_pid", "report", "hold_blobs", "put_blobs",
+    "create_job", "start_attempt", "set_pid", "pin_threads", "report", "hold_blobs", "put_blobs",
     "commit_checkpoint", "record_pictures", "succeed", "complete", "fail", "release", "request_cancel", "confirm_cancel",
     "request_pause", "resume", "retry", "delete_job", "mark_damaged", "create_dataset", "release_blobs",
     "delete_dataset", "drop_holds", "collect_blobs", "append_log", "set_alias", "delete_alias", "delete_model",

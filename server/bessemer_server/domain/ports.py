@@ -80,6 +80,12 @@ class Store(Protocol):
 
     async def set_pid(self, job_id: str, attempt: int, pid: int) -> None: ...
 
+    async def pin_threads(self, job_id: str, attempt: int, threads: int) -> int:
+        """The threads that the job's first attempt was given; these if this is it. Their number decides the order of sums, and so
+        an attempt without a checkpoint would otherwise go on with metrics of another run.
+        """
+        ...
+
     async def authenticate(self, token_digest: str) -> Attempt:
         """The attempt that a token was made for, current or not. Raises `Unauthenticated`."""
         ...

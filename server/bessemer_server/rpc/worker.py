@@ -87,7 +87,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             attempt=attempt.number,
             spec_json=json.dumps(job.effective_spec),
             device=policy.device_of(attempt.slot),
-            threads=self._resources.threads,
+            threads=await self._store.pin_threads(job.id, attempt.number, self._resources.threads),
             dataset_dir=str(self._resources.dataset_dir or ""),
             cache_dir=str(self._resources.cache_dir),
             dataset_json=await self._dataset_json(job.dataset_digest),

@@ -49,6 +49,7 @@ class _Record:
     checkpoints: dict[int, Checkpoint] = dataclasses.field(default_factory=dict)
     pictures: dict[int, Pictures] = dataclasses.field(default_factory=dict)
     held: dict[int, set[str]] = dataclasses.field(default_factory=dict)
+    threads: int = 0
     delete_time: Time | None = None
     lines: list[tuple[LogLine, int]] = dataclasses.field(default_factory=list)
     """With the position where each ends."""
@@ -132,6 +133,11 @@ class MemoryStore:
     async def set_pid(self, job_id: str, attempt: int, pid: int) -> None:
         record = self._current(job_id, attempt)
         record.attempts[attempt] = dataclasses.replace(record.attempts[attempt], pid=pid)
+
+    async def pin_threads(self, job_id: str, attempt: int, threads: int) -> int:
+        record = self._current(job_id, attempt)
+        record.threads = record.threads or threads
+        return record.threads
 
     async def authenticate(self, token_digest: str) -> Attempt:
         if token_digest not in self._tokens:

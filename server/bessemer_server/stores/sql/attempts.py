@@ -131,6 +131,17 @@ def lock_current(connection: sa.Connection, job_id: str, attempt: int) -> Job:
     return job
 
 
+def pin_threads(connection: sa.Connection, job_id: str, attempt: int, threads: int) -> int:
+    """Those that the job's first attempt was given; these if this is it."""
+    lock_current(connection, job_id, attempt)
+    column = tables.jobs.c.threads
+    mine = tables.jobs.c.id == job_id
+    known: int | None = connection.scalar(sa.select(column).where(mine))
+    if known is None:
+        connection.execute(sa.update(tables.jobs).where(mine).values(threads=threads))
+    return known or threads
+
+
 def renew(connection: sa.Connection, job_id: str, attempt: int, now: Time) -> None:
     """Note that the attempt was heard of."""
     _update(connection, job_id, attempt, lease_time=now)

@@ -89,6 +89,11 @@ class SqlStore:
     async def set_pid(self, job_id: str, attempt: int, pid: int) -> None:
         await self.database.write("set_pid", lambda c: attempts.set_pid(c, job_id, attempt, pid))
 
+    async def pin_threads(self, job_id: str, attempt: int, threads: int) -> int:
+        return await self.database.write(
+            "pin_threads", lambda c: attempts.pin_threads(c, job_id, attempt, threads)
+        )
+
     async def authenticate(self, token_digest: str) -> Attempt:
         return await self.database.read(lambda c: attempts.authenticate(c, token_digest))
 

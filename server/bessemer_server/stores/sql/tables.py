@@ -53,6 +53,8 @@ jobs = sa.Table(
     sa.Column("past_run_s", sa.Double, nullable=False),
     # name@version; NULL for a job that trains. No foreign key: an ended job outlives its model.
     sa.Column("asked_model", columns.Word, index=True),
+    # Of CPU; NULL until its first trainer was given them.
+    sa.Column("threads", sa.Integer),
     # One for each way of listing: the rows come out in order, however many there are.
     sa.Index(None, "create_time", "id"),
     sa.Index(None, "state", "create_time", "id"),
