@@ -129,10 +129,12 @@ class Scheduler:
         failure: Failure,
         *,
         is_loss: bool = True,
+        delay_s: float = 0.0,
         heard: Time | None = None,
     ) -> bool:
         """The attempt ended without an outcome: queue the job again, or fail it when that happened too often. False, and
-        nothing happens, when it has told its outcome, or was heard of since `heard` (see `ports.Store.release`).
+        nothing happens, when it has told its outcome, or was heard of since `heard` (see `ports.Store.release`). `delay_s`: before
+        the next attempt; after a loss it is the longer the more there were.
         """
         try:
             job = await self._store.get_job(job_id)
@@ -146,7 +148,8 @@ class Scheduler:
                 told = await evidence.complete(self._store, self._logs, job_id, number, failure)
                 await self._store.fail(job_id, number, told, self._clock(), heard=heard)
             else:
-                delay_s = policy.back_off_s(job.losses + 1, self._back_off_s) if is_loss else 0.0
+                if is_loss:
+                    delay_s = policy.back_off_s(job.losses + 1, self._back_off_s)
                 await self._store.release(
                     job_id, number, failure, is_loss, self._clock(), delay_s=delay_s, heard=heard
                 )
@@ -196,7 +199,8 @@ class Scheduler:
             pid = await self._executor.start(attempt, token)
         except errors.Unavailable as error:
             failure = Failure(Reason.WORKER_LOST, error.message, "The server tries again by itself.")
-            await self.lose(job_id, attempt.number, failure, is_loss=False)
+            # Not again at once: what is away may stay away, and each try is an attempt in the job's history.
+            await self.lose(job_id, attempt.number, failure, is_loss=False, delay_s=self._back_off_s)
             return
         log.info(
             "attempt started", extra={"job": job_id, "attempt": attempt.number, "slot": slot, "pid": pid}
