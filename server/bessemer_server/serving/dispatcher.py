@@ -147,12 +147,9 @@ class Dispatcher:
 
     async def _run(self, lane: _Lane) -> None:
         while True:
-            while self._batcher.waiting_rows < lane.rows:
-                self._arrived.clear()
-                await self._arrived.wait()
+            await self._turn(lane)
             await self._gather()
-            most_rows = (self._batcher.waiting_rows + lane.rows + 1) // 2 if lane.rows else MAX_BATCH_ROWS
-            batch, late = self._batcher.take(time.monotonic(), most_rows)
+            batch, late = self._batcher.take(time.monotonic(), self._share(lane))
             for item in late:
                 _fail(item.payload, errors.DeadlineExceeded("the deadline passed while the request waited"))
             if batch:
@@ -160,6 +157,16 @@ class Dispatcher:
             elif not late:
                 self._arrived.clear()
                 await self._arrived.wait()
+
+    async def _turn(self, lane: _Lane) -> None:
+        """Wait until the predictor is idle, or as much waits as it computes."""
+        while self._batcher.waiting_rows < lane.rows:
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    def _share(self, lane: _Lane) -> int:
+        """How many rows the predictor gets at most: half of all that are there, if it computes some of them."""
+        return (self._batcher.waiting_rows + lane.rows + 1) // 2 if lane.rows else MAX_BATCH_ROWS
 
     async def _feed(self, lane: _Lane, batch: list[Item[_Waiting]]) -> None:
         rows = sum(item.rows for item in batch)
