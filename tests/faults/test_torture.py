@@ -17,13 +17,21 @@ import pytest
 
 import bessemer
 from bessemer_server.scheduling import policy
-from tests.faults import families, results, runs, tally
+from tests.faults import families, mutants, results, runs, tally
 from tests.fix_service import Service
 
 FLAGS = ("--slots", "2", "--lease-seconds", "2", "--back-off-seconds", "0.1")
 STRIKES = 2
 """Kills of one job in a row without a checkpoint between; one that never gets on fails after four, as it should."""
 PATIENCE_S = 60.0
+ELSEWHERE: mutants.Change = (
+    "executors/process.py",
+    "            if attempt.pid > 0 and not self._is_watched(key):",
+    "            if False:",
+)
+"""A server that sees no process of the one before it, as one on another machine would: else it ends a trainer that is silent, and
+that one has no chance to write too late.
+"""
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(7200)]
 
@@ -230,7 +238,10 @@ def revive_late(service, job_id, draw):
     runs.check_nobody_is_left([trainer])
 
 
-def test_stopped_trainers(prepared, unbroken):
+def test_stopped_trainers(make_service, unbroken, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", mutants.make(tmp_path, [ELSEWHERE]))
+    prepared = make_service(*FLAGS)
+    start(prepared, tmp_path)
     row, draw = tally.begin("SIGSTOP past the lease"), random.Random(tally.SEED)
     for _ in range(row.wanted):
         architecture = draw.choice(list(unbroken))
