@@ -1,8 +1,12 @@
 """All that an unmodified tritonclient offers, beyond plain predictions: sync, asyncio, streams, repository, statistics."""
 
+import concurrent.futures
+import contextlib
 import io
 import math
 import queue
+import threading
+import time
 
 import grpc
 import numpy as np
@@ -211,6 +215,40 @@ def test_a_model_is_unloaded_refused_and_loaded_again(server, model):
     assert refused.value.status() == "StatusCode.NOT_FOUND"
     with pytest.raises(InferenceServerException, match="models come from jobs"):
         server.load_model(NAME, config="{}")
+
+
+def test_an_unload_waits_for_nobody_who_comes_after_it_and_the_last_word_counts(service, server, model):
+    is_over = threading.Event()
+
+    def go_on():
+        with triton.InferenceServerClient(service.address) as client:
+            while not is_over.is_set():
+                with contextlib.suppress(InferenceServerException):  # unloaded
+                    client.infer(NAME, [tensor(FEATURES[:1])])
+
+    server.load_model(NAME)
+    with concurrent.futures.ThreadPoolExecutor(7) as threads:
+        try:
+            going = [threads.submit(go_on) for _ in range(6)]
+            for _ in range(5):
+                unloading = threads.submit(server.unload_model, NAME)
+                time.sleep(0.02)
+                server.load_model(NAME)
+                unloading.result(30)
+        finally:
+            is_over.set()
+        for each in going:
+            each.result(30)
+    assert server.is_model_ready(NAME)
+    assert server.infer(NAME, [tensor(FEATURES[:1])]).as_numpy("probabilities").shape == (1, 3)
+
+
+def test_what_is_finite_and_too_large_is_refused_and_has_no_label(server, model):
+    """Alone, though it shares a batch with others."""
+    huge = np.full((1, 4), 3.4e38, np.float32)
+    with pytest.raises(InferenceServerException, match="is not a number") as refused:
+        server.infer(NAME, [tensor(huge)])
+    assert refused.value.status() == "StatusCode.INVALID_ARGUMENT"
 
 
 def test_a_new_version_takes_over_and_the_old_one_can_still_be_asked(server, model):

@@ -17,12 +17,14 @@ LOUD_S = 1.0
 
 
 class Traffic:
-    """Counts predictions by model, from their acceptance to their answer."""
+    """Counts predictions by model, from their acceptance to their answer. An age ends when somebody waits for those of a model."""
 
     def __init__(self) -> None:
         self._is_closed = False
         self._refused = 0
-        self._underway: Counter[str] = Counter()
+        self._underway: Counter[tuple[str, int]] = Counter()
+        """By model, and its age when they were accepted."""
+        self._ages: Counter[str] = Counter()
         self._ended = asyncio.Event()
 
     def check(self) -> None:
@@ -33,21 +35,25 @@ class Traffic:
                 "the service stops; ask another one, or this one when it is back", reason=STOPPING
             )
 
-    def begin(self, model: str) -> None:
-        """A prediction is accepted. Raises as `check` does."""
+    def begin(self, model: str) -> tuple[str, int]:
+        """A prediction is accepted; returns what to tell `end`. Raises as `check` does."""
         self.check()
-        self._underway[model] += 1
+        accepted = model, self._ages[model]
+        self._underway[accepted] += 1
+        return accepted
 
-    def end(self, model: str) -> None:
+    def end(self, accepted: tuple[str, int]) -> None:
         """It was answered, or has failed."""
-        self._underway[model] -= 1
-        if not self._underway[model]:
-            del self._underway[model]
+        self._underway[accepted] -= 1
+        if not self._underway[accepted]:
+            del self._underway[accepted]
             self._ended.set()
 
     async def wait_for(self, model: str) -> None:
-        """Return when no prediction of the model is under way."""
-        while model in self._underway:
+        """Return when all predictions of the model that were accepted so far are over, however many come meanwhile."""
+        age = self._ages[model]
+        self._ages[model] += 1
+        while any(name == model and of <= age for name, of in self._underway):
             await self._wait()
 
     async def close(self, patience_s: float) -> None:

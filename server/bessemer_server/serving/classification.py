@@ -15,14 +15,19 @@ def rank(name: str, scores: tensors.Tensor, count: int, labels: Sequence[str]) -
     fewer. Raises `InvalidArgument` for an output of another kind.
     """
     if scores.datatype != "FP32" or not scores.shape:
-        raise errors.InvalidArgument(
-            f"output '{name}' is {scores.datatype} of shape {list(scores.shape)}: only scores in FP32 have classes"
-        )
+        raise no_classes(name, scores.datatype, scores.shape)
     rows, classes = scores.rows, math.prod(scores.shape[1:])
     values = array.array("f", bytes(scores.data))
     best = [_best(values[row * classes : (row + 1) * classes], count, labels) for row in range(rows)]
     elements = [element for each in best for element in each]
     return tensors.Tensor("BYTES", (rows, min(count, classes)), tensors.pack_elements(elements))
+
+
+def no_classes(name: str, datatype: str, shape: Sequence[int]) -> errors.InvalidArgument:
+    """The error for an output that is asked for its likeliest classes and has none."""
+    return errors.InvalidArgument(
+        f"output '{name}' is {datatype} of shape {list(shape)}: only scores in FP32 have classes"
+    )
 
 
 def _best(scores: Sequence[float], count: int, labels: Sequence[str]) -> list[bytes]:

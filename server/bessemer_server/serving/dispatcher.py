@@ -26,6 +26,8 @@ class _Waiting:
     model: Model
     inputs: Tensors
     answer: asyncio.Future[Tensors]
+    begun_ns: int
+    """When the service took it; then its inputs were prepared."""
     arrived_ns: int
 
     @property
@@ -123,12 +125,14 @@ class Dispatcher:
         inputs: Tensors,
         timeout_s: float | None,
         asked: parameters.Parameters = parameters.NONE,
+        begun_ns: int = 0,
     ) -> Tensors:
-        """Outputs for sound inputs. `timeout_s`: the caller's patience. Raises `ResourceExhausted`, `DeadlineExceeded`,
-        `Unavailable`.
+        """Outputs for sound inputs. `timeout_s`: the caller's patience. `begun_ns`: since when the service is at it, by
+        `time.perf_counter_ns`, if not only now. Raises `ResourceExhausted`, `DeadlineExceeded`, `Unavailable`.
         """
         answer: asyncio.Future[Tensors] = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(model, inputs, answer, time.perf_counter_ns())
+        now_ns = time.perf_counter_ns()
+        waiting = _Waiting(model, inputs, answer, begun_ns or now_ns, now_ns)
         patience_s = _patience_s(timeout_s, asked)
         form = _form(inputs) if model.is_batched else None
         deadline_s = time.monotonic() + patience_s
@@ -141,9 +145,9 @@ class Dispatcher:
         except asyncio.CancelledError:
             self._batcher.discard(item)
             raise
-        except Exception:
-            self.statistics.record_failure(_key(model), time.perf_counter_ns() - waiting.arrived_ns)
-            raise
+        finally:
+            # An error knows where it was raised, which is here, and the answer knows the error: together they would stay.
+            del answer, waiting, item, inputs
 
     async def _run(self, lane: _Lane) -> None:
         while True:
@@ -248,9 +252,13 @@ class Dispatcher:
 
     def _count(self, batch: list[_Waiting], times: Sequence[int]) -> None:
         begun, joined, reached, inferred, split = times
+        awaited = [
+            waiting for waiting in batch if not waiting.answer.done()
+        ]  # the others gave up: they have failed
         taken = statistics.Batch(
             sum(waiting.rows for waiting in batch),
-            [begun - waiting.arrived_ns + reached - joined for waiting in batch],
+            [waiting.arrived_ns - waiting.begun_ns for waiting in awaited],
+            [begun - waiting.arrived_ns + reached - joined for waiting in awaited],
             joined - begun,
             inferred - reached,
             split - inferred,
@@ -295,4 +303,5 @@ def _is_nobodys_fault(error: Exception) -> bool:
 
 def _fail(waiting: _Waiting, error: Exception) -> None:
     if not waiting.answer.done():
-        waiting.answer.set_exception(error)
+        # Without where it was raised, which knows the whole batch: its inputs may be large, and each answer knows the error.
+        waiting.answer.set_exception(error.with_traceback(None))

@@ -96,10 +96,11 @@ class Fleet:
         inputs: Tensors,
         timeout_s: float | None,
         asked: parameters.Parameters = parameters.NONE,
+        begun_ns: int = 0,
     ) -> Tensors:
         """See `Dispatcher.predict`."""
         dispatcher = self._find(model) or await self._place(model)
-        return await dispatcher.predict(model, inputs, timeout_s, asked)
+        return await dispatcher.predict(model, inputs, timeout_s, asked, begun_ns)
 
     def _find(self, model: Model) -> Dispatcher | None:
         kind = self._placed.get(_key(model))

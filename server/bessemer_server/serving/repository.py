@@ -40,6 +40,16 @@ class Repository:
         """See `set_unloaded`."""
         return name in self._unloaded
 
+    async def has(self, name: str) -> bool:
+        """Whether there is a version of the model, be it unloaded or not."""
+        if len(name) > MAX_NAME_LETTERS:
+            return False
+        try:
+            await self._find(name, None)
+        except errors.NotFound:
+            return False
+        return True
+
     def changed(self, name: str) -> None:
         """There is a version of the model more or less, or one of its aliases has moved."""
         self._newest.forget(lambda key: key == name)

@@ -50,8 +50,10 @@ class Batch:
     """One run of the predictor."""
 
     rows: int
+    prepare_ns: Sequence[int]
+    """Of each request whose answer is awaited, from its arrival to the queue."""
     queue_ns: Sequence[int]
-    """Of each request, from its arrival to the begin of the batch."""
+    """From there to the begin of the batch."""
     input_ns: int
     infer_ns: int
     output_ns: int
@@ -71,11 +73,11 @@ class Spread:
     def add(self, batch: Batch) -> None:
         """A batch and its requests."""
         steps_ns = batch.input_ns + batch.infer_ns + batch.output_ns
-        for queue_ns in batch.queue_ns:
+        for prepare_ns, queue_ns in zip(batch.prepare_ns, batch.queue_ns, strict=True):
             self.queue.add(queue_ns / 1e9)
-            self.request.add((queue_ns + steps_ns) / 1e9)
+            self.input.add((prepare_ns + batch.input_ns) / 1e9)
+            self.request.add((prepare_ns + queue_ns + steps_ns) / 1e9)
         times = len(batch.queue_ns)
-        self.input.add(batch.input_ns / 1e9, times)
         self.infer.add(batch.infer_ns / 1e9, times)
         self.output.add(batch.output_ns / 1e9, times)
         self.rows.add(batch.rows)
@@ -114,9 +116,10 @@ class Statistics:
         found.last_inference_ms = now_ms
         found.inferences += batch.rows
         found.executions += 1
-        for queue_ns in batch.queue_ns:
+        for prepare_ns, queue_ns in zip(batch.prepare_ns, batch.queue_ns, strict=True):
             found.queue.add(queue_ns)
-            found.success.add(queue_ns + batch.input_ns + batch.infer_ns + batch.output_ns)
+            found.steps.input.ns += prepare_ns
+            found.success.add(prepare_ns + queue_ns + batch.input_ns + batch.infer_ns + batch.output_ns)
         found.steps.add(batch, len(batch.queue_ns))
         found.by_rows[batch.rows].add(batch)
         found.spread.add(batch)

@@ -46,7 +46,9 @@ class InferenceModel:
 
         Raises `errors.InvalidArgument` for an input that does not fit the signature.
         """
-        return {self._output["name"]: self.run(self._check(inputs))}
+        answer = self.run(self._check(inputs))
+        self._check_answer(answer)
+        return {self._output["name"]: answer}
 
     def run(self, array: Array) -> Array:
         """Probabilities [N, K] for raw inputs that fit the signature."""
@@ -58,7 +60,16 @@ class InferenceModel:
         """Predict zeros once, or a word, so that the first real prediction finds everything in place."""
         dtype = tensors.NUMPY_NAMES[self._input["datatype"]]
         shape = (1, *self._input["shape"][1:])
-        self.predict({self._input["name"]: np.full(shape, 0 if self._encode is None else b"word", dtype)})
+        self.run(np.full(shape, 0 if self._encode is None else b"word", dtype))
+
+    def _check_answer(self, answer: Array) -> None:
+        """What is no number has no likeliest class, and would have one all the same."""
+        if not np.isfinite(answer).all():
+            row = int(np.argwhere(~np.isfinite(answer))[0][0])
+            raise errors.InvalidArgument(
+                f"what the network makes of row {row} of input {self._input['name']} is not a number: its values are beyond what "
+                "FP32 can compute with; send such as it was trained with"
+            )
 
     def _check(self, inputs: Mapping[str, Array]) -> Array:
         name, datatype, shape = (self._input[key] for key in ("name", "datatype", "shape"))

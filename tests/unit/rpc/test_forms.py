@@ -15,6 +15,7 @@ from bessemer_server.domain.models import Model
 from bessemer_server.domain.tensors import Tensor
 from bessemer_server.rpc import traffic
 from bessemer_server.rpc.inference import forms, servicer, wire
+from bessemer_server.serving import statistics
 from tests.integration.test_predictor import make_model
 
 NAN = b"\0\0\xc0\x7f"
@@ -53,17 +54,20 @@ class Models:
 class Echo:
     """A fleet whose answers depend on every byte of the inputs."""
 
+    def __init__(self):
+        self.statistics = statistics.Statistics()
+
     def check_queue(self, model, timeout_s, asked):
         pass
 
-    async def predict(self, model, inputs, timeout_s, asked):
+    async def predict(self, model, inputs, timeout_s, asked, begun_ns):
         (given,) = inputs.values()
         total = sum(given.data) + 1000 * model.version
         return {"probabilities": Tensor("FP32", (given.rows, 2), bytes([total % 251] * (8 * given.rows)))}
 
 
-def make() -> servicer.InferenceServicer:
-    return servicer.InferenceServicer(Models(), Echo(), traffic.Traffic())  # type: ignore[arg-type]
+def make(fleet: Echo | None = None) -> servicer.InferenceServicer:
+    return servicer.InferenceServicer(Models(), fleet or Echo(), traffic.Traffic())  # type: ignore[arg-type]
 
 
 class Forgetful(forms.Forms):

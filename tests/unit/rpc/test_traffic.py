@@ -11,18 +11,17 @@ from bessemer_server.rpc import traffic
 async def test_a_stop_waits_for_what_was_accepted_and_refuses_what_comes_later(monkeypatch):
     monkeypatch.setattr(traffic, "QUIET_S", 0)
     calls = traffic.Traffic()
-    calls.begin("a")
-    calls.begin("b")
+    first, second = calls.begin("a"), calls.begin("b")
     closing = asyncio.create_task(calls.close(60))
     await asyncio.sleep(0)
     with pytest.raises(errors.Unavailable, match="the service stops") as refused:
         calls.begin("a")
     assert refused.value.reason == "STOPPING"
-    calls.end("a")
+    calls.end(first)
     for _ in range(9):
         await asyncio.sleep(0)
     assert not closing.done()
-    calls.end("b")
+    calls.end(second)
     await closing
 
 
@@ -48,11 +47,25 @@ async def test_who_was_refused_has_time_to_hear_of_it(monkeypatch):
 
 async def test_an_unload_waits_for_the_predictions_of_its_model_alone():
     calls = traffic.Traffic()
-    for model in ("a", "a", "b"):
-        calls.begin(model)
+    first, second, _ = (calls.begin(model) for model in ("a", "a", "b"))
     waiting = [asyncio.create_task(calls.wait_for(model)) for model in ("a", "a", "c")]
-    calls.end("a")
+    await asyncio.sleep(0)
+    calls.end(first)
     await asyncio.sleep(0)
     assert [task.done() for task in waiting] == [False, False, True]
-    calls.end("a")
+    calls.end(second)
     await asyncio.gather(*waiting)
+
+
+async def test_an_unload_does_not_wait_for_what_comes_after_it():
+    calls = traffic.Traffic()
+    before = calls.begin("a")
+    waiting = asyncio.create_task(calls.wait_for("a"))
+    await asyncio.sleep(0)
+    calls.begin("a")
+    another = asyncio.create_task(calls.wait_for("a"))
+    await asyncio.sleep(0)
+    calls.end(before)
+    await waiting
+    assert not another.done()
+    another.cancel()

@@ -177,13 +177,41 @@ async def test_what_it_took_is_counted_per_request_and_per_batch(dispatcher, pre
         await ask(dispatcher, POISON)
     found = dispatcher.statistics.of((MODEL.name, MODEL.version))
     assert (found.inferences, found.executions) == (sum(predictor.batches) - 1, len(predictor.batches) - 1)
-    assert (found.success.count, found.fail.count, found.queue.count) == (3, 1, 3)
+    assert (found.success.count, found.queue.count) == (3, 3)
     assert found.steps.infer.count == 3
     assert sum(steps.infer.count for steps in found.by_rows.values()) == found.executions
     assert sum(rows * steps.infer.count for rows, steps in found.by_rows.items()) == found.inferences
     parts = (found.queue, found.steps.input, found.steps.infer, found.steps.output)
     assert found.success.ns == sum(part.ns for part in parts)
     assert found.last_inference_ms > 0
+
+
+async def test_who_gave_up_while_it_was_computed_is_no_success(dispatcher, predictor):
+    predictor.gate.clear()
+    given_up, awaited = (asyncio.create_task(ask(dispatcher, value)) for value in (1.0, 2.0))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.sleep(0)
+    predictor.gate.set()
+    await awaited
+    found = dispatcher.statistics.of((MODEL.name, MODEL.version))
+    assert found.inferences == 2
+    assert (found.success.count, found.queue.count, found.steps.infer.count) == (1, 1, 1)
+
+
+async def test_what_it_took_to_prepare_is_counted_before_the_queue(dispatcher):
+    tensor = Tensor("FP32", (1,), struct.pack("<f", 1.0))
+    begun_ns = time.perf_counter_ns() - 10**9
+    await dispatcher.predict(MODEL, {"x": tensor}, None, begun_ns=begun_ns)
+    found = dispatcher.statistics.of((MODEL.name, MODEL.version))
+    assert found.steps.input.ns > 10**9 > found.queue.ns
+    assert (
+        found.success.ns
+        == found.queue.ns + found.steps.input.ns + found.steps.infer.ns + found.steps.output.ns
+    )
+    assert found.spread.request.sum > 1.0
+    assert found.spread.input.sum > 1.0
 
 
 async def test_a_request_with_priority_overtakes(dispatcher, predictor):

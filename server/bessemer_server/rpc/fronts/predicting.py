@@ -30,31 +30,37 @@ class Refusal(Exception):
 class PredictionCall:
     """See `http2.stream.Call`."""
 
-    __slots__ = ("_infer", "_message", "_stream", "_task")
+    __slots__ = ("_has_message", "_infer", "_message", "_stream", "_task")
 
     def __init__(self, stream: Stream, infer: Infer) -> None:
         self._stream = stream
         self._infer = infer
         self._message: bytes | None = None
+        """Until it is being answered: from then on nobody keeps it longer than the answer takes."""
+        self._has_message = False
         self._task: asyncio.Task[None] | None = None
 
     def receive(self, message: bytes) -> None:
         """The request."""
-        if self._message is not None:
+        if self._has_message:
             raise domain_errors.InvalidArgument(f"{METHOD} takes one message; ModelStreamInfer takes many")
-        self._message = message
+        self._message, self._has_message = message, True
 
     def end(self) -> None:
         """It can be answered."""
-        if self._message is None:
+        message, self._message = self._message, None
+        if message is None:
             refuse(self._stream, domain_errors.InvalidArgument(f"{METHOD} takes one message; none came"))
             return
-        self._task = asyncio.get_running_loop().create_task(self._answer(self._message))
+        self._task = asyncio.get_running_loop().create_task(self._answer(message))
 
     def cancel(self) -> None:
         """Nobody waits any more."""
-        if self._task is not None:
-            self._task.cancel()
+        self._message = None
+        # A task that was cancelled knows what it was at, and that is this call.
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
 
     def drain(self) -> None:
         """Nothing follows the one answer."""

@@ -327,3 +327,4 @@ class Connection:
         stream.abandon()
         self.close(stream)
         stream.call.cancel()
+        stream.let_go()

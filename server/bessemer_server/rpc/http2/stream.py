@@ -132,8 +132,9 @@ class Stream:
             self.call.end()
 
     def _fail(self, error: errors.DomainError) -> None:
+        call = self.call
         self._line.refuse(self, error)
-        self.call.cancel()
+        call.cancel()
 
     def consume(self, length: int) -> None:
         """The oldest message, which has this length, is used up: others may come for it."""
@@ -256,7 +257,14 @@ class Stream:
         if not self.received_all:
             self._line.emit(frames.reset(self.id, Code.NO_ERROR))
         self.abandon()
+        self.let_go()
         self._line.close(self)
+
+    def let_go(self) -> None:
+        """Who answers it, and knows it, may go: what each of two holds only the other, Python keeps for a long time, be it a message of
+        hundreds of megabytes.
+        """
+        self.call = NOBODY
 
     def abandon(self) -> None:
         """Nothing comes and nothing goes any more."""

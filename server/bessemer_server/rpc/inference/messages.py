@@ -65,13 +65,17 @@ def _read(parameter: Any) -> tuple[str, Any]:
     return kind, getattr(parameter, kind) if kind else None
 
 
-def read_classes(request: pb.ModelInferRequest) -> dict[str, int]:
+def read_classes(request: pb.ModelInferRequest, model: Model) -> dict[str, int]:
     """How many classes are asked for, by output. Raises `InvalidArgument`."""
-    return {
+    found = {
         output.name: parameters.classes(read_parameters(output.parameters), output.name)
         for output in request.outputs
         if output.parameters
     }
+    for spec in verdicts.specs(model):
+        if found.get(spec.name):
+            raise classification.no_classes(spec.name, spec.datatype, spec.shape)
+    return found
 
 
 def choose(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
+import math
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,9 +15,10 @@ from google.protobuf import message_factory
 
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors
+from bessemer_server.domain.models import Model
 from bessemer_server.rpc import guarding, traffic
 from bessemer_server.rpc.inference import descriptions, forms, frugal, messages, sharing, streams
-from bessemer_server.serving import parameters, pictures, requests, statistics
+from bessemer_server.serving import parameters, pictures, preparing, requests, statistics
 from bessemer_server.serving.fleet import Fleet
 from bessemer_server.serving.repository import Repository
 
@@ -49,6 +53,7 @@ class InferenceServicer:
         self._calls = calls
         self._shared = shared
         self._forms = forms.Forms()
+        self._preparing = preparing.Preparing()
         self.is_ready = True
 
     def find(self, method: str) -> Any:
@@ -133,43 +138,83 @@ class InferenceServicer:
             response = await self.infer(asked, timeout_s)
             self._forms.learn(data, asked)
             return response.SerializeToString()
-        name = form.message.model_name
-        self._calls.begin(name)
+        accepted = self._calls.begin(form.message.model_name)
         try:
             return await self._predict_known(form, data, timeout_s)
         finally:
-            self._calls.end(name)
+            self._calls.end(accepted)
 
     async def _predict_known(
         self, form: forms.Form, data: bytes | memoryview, timeout_s: float | None
     ) -> bytes:
+        begun_ns = time.perf_counter_ns()
         message = form.message
         model = await self._repository.get(message.model_name, message.model_version, form.routing_key)
-        self._fleet.check_queue(model, timeout_s, form.wishes)
-        inputs = await pictures.fit(form.check(data, model), model)
-        return form.answer(model, await self._fleet.predict(model, inputs, timeout_s, form.wishes))
+        try:
+            self._fleet.check_queue(model, timeout_s, form.wishes)
+            inputs = form.check(data, model)
+            outputs = await self._run(model, inputs, timeout_s, form.wishes, begun_ns)
+            return form.answer(model, outputs)
+        except BaseException:
+            self._count_failure(model, begun_ns)
+            raise
+
+    async def _run(
+        self,
+        model: Model,
+        inputs: pictures.Tensors,
+        timeout_s: float | None,
+        wishes: parameters.Parameters,
+        begun_ns: int,
+    ) -> pictures.Tensors:
+        """Outputs for sound inputs, be they pictures in another form."""
+        if not pictures.are_fit(inputs, model):
+            inputs = await self._preparing.do(
+                functools.partial(pictures.fit, inputs, model),
+                model=(model.name, model.version),
+                rows=next(iter(inputs.values())).rows,
+                patience_s=min((s for s in (timeout_s, wishes.timeout_s) if s is not None), default=math.inf),
+                priority=wishes.priority,
+            )
+            if timeout_s is not None:
+                timeout_s -= (time.perf_counter_ns() - begun_ns) / 1e9
+        return await self._fleet.predict(model, inputs, timeout_s, wishes, begun_ns)
+
+    def _count_failure(self, model: Model, begun_ns: int) -> None:
+        key = model.name, model.version
+        self._fleet.statistics.record_failure(key, time.perf_counter_ns() - begun_ns)
 
     async def infer(self, asked: frugal.Decoded, timeout_s: float | None) -> pb.ModelInferResponse:
         """The same for whoever knows how many seconds are left, or None for any number."""
-        name = asked.message.model_name
-        self._calls.begin(name)
+        accepted = self._calls.begin(asked.message.model_name)
         try:
             return await self._predict(asked, timeout_s)
         finally:
-            self._calls.end(name)
+            self._calls.end(accepted)
 
     async def _predict(self, asked: frugal.Decoded, timeout_s: float | None) -> pb.ModelInferResponse:
+        begun_ns = time.perf_counter_ns()
         request = asked.message
         routing_key = messages.read_routing_key(request)
         model = await self._repository.get(request.model_name, request.model_version, routing_key)
+        try:
+            return await self._predict_with(model, asked, timeout_s, begun_ns)
+        except BaseException:  # who gave up has no answer either
+            self._count_failure(model, begun_ns)
+            raise
+
+    async def _predict_with(
+        self, model: Model, asked: frugal.Decoded, timeout_s: float | None, begun_ns: int
+    ) -> pb.ModelInferResponse:
+        request = asked.message
         wishes = parameters.parse(messages.read_parameters(request.parameters))
         self._fleet.check_queue(model, timeout_s, wishes)
-        classes = messages.read_classes(request)
+        classes = messages.read_classes(request, model)
         spans = self._shared.find(request)
         with self._shared.hold(spans):
             given = messages.parse(asked, await sharing.read(spans.inputs))
-            inputs = await pictures.fit(requests.check(given, model), model)
-            outputs = await self._fleet.predict(model, inputs, timeout_s, wishes)
+            inputs = requests.check(given, model)
+            outputs = await self._run(model, inputs, timeout_s, wishes, begun_ns)
         chosen = messages.choose(request, model, outputs, classes)
         await sharing.write(spans.outputs, request, chosen)
         return messages.answer(asked, model, chosen, spans.outputs)
@@ -237,15 +282,18 @@ class InferenceServicer:
         check_repository(request.repository_name)
         if unknown := set(request.parameters) - {"unload_dependents"}:
             raise errors.InvalidArgument(f"unrecognized unload parameter '{min(unknown)}'")
+        name = request.model_name
+        self._repository.set_unloaded(name, True)  # at once: who loads it from here on has the last word
+        there = False
         try:
-            await self._repository.get(request.model_name, "")
-        except errors.NotFound:
-            return pb.RepositoryModelUnloadResponse()
-        self._repository.set_unloaded(request.model_name, True)
-        await self._calls.wait_for(
-            request.model_name
-        )  # it would be loaded again for what was accepted before
-        await self._fleet.unload(request.model_name)
+            there = await self._repository.has(name)
+        finally:
+            if not there:
+                self._repository.set_unloaded(name, False)
+        if there:
+            await self._calls.wait_for(name)  # it would be loaded again for what was accepted before
+            if self._repository.is_unloaded(name):
+                await self._fleet.unload(name)
         return pb.RepositoryModelUnloadResponse()
 
 

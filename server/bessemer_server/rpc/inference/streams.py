@@ -27,14 +27,20 @@ async def answer_each(
     waiting: asyncio.Queue[Pending | None] = asyncio.Queue(maxsize=AHEAD)
     tasks: set[asyncio.Future[Any]] = set()
 
+    def settle(task: asyncio.Future[Any]) -> None:
+        tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: behind one that ends the stream nobody waits for it, and that is no news
+
     async def read() -> None:
         async for request in stream:
             task = asyncio.ensure_future(infer(request))
             tasks.add(task)
-            task.add_done_callback(tasks.discard)
+            task.add_done_callback(settle)
             await waiting.put((request, task))
 
     reading = asyncio.ensure_future(read())
+    reading.add_done_callback(settle)
     reading.add_done_callback(lambda _: _wake(waiting))
     try:
         while not (reading.done() and waiting.empty()):
