@@ -12,9 +12,9 @@ from bessemer_server.executors import link
 from bessemer_server.worker import frames
 
 SIZES = st.one_of(
-    st.integers(0, 50), st.integers(link.BUFFER_BYTES - 60, link.BUFFER_BYTES + 5), st.integers(0, 1 << 18)
+    st.integers(0, 50), st.integers(link.BUFFER_BYTES - 60, link.BUFFER_BYTES + 5), st.integers(0, 1 << 17)
 )
-FRAMES = st.lists(st.tuples(SIZES, SIZES), max_size=6)
+FRAMES = st.lists(st.tuples(SIZES, SIZES), max_size=4)
 PIECES = st.lists(st.one_of(st.integers(1, 40), st.integers(1, 1 << 17)))
 
 

@@ -54,9 +54,9 @@ class Memory:
 
     def keep(self, state: State, block: bytes, head: headers.Head, *, changed: bool) -> State:
         """Remember what a block means with a table; returns the table afterwards."""
-        after = state
-        if changed:
-            after = State(state, block, state.depth + 1) if state.depth < DEPTH else State()
+        if changed and state.depth >= DEPTH:
+            return State()  # not to be found by others, who could not say how they came there
+        after = State(state, block, state.depth + 1) if changed else state
         state.known[block] = head, after
         self._heads += 1
         if self._heads > KEPT_IN_ALL:

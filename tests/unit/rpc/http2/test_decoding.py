@@ -15,6 +15,7 @@ NAMES = st.sampled_from(["tenant", "trace", "x-1"])
 FIELDS = st.lists(st.tuples(NAMES, st.sampled_from(["a", "b" * 30, "c" * 900])), max_size=4)
 # Not the same size twice: the encoder of the library forgets then to tell that it has changed.
 SIZES = st.lists(st.sampled_from([0, 100, 4096]), max_size=2, unique=True)
+OTHER = [("trace", "of another")], True, []
 CALLS = st.lists(st.tuples(FIELDS, st.booleans(), SIZES), max_size=30)
 
 
@@ -38,9 +39,8 @@ def test_what_one_connection_has_sent_is_what_another_means(connections, is_forg
     memory = decoding.Memory()
     with pytest.MonkeyPatch.context() as patched:
         if is_forgetful:
-            patched.setattr(decoding, "KEPT_IN_ALL", 3)
-            patched.setattr(decoding, "DEPTH", 2)
-        for calls in [*connections, *connections]:
+            patched.setattr(decoding, "KEPT_IN_ALL", 9)
+        for calls in [*connections, *([*calls, OTHER] for calls in connections)]:
             send(hpack.Encoder(), decoding.Decoder(memory), calls)
 
 
@@ -56,6 +56,13 @@ def test_who_goes_on_otherwise_is_understood_by_what_came_before():
     memory = decoding.Memory()
     send(hpack.Encoder(), decoding.Decoder(memory), [([], True, []), ([("tenant", "a")], True, [])])
     send(hpack.Encoder(), decoding.Decoder(memory), [([], True, []), ([("trace", "b")], True, [])] * 2)
+
+
+def test_who_goes_beyond_what_is_shared_is_understood_by_all_that_came_before():
+    memory = decoding.Memory()
+    calls = [([("trace", str(number))], True, []) for number in range(3 * decoding.DEPTH)]
+    for length in (len(calls), decoding.DEPTH + 1, decoding.DEPTH + 2, len(calls)):
+        send(hpack.Encoder(), decoding.Decoder(memory), [*calls[:length], OTHER, *calls[:length]])
 
 
 def test_what_is_filled_with_anything_is_forgotten_at_last(monkeypatch):
