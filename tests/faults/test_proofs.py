@@ -280,7 +280,7 @@ PROOFS = (
     ),
     Proof(
         "leases are judged by a clock that nobody sets",
-        check_clock(0, test_clock_jumps.DAY_S),
+        check_clock(*(0, test_clock_jumps.DAY_S) * 5),  # a report that comes at once after a jump hides it
         r"assert \[\d, \d\] == \[1, 1\]",
         (
             (
