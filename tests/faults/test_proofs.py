@@ -105,7 +105,7 @@ def check_killed_postgresql(request: Request) -> None:
 def check_clock(*offsets_s: float) -> Callable[[Request], None]:
     def check(request: Request) -> None:
         service, folder = request.getfixturevalue("service"), request.getfixturevalue("tmp_path")
-        test_clock_jumps.check(service, folder, 2, lambda: offsets_s)
+        test_clock_jumps.check(service, folder, 6, lambda: offsets_s)
 
     return check
 
@@ -280,7 +280,7 @@ PROOFS = (
     ),
     Proof(
         "leases are judged by a clock that nobody sets",
-        check_clock(*(0, test_clock_jumps.DAY_S) * 5),  # a report that comes at once after a jump hides it
+        check_clock(0, test_clock_jumps.DAY_S, 0, 0, test_clock_jumps.DAY_S),  # else always the same one may be asked for one time
         r"assert \[\d, \d\] == \[1, 1\]",
         (
             (
