@@ -150,7 +150,9 @@ async def flip_manifest(stores: Stores, step: int, draw: random.Random) -> str:
     return name
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(n, marks=pytest.mark.long) for n in range(4, 20))]
+)
 async def test_a_flipped_bit_of_a_manifest_is_found_told_and_passed_over(stores: Stores, seed: int) -> None:
     store = stores.store
     await samples.begin(store)

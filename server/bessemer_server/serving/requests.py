@@ -132,9 +132,7 @@ def _check_outputs(request: Request, model: Model) -> None:
     if not request.outputs:
         return
     known = {spec.name for spec in (*model.outputs, *verdicts.specs(model))}
-    for position, name in enumerate(request.outputs):
-        if name in request.outputs[:position]:
-            raise errors.InvalidArgument(f"output '{name}' already exists in request")
+    for name in request.outputs:
         if name not in known:
             raise errors.InvalidArgument(
                 f"unexpected inference output '{name}' for model '{model.name}'; {errors.suggest(name, known)}"

@@ -62,8 +62,12 @@ async def test_classes_of_what_has_none_are_refused_before_anything_is_computed(
             await serving.infer_bytes(make_request(output=name, classes=2).SerializeToString(), None)
 
 
-async def test_an_output_that_is_asked_for_twice_is_refused():
+async def test_an_output_that_is_asked_for_twice_comes_in_each_form():
     request = make_request(output="probabilities", classes=2)
     request.outputs.add(name="probabilities")
-    with pytest.raises(errors.InvalidArgument, match="output 'probabilities' already exists in request"):
-        await test_forms.make().infer_bytes(request.SerializeToString(), None)
+    request.outputs.add(name="probabilities").parameters["classification"].int64_param = 1
+    data = await test_forms.make().infer_bytes(request.SerializeToString(), None)
+    answer = pb.ModelInferResponse.FromString(data)
+    assert [(each.datatype, list(each.shape)) for each in answer.outputs] == [
+        ("BYTES", [1, 2]), ("FP32", [1, 2]), ("BYTES", [1, 1]),
+    ]  # fmt: skip

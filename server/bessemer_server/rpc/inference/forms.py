@@ -22,7 +22,7 @@ BEGINNING_BYTES = 1024
 """A beginning that is longer is not remembered."""
 RAW_INPUT, RAW_OUTPUT = 7, 6
 """Numbers of the fields with raw contents."""
-NO_CLASSES: Mapping[str, int] = {}
+NO_CLASSES: Mapping[int, int] = {}
 
 
 class Form:

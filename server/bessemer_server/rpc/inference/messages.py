@@ -65,15 +65,17 @@ def _read(parameter: Any) -> tuple[str, Any]:
     return kind, getattr(parameter, kind) if kind else None
 
 
-def read_classes(request: pb.ModelInferRequest, model: Model) -> dict[str, int]:
-    """How many classes are asked for, by output. Raises `InvalidArgument`."""
-    found = {
-        output.name: parameters.classes(read_parameters(output.parameters), output.name)
-        for output in request.outputs
-        if output.parameters
-    }
-    for spec in verdicts.specs(model):
-        if found.get(spec.name):
+def read_classes(request: pb.ModelInferRequest, model: Model) -> dict[int, int]:
+    """How many classes are asked for, by position of the output: the same one may be asked for in several forms. Raises
+    `InvalidArgument`.
+    """
+    without = {spec.name: spec for spec in verdicts.specs(model)}
+    found = {}
+    for i, output in enumerate(request.outputs):
+        if not output.parameters:
+            continue
+        found[i] = parameters.classes(read_parameters(output.parameters), output.name)
+        if found[i] and (spec := without.get(output.name)):
             raise classification.no_classes(spec.name, spec.datatype, spec.shape)
     return found
 
@@ -82,10 +84,10 @@ def choose(
     request: pb.ModelInferRequest,
     model: Model,
     outputs: Mapping[str, tensors.Tensor],
-    classes: Mapping[str, int],
+    classes: Mapping[int, int],
 ) -> list[tensors.Tensor]:
     """The outputs that were asked for, in their order."""
-    return [_choose(name, outputs, classes.get(name, 0), model) for name in _names(request, model)]
+    return [_choose(name, outputs, classes.get(i, 0), model) for i, name in enumerate(_names(request, model))]
 
 
 def answer(
