@@ -120,8 +120,9 @@ class Postgres:
             self.execute("DELETE FROM full_disk")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("fillings", [1, pytest.param(FILLINGS, marks=pytest.mark.long)])
+@pytest.mark.parametrize("fillings", [1, FILLINGS])
 def test_a_full_postgresql_refuses_new_jobs_fails_none_and_loses_nothing(
     make_service, postgres_url, fillings
 ):

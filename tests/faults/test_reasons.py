@@ -120,6 +120,7 @@ def test_a_job_fails_with_reason_evidence_and_next_step(make_service, reason):
         assert after.wait(progress=False).state == "SUCCEEDED"
 
 
+@pytest.mark.long
 def test_a_trainer_without_room_for_its_files_waits_until_there_is_some(make_service, monkeypatch):
     with mirrors.serve() as mirror:
         mirror.files[MIRROR + idx.FILES[0]] = bytes(1000)
