@@ -114,7 +114,7 @@ class Dispatcher:
         self, model: Model, timeout_s: float | None, asked: parameters.Parameters = parameters.NONE
     ) -> None:
         """Raise `ResourceExhausted` for a request that would be answered too late: before more is done for it."""
-        patience_s = _patience_s(timeout_s, asked)
+        patience_s = asked.patience_s(timeout_s)
         if patience_s < math.inf:
             rows_before = self._batcher.rows_before(_key(model), asked.priority)
             self._pace.check(_key(model), rows_before // len(self._predictors), patience_s)
@@ -133,7 +133,7 @@ class Dispatcher:
         answer: asyncio.Future[Tensors] = asyncio.get_running_loop().create_future()
         now_ns = time.perf_counter_ns()
         waiting = _Waiting(model, inputs, answer, begun_ns or now_ns, now_ns)
-        patience_s = _patience_s(timeout_s, asked)
+        patience_s = asked.patience_s(timeout_s)
         form = _form(inputs) if model.is_batched else None
         deadline_s = time.monotonic() + patience_s
         item = Item(_key(model), form, waiting.rows, deadline_s, waiting, asked.priority)
@@ -268,10 +268,6 @@ class Dispatcher:
 
 def _key(model: Model) -> statistics.Key:
     return model.name, model.version
-
-
-def _patience_s(timeout_s: float | None, asked: parameters.Parameters) -> float:
-    return min((s for s in (timeout_s, asked.timeout_s) if s is not None), default=math.inf)
 
 
 def _form(inputs: Tensors) -> Hashable:

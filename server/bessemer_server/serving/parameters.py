@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,10 @@ class Parameters:
     """1 goes first; 0 is the default, behind all that have one."""
     timeout_s: float | None = None
     """For so long it may wait for the predictor."""
+
+    def patience_s(self, timeout_s: float | None) -> float:
+        """So long it may wait, of what the caller has left too; infinite where neither says."""
+        return min((s for s in (timeout_s, self.timeout_s) if s is not None), default=math.inf)
 
 
 NONE = Parameters()

@@ -18,8 +18,6 @@ from bessemer_server.serving.batcher import Batcher, Item
 
 T = TypeVar("T")
 MAX_WAITING_ROWS = 4096
-ONE = 1
-"""Request in each turn."""
 
 
 class Preparing:
@@ -29,7 +27,7 @@ class Preparing:
         """`threads`: 0 for one on each core."""
         self._idle = self._count = threads or processors.count()
         self._threads = concurrent.futures.ThreadPoolExecutor(self._count, thread_name_prefix="preparing")
-        self._queue: Batcher[_Waiting] = Batcher(ONE, MAX_WAITING_ROWS)
+        self._queue: Batcher[_Waiting] = Batcher(1, MAX_WAITING_ROWS)
         self._pace = pace.Pace()
 
     async def do(
@@ -97,7 +95,9 @@ class _Waiting:
 
     def settle(self, done: asyncio.Future[Any]) -> None:
         """The work is done."""
-        if error := done.exception():
+        if done.cancelled():  # the service ends
+            self.result.cancel()
+        elif error := done.exception():
             self.fail(error)
         elif not self.result.done():
             self.result.set_result(done.result())

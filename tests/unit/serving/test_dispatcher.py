@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import gc
 import struct
 import time
 
@@ -10,7 +11,7 @@ import pytest
 from bessemer_server.domain import errors
 from bessemer_server.domain.tensors import Tensor
 from bessemer_server.serving import holding, parameters
-from bessemer_server.serving.dispatcher import Dispatcher
+from bessemer_server.serving.dispatcher import Dispatcher, _Waiting
 from tests.unit.serving.test_requests import MODEL
 
 POISON = -1.0
@@ -115,6 +116,24 @@ async def test_a_request_that_breaks_its_batch_or_kills_the_predictor_fails_alon
     assert answers == [[2.0 * n] for n in range(16) if n != 5]
     await first
     assert len(predictor.batches) < 17  # halves of halves, and not each one alone
+
+
+async def test_nothing_of_a_batch_that_failed_stays(dispatcher):
+    """What Python's collector has to find may be hundreds of megabytes."""
+    gc.collect()
+    before = count_waiting()
+    gc.disable()
+    try:
+        for _ in range(3):
+            with pytest.raises(ValueError, match="poison"):
+                await ask(dispatcher, POISON)
+        assert count_waiting() <= before + 1  # the loop knows its last one
+    finally:
+        gc.enable()
+
+
+def count_waiting() -> int:
+    return sum(type(one) is _Waiting for one in gc.get_objects())
 
 
 async def test_a_model_that_cannot_be_loaded_is_not_tried_for_each_request(dispatcher, predictor):

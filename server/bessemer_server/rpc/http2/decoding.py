@@ -2,7 +2,7 @@
 
 What a block means depends on those before it on its connection, by the table that they filled; and clients of one kind begin
 alike. So heads are remembered by all blocks that filled the table, for all connections: who opens one for each call, or sends the
-same head again and again on one, is understood without the library, which takes ten times as long.
+same head again and again on one, is understood without the library, which takes several times as long.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.metadata
-import math
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -173,7 +172,7 @@ class InferenceServicer:
                 functools.partial(pictures.fit, inputs, model),
                 model=(model.name, model.version),
                 rows=next(iter(inputs.values())).rows,
-                patience_s=min((s for s in (timeout_s, wishes.timeout_s) if s is not None), default=math.inf),
+                patience_s=wishes.patience_s(timeout_s),
                 priority=wishes.priority,
             )
             if timeout_s is not None:
