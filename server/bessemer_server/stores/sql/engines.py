@@ -119,8 +119,8 @@ def translated() -> Iterator[None]:
     try:
         yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
-        if fullness.is_full(error):
-            raise fullness.describe() from error
+        if full := fullness.describe(error):
+            raise full from error
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         raise errors.Unavailable(
             f"the database cannot do this now: {cause}; try again", reason="DATABASE_FAILED"

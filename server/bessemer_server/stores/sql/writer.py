@@ -134,9 +134,7 @@ def _run_alone(
 
 
 def _lost(error: Exception) -> errors.Unavailable:
-    if fullness.is_full(error):
-        return fullness.describe()
-    return errors.Unavailable(
+    return fullness.describe(error) or errors.Unavailable(
         f"the database did not confirm the write: {error}. Read what is there, or send the same request again",
         reason="COMMIT_FAILED",
     )
