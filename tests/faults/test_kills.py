@@ -226,16 +226,20 @@ def test_a_predictor_that_is_killed_under_load_costs_no_request(service, unbroke
             expected = ask(client, image)
             while left:
                 left -= killed.is_set()
-                assert ask(client, image) == pytest.approx(expected, abs=1e-5)
+                assert ask(client, image) == pytest.approx(expected, abs=ROUNDING)
 
     with concurrent.futures.ThreadPoolExecutor(len(images)) as pool:
         asking = [pool.submit(ask_on, image) for image in images]
-        with triton.InferenceServerClient(service.address) as client:
-            ask(client, images[0])  # so that there is a predictor
-        (predictor,) = [p for p in service.processes() if p.pid != service.pid and is_predictor(p)]
-        predictor.kill()
-        predictor.wait(timeout=10)
-        killed.set()
+        try:
+            with triton.InferenceServerClient(service.address) as client:
+                ask(client, images[0])  # so that there is a predictor
+            predictors = [p for p in service.processes() if p.pid != service.pid and is_predictor(p)]
+            assert predictors
+            for predictor in predictors:
+                predictor.kill()
+                predictor.wait(timeout=10)
+        finally:
+            killed.set()
         for done in asking:
             done.result(timeout=60)
 

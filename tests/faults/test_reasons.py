@@ -41,10 +41,14 @@ def train_more_weights_than_the_host_holds(client, service):
     return client.train("mlp", dataset="iris", options=LARGE)
 
 
-def train_more_weights_than_the_device_holds(client, service):
+def train_larger_activations_than_the_device_holds(client, service):
     if not torch.cuda.is_available():
         pytest.skip("there is no GPU")
-    return client.train("mlp", dataset="iris", options={"hidden": [65_536] * 32})  # 0.5 TB
+    samples, pixels, float_bytes = 1000, 8 * 8, 4
+    filters = torch.cuda.get_device_properties(0).total_memory // (samples * pixels * float_bytes)
+    return client.train(
+        "mnist_cnn", dataset="digits", batch_size=samples, options={"filters": [filters, 8], "units": 16}
+    )
 
 
 def train_wildly(client, service):
@@ -81,7 +85,7 @@ def _signal_each_trainer(client, service, number):
 FAILING: dict[Reason, tuple[Callable[..., Any], set[str]]] = {
     Reason.INVALID_DATA: (train_on_torn_files, {"peak_memory_bytes"}),
     Reason.OUT_OF_MEMORY_HOST: (train_more_weights_than_the_host_holds, {"peak_memory_bytes"}),
-    Reason.OUT_OF_MEMORY_DEVICE: (train_more_weights_than_the_device_holds, {"device_memory_bytes"}),
+    Reason.OUT_OF_MEMORY_DEVICE: (train_larger_activations_than_the_device_holds, {"device_memory_bytes"}),
     Reason.NON_FINITE_LOSS: (train_wildly, {"learning_rate", "step", "epoch"}),
     Reason.DEADLINE: (train_for_too_long, {"run_seconds", "max_runtime_seconds"}),
     Reason.INTERNAL: (train_where_a_folder_is_in_the_way, {"error", "peak_memory_bytes"}),
