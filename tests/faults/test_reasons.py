@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pathlib
 import resource
@@ -44,11 +45,18 @@ def train_more_weights_than_the_host_holds(client, service):
 def train_larger_activations_than_the_device_holds(client, service):
     if not torch.cuda.is_available():
         pytest.skip("there is no GPU")
-    samples, pixels, float_bytes = 1000, 8 * 8, 4
-    filters = torch.cuda.get_device_properties(0).total_memory // (samples * pixels * float_bytes)
-    return client.train(
-        "mnist_cnn", dataset="digits", batch_size=samples, options={"filters": [filters, 8], "units": 16}
-    )
+    return train_larger_activations_than(torch.cuda.get_device_properties(0).total_memory, client)
+
+
+def train_larger_activations_than(size_bytes, client):
+    filters, side, float_bytes = 4096, 224, 4
+    samples = 2 * math.ceil(
+        size_bytes / (filters * side**2 * float_bytes)
+    )  # half of them are more than enough of a batch
+    images, labels = np.zeros((samples, side, side), np.uint8), np.arange(samples) % 2
+    client.datasets.upload("large", (images, labels))
+    options = {"filters": [filters, 8], "units": 16}
+    return client.train("mnist_cnn", dataset="large", batch_size=samples // 2, options=options)
 
 
 def train_wildly(client, service):
