@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 from benchmarks import machine
-from benchmarks.serving import report, systems, turns, workloads
+from benchmarks.serving import load, report, systems, turns, workloads
 from benchmarks.serving.rivals import environments, running, table
 
 RESULTS = machine.ROOT / "benchmarks" / "results"
@@ -41,7 +41,7 @@ def measure(arguments: argparse.Namespace, folder: pathlib.Path) -> report.Page:
                     python = environments.find(rival, arguments.environments)
                     with running.start(rival, engine, python, published) as other:
                         page.add(ours, other, turns.take(plan, ours, other))
-                except (running.NotMeasured, subprocess.CalledProcessError) as error:
+                except (running.NotMeasured, load.LoadFailed, subprocess.CalledProcessError) as error:
                     page.miss(name, str(error))
     return page
 

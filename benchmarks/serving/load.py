@@ -118,7 +118,8 @@ def _send(target: Target, data: pathlib.Path, clients: int, count: int) -> tuple
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     finished, counts = FINISHED.search(done.stdout), COUNTS.search(done.stdout)
     if not finished or not counts or int(counts[2]) != count:
-        raise LoadFailed(done.stdout)
+        succeeded = int(counts[2]) if counts else 0
+        raise LoadFailed(f"{clients} clients: {count - succeeded} of {count} requests failed")
     times = sorted(int(line.split("\t")[2]) / 1000 for line in log.read_text().splitlines())
     return float(finished[1]) * UNITS[finished[2]], times
 

@@ -35,11 +35,11 @@ class Page:
             cells = [
                 f"{clients}",
                 other.name,
-                f"{_median(theirs, 'requests_per_second'):,.0f}",
-                f"{min(rates):,.0f} to {max(rates):,.0f}",
+                _rate(_median(theirs, "requests_per_second")),
+                f"{_rate(min(rates))} to {_rate(max(rates))}",
                 *_cells(theirs),
                 f"{_median(theirs, 'memory_mib'):,.0f}",
-                f"{_median(mine, 'requests_per_second'):,.0f}",
+                _rate(_median(mine, "requests_per_second")),
                 *_cells(mine)[1:],
                 f"{_median(mine, 'requests_per_second') / _median(theirs, 'requests_per_second'):.2f}",
             ]
@@ -57,6 +57,10 @@ class Page:
         )
         missing = "\n".join(["Not measured:", "", *self.missing, "", ""]) if self.missing else ""
         return f"{INTRODUCTION.format(about=self.about)}\n\n{table}\n\n{missing}{origin}\n"
+
+
+def _rate(per_second: float) -> str:
+    return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.1f}"
 
 
 def _cells(samples: list[load.Sample]) -> list[str]:

@@ -131,7 +131,7 @@ PROOFS = (
         "a model is kept while a job that begins with it has not ended",
         "conformance/test_store_bases.py",
         ("test_a_model_is_kept_while_a_job_that_begins_with_it_has_not_ended[sqlite]",),
-        ("stores/sql/deletion.py", "    rules.check_unneeded(name, gone, jobs.that_need(connection, name))\n", ""),
+        ("stores/sql/deletion.py", "    model_rules.check_unneeded(name, gone, jobs.that_need(connection, name))\n", ""),
         "DID NOT RAISE",
     ),
     Proof(

@@ -11,7 +11,7 @@ from bessemer_server.rpc import convert, keeping, spooling
 from bessemer_server.rpc.submitting import NAME
 from bessemer_server.scheduling.loop import utc_now
 from bessemer_server.serving import references
-from bessemer_server.stores import rules
+from bessemer_server.stores import model_rules
 
 
 class ModelUploads:
@@ -38,7 +38,7 @@ class ModelUploads:
                 path = ""
             await spool.finish()
             publication, origin = await self._importer.read(spool.input, spool.output, like)
-            _check_tellable(rules.import_model(header.name, publication, origin, 1, utc_now()))
+            _check_tellable(model_rules.import_model(header.name, publication, origin, 1, utc_now()))
             async with keeping.stored(self._store, self._blobs, spool, publication.weights.tensors):
                 return await self._store.import_model(header.name, publication, origin, utc_now())
 

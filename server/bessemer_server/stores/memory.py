@@ -34,7 +34,7 @@ from bessemer_server.domain.metrics import Metric, Scope
 from bessemer_server.domain.models import Listed, Model, Origin, Publication
 from bessemer_server.domain.pictures import Pictures
 from bessemer_server.domain.states import State
-from bessemer_server.stores import dataset_rules, paging, rules
+from bessemer_server.stores import dataset_rules, model_rules, paging, rules
 
 
 @dataclasses.dataclass(slots=True)
@@ -293,7 +293,7 @@ class MemoryStore:
         rules.check_blobs(self._missing(publication.weights))
         name = record.job.name
         version = self._last_versions[name] = self._last_versions.get(name, 0) + 1
-        model = rules.publish(record.job, copy.deepcopy(publication), version, now)
+        model = model_rules.publish(record.job, copy.deepcopy(publication), version, now)
         record.apply(rules.succeed(record.job, model, now))
         self._models.setdefault(name, {})[version] = model
         return model
@@ -409,7 +409,7 @@ class MemoryStore:
         versions = self._models.get(name, {})
         number = max(versions, default=0) if version is None else version
         if number not in versions:
-            raise rules.unknown_model(name, version, self._models, sorted(versions))
+            raise model_rules.unknown_model(name, version, self._models, sorted(versions))
         return versions[number]
 
     async def list_models(self, name: str, page_size: int, page_token: str) -> Page[Listed]:
@@ -427,10 +427,10 @@ class MemoryStore:
     async def import_model(self, name: str, publication: Publication, origin: Origin, now: Time) -> Model:
         rules.check_blobs(self._missing(publication.weights))
         versions = self._models.get(name, {})
-        if versions and rules.is_same(newest := versions[max(versions)], publication):
+        if versions and model_rules.is_same(newest := versions[max(versions)], publication):
             return newest
         version = self._last_versions[name] = self._last_versions.get(name, 0) + 1
-        model = rules.import_model(name, copy.deepcopy(publication), origin, version, now)
+        model = model_rules.import_model(name, copy.deepcopy(publication), origin, version, now)
         self._models.setdefault(name, {})[version] = model
         return model
 
@@ -438,9 +438,9 @@ class MemoryStore:
         await self.get_model(name, version)
         versions = self._models[name]
         gone = sorted(versions) if version is None else [version]
-        rules.check_unnamed(name, gone, await self.aliases([name]))
+        model_rules.check_unnamed(name, gone, await self.aliases([name]))
         unfinished = (job for job in sorted(self._jobs(), key=_age) if not job.state.is_terminal)
-        rules.check_unneeded(name, gone, unfinished)
+        model_rules.check_unneeded(name, gone, unfinished)
         for number in gone:
             del versions[number]
         if not versions:
@@ -461,7 +461,9 @@ class MemoryStore:
         await self.get_model(model, None)
         found = self._aliases.get((model, name))
         if found is None:
-            raise rules.unknown_alias(name, model, [alias.name for alias in await self.aliases([model])])
+            raise model_rules.unknown_alias(
+                name, model, [alias.name for alias in await self.aliases([model])]
+            )
         return found
 
     async def aliases(self, models: Collection[str]) -> Sequence[Alias]:
@@ -526,8 +528,8 @@ class MemoryStore:
     async def _check_pinned(self, job: NewJob | Job) -> None:
         for field, digest in job.pins.items():
             dataset_rules.check_pinned(job, field, await self.find_dataset(digest=digest))
-        for needed in rules.needed_models(job):
-            rules.check_there(needed, self._models.get(needed.name, ()))
+        for needed in model_rules.needed_models(job):
+            model_rules.check_there(needed, self._models.get(needed.name, ()))
 
     def _missing(self, manifest: Manifest) -> list[str]:
         return [digest for digest in manifest.digests() if digest not in self.blobs]

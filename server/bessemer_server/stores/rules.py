@@ -11,8 +11,7 @@ import datetime
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from bessemer_server.domain import bases, errors, states
-from bessemer_server.domain.aliases import Alias
+from bessemer_server.domain import errors, states
 from bessemer_server.domain.checkpoints import Checkpoint, Manifest, Retention
 from bessemer_server.domain.events import (
     CheckpointDamaged,
@@ -35,13 +34,13 @@ from bessemer_server.domain.jobs import (
     Time,
 )
 from bessemer_server.domain.metrics import Metric, Scope
-from bessemer_server.domain.models import Model, Origin, Publication
+from bessemer_server.domain.models import Model
 from bessemer_server.domain.states import State
 
 RESULT = Retention(last=1)
 """Of the checkpoints of a prediction that is complete, the one that has it all."""
 MetricKey = tuple[Scope, str, int]
-"""What the trainer of a job in this state is told; in others, to go on."""
+"""By which a metric is known within its job: scope, name and step."""
 RELEASED = {State.CANCELLING: State.CANCELLED, State.PAUSING: State.PAUSED}
 """Where an attempt that ends without an outcome leads, by what was asked for; else to the queue."""
 
@@ -230,47 +229,6 @@ def check_blobs(missing: Sequence[str]) -> None:
         )
 
 
-def publish(job: Job, publication: Publication, version: int, now: Time) -> Model:
-    """The model that a job makes when it succeeds."""
-    return Model(
-        name=job.name,
-        version=version,
-        job_id=job.id,
-        architecture=architecture(job.effective_spec),
-        dataset=str(job.effective_spec.get("dataset", "")),
-        weights=publication.weights,
-        definition=publication.definition,
-        metrics=job.metrics,
-        parameters=publication.parameters,
-        effective_spec=job.effective_spec,
-        create_time=now,
-        dataset_digest=job.dataset_digest,
-    )
-
-
-def import_model(name: str, publication: Publication, origin: Origin, version: int, now: Time) -> Model:
-    """The model that a file makes."""
-    return Model(
-        name=name,
-        version=version,
-        job_id="",
-        architecture=origin.architecture,
-        dataset=origin.dataset,
-        weights=publication.weights,
-        definition=publication.definition,
-        metrics=origin.metrics,
-        parameters=publication.parameters,
-        effective_spec=origin.effective_spec,
-        create_time=now,
-        dataset_digest=origin.dataset_digest,
-    )
-
-
-def is_same(model: Model, publication: Publication) -> bool:
-    """Whether the publication would be this model again."""
-    return (model.weights.tensors, model.definition) == (publication.weights.tensors, publication.definition)
-
-
 def succeed(job: Job, model: Model, now: Time) -> Change:
     """→ SUCCEEDED with a published model."""
     return _move(job, State.SUCCEEDED, now, model=ModelReference(model.name, model.version))
@@ -431,72 +389,6 @@ def no_pictures(job_id: str, epoch: int, known: Sequence[int]) -> errors.NotFoun
     """The error for an epoch without pictures."""
     there = f"there are some of epochs {', '.join(map(str, known))}" if known else "there are none yet"
     return errors.NotFound(f"job {job_id} has no pictures of epoch {epoch}; {there}")
-
-
-def unknown_model(
-    name: str, version: int | None, names: Iterable[str], versions: Sequence[int]
-) -> errors.NotFound:
-    """The error for a model that does not exist. `versions`: those that the model has, ascending; empty for no model."""
-    if versions:
-        message = f"model {name!r} has no version {version}; {_tell_versions(versions)}"
-    else:
-        message = f"there is no model {name!r}; {errors.suggest(name, names)}"
-    return errors.NotFound(message, reason="MODEL_NOT_FOUND")
-
-
-def _tell_versions(versions: Sequence[int]) -> str:
-    first, last = versions[0], versions[-1]
-    if first == last:
-        return f"its only version is {first}"
-    if len(versions) == last - first + 1:
-        return f"its versions are {first} to {last}"
-    return f"its newest versions are {', '.join(map(str, versions[-5:]))}"
-
-
-def unknown_alias(alias: str, model: str, known: Iterable[str]) -> errors.NotFound:
-    """The error for an alias that a model does not have."""
-    message = f"model {model!r} has no alias {alias!r}; {errors.suggest(alias, known)}"
-    return errors.NotFound(message, reason="ALIAS_NOT_FOUND")
-
-
-def check_unnamed(model: str, versions: Collection[int], aliases: Iterable[Alias]) -> None:
-    """Raise `FailedPrecondition` when an alias names one of the versions that shall be deleted."""
-    for alias in aliases:
-        for version in alias.shares:
-            if version in versions:
-                raise errors.FailedPrecondition(
-                    f"version {version} of model {model!r} has the alias {alias.name!r}; move the alias to another version or delete "
-                    "it first",
-                    reason="HAS_ALIAS",
-                )
-
-
-def needed_models(job: NewJob | Job) -> tuple[ModelReference, ...]:
-    """The models that a job needs until it has ended: the one that it predicts with, or those that it begins with, by name."""
-    return (job.asked_model,) if job.asked_model else bases.pinned(job.effective_spec)
-
-
-def check_unneeded(model: str, versions: Collection[int], jobs: Iterable[Job]) -> None:
-    """Raise `FailedPrecondition` when one of `jobs`, which have not ended, needs a version that shall be deleted."""
-    for job in jobs:
-        for needed in needed_models(job):
-            if needed.name == model and needed.version in versions:
-                use = "predicts with" if job.is_prediction else "begins with"
-                raise errors.FailedPrecondition(
-                    f"job {job.id} ({job.name}, {job.state}) {use} {needed}; wait until it ends, or cancel it, then delete "
-                    "the model",
-                    reason="MODEL_IN_USE",
-                )
-
-
-def check_there(needed: ModelReference, versions: Collection[int]) -> None:
-    """Raise `FailedPrecondition` when a model that a job needs, a new one or a retried one, is not among those `versions` that
-    its name has.
-    """
-    if needed.version not in versions:
-        raise errors.FailedPrecondition(
-            f"the model {needed} was deleted; submit a job with another one", reason="MODEL_GONE"
-        )
 
 
 def _move(

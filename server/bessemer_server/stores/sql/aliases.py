@@ -8,7 +8,7 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from bessemer_server.domain.aliases import Alias
-from bessemer_server.stores import rules
+from bessemer_server.stores import model_rules
 from bessemer_server.stores.sql import models, tables
 
 table = tables.model_aliases
@@ -41,7 +41,7 @@ def get(connection: sa.Connection, model: str, name: str) -> Alias:
         raise models.unknown(connection, model, None)
     found = next((alias for alias in known if alias.name == name), None)
     if found is None:
-        raise rules.unknown_alias(name, model, [alias.name for alias in known])
+        raise model_rules.unknown_alias(name, model, [alias.name for alias in known])
     return found
 
 

@@ -12,7 +12,7 @@ from bessemer_server.domain import bases
 from bessemer_server.domain.events import Event
 from bessemer_server.domain.jobs import BACK_OFF_MAX_S, Job, JobFilter, NewJob, Page, Time
 from bessemer_server.domain.states import State
-from bessemer_server.stores import paging, rules
+from bessemer_server.stores import model_rules, paging, rules
 from bessemer_server.stores.sql import datasets, models, rows, tables, upserts
 
 jobs = tables.jobs
@@ -100,8 +100,8 @@ def _lock_needed(connection: sa.Connection, job: NewJob | Job) -> None:
     """Keep what a job needs that is queued from being deleted until the transaction ends. Raises `FailedPrecondition`."""
     datasets.lock_pinned(connection, job)
     # By name, as all do, so that no two wait for each other.
-    for needed in rules.needed_models(job):
-        rules.check_there(needed, models.hold(connection, needed.name))
+    for needed in model_rules.needed_models(job):
+        model_rules.check_there(needed, models.hold(connection, needed.name))
 
 
 def delete(connection: sa.Connection, job_id: str, now: Time) -> None:
@@ -153,7 +153,7 @@ def list_page(connection: sa.Connection, filter: JobFilter, page_size: int, page
 
 def that_need(connection: sa.Connection, model: str) -> list[Job]:
     """Jobs that have not ended and predict or begin with a version of this model, oldest first; and perhaps some that only name
-    it elsewhere: `rules.needed_models` says which it is.
+    it elsewhere: `model_rules.needed_models` says which it is.
     """
     asks = jobs.c.asked_model.startswith(f"{model}@", autoescape=True)
     # As text: who begins with a model is not worth a column, since models are seldom deleted.

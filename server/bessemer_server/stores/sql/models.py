@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from bessemer_server.domain import errors
 from bessemer_server.domain.jobs import Job, Page, Time
 from bessemer_server.domain.models import Listed, Model, Origin, Publication
-from bessemer_server.stores import paging, rules
+from bessemer_server.stores import model_rules, paging, rules
 from bessemer_server.stores.sql import blobs, rows, tables, upserts
 
 models = tables.models
@@ -21,7 +21,9 @@ LISTED = tuple(models.c[field.name] for field in dataclasses.fields(Listed))
 def publish(connection: sa.Connection, job: Job, publication: Publication, now: Time) -> Model:
     """Insert the next version of the job's name."""
     rules.check_blobs(blobs.missing(connection, publication.weights.digests(), lock=True))
-    return _insert(connection, rules.publish(job, publication, _next_version(connection, job.name), now))
+    return _insert(
+        connection, model_rules.publish(job, publication, _next_version(connection, job.name), now)
+    )
 
 
 def import_(
@@ -34,10 +36,10 @@ def import_(
     connection.execute(there)
     connection.execute(sa.select(names.c.name).where(names.c.name == name).with_for_update())
     known = versions(connection, name)
-    if known and rules.is_same(newest := get(connection, name, known[-1]), publication):
+    if known and model_rules.is_same(newest := get(connection, name, known[-1]), publication):
         return newest
     version = _next_version(connection, name)
-    return _insert(connection, rules.import_model(name, publication, origin, version, now))
+    return _insert(connection, model_rules.import_model(name, publication, origin, version, now))
 
 
 def _insert(connection: sa.Connection, model: Model) -> Model:
@@ -73,7 +75,7 @@ def get(connection: sa.Connection, name: str, version: int | None) -> Model:
 def unknown(connection: sa.Connection, name: str, version: int | None) -> errors.NotFound:
     """The error for a model or version that is not there."""
     known = connection.execute(sa.select(models.c.name).distinct()).scalars()
-    return rules.unknown_model(name, version, known, versions(connection, name))
+    return model_rules.unknown_model(name, version, known, versions(connection, name))
 
 
 def versions(connection: sa.Connection, name: str) -> list[int]:
