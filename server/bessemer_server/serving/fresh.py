@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
@@ -15,36 +16,64 @@ FRESH_S = 1.0
 """So long something is taken for what it was without a look: another server may have changed it. What this server changes counts at
 once.
 """
+AHEAD_S = 0.7
+"""Whoever asks after so long has it read again, and does not wait: what is asked for all the time is always there."""
 
 
 class Fresh(Generic[K, V]):
-    """Keeps the last `SIZE` values that were asked for."""
+    """Keeps the last `SIZE` values that were asked for. However many ask for one at a time, it is read once."""
 
-    def __init__(self, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, read: Callable[[K], Awaitable[V]], monotonic_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._read = read
         self._monotonic_s = monotonic_s
         self._known: OrderedDict[K, tuple[V, float]] = OrderedDict()
-        self._changes = 0
+        self._reading: dict[K, asyncio.Task[V]] = {}
 
     def get(self, key: K) -> V | None:
         """The value, if it was read lately."""
-        known = self._known.get(key)
-        return known[0] if known and self._monotonic_s() < known[1] else None
+        if (known := self._known.get(key)) is None:
+            return None
+        value, read_s = known
+        age_s = self._monotonic_s() - read_s
+        if age_s >= FRESH_S:
+            return None
+        if age_s >= AHEAD_S:
+            self._begin(key)
+        return value
 
-    async def find(self, key: K, read: Callable[[], Awaitable[V]]) -> V:
-        """The value, read if need be. What was being read while something was forgotten is not kept."""
+    async def find(self, key: K) -> V:
+        """The value, read if need be. What was being read while it was forgotten is not kept."""
         if (found := self.get(key)) is not None:
             return found
-        changes = self._changes
-        value = await read()
-        if changes == self._changes:
-            self._known[key] = value, self._monotonic_s() + FRESH_S
-            self._known.move_to_end(key)
-            if len(self._known) > SIZE:
-                self._known.popitem(last=False)
-        return value
+        return await asyncio.shield(self._begin(key))  # others wait for it too
 
     def forget(self, is_stale: Callable[[K], bool]) -> None:
         """Read these again."""
-        self._changes += 1
-        for key in [key for key in self._known if is_stale(key)]:
-            del self._known[key]
+        for kept in (self._known, self._reading):
+            for key in [key for key in kept if is_stale(key)]:
+                del kept[key]
+
+    def _begin(self, key: K) -> asyncio.Task[V]:
+        if (task := self._reading.get(key)) is None:
+            task = self._reading[key] = asyncio.ensure_future(self._find(key))
+            task.add_done_callback(lambda done: self._end(key, done))
+        return task
+
+    async def _find(self, key: K) -> V:
+        return await self._read(key)
+
+    def _end(self, key: K, task: asyncio.Task[V]) -> None:
+        has_failed = task.cancelled() or task.exception() is not None  # nobody may be left to be told of it
+        if self._reading.get(key) is not task:
+            return  # it was forgotten meanwhile
+        del self._reading[key]
+        if not has_failed:
+            self._keep(key, task.result())
+
+    def _keep(self, key: K, value: V) -> None:
+        self._known[key] = value, self._monotonic_s()
+        self._known.move_to_end(key)
+        if len(self._known) > SIZE:
+            self._known.popitem(last=False)

@@ -25,9 +25,9 @@ class Repository:
     def __init__(self, store: ports.Store, *, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._monotonic_s = monotonic_s
-        self._versions: Fresh[tuple[str, int], Model] = Fresh(monotonic_s)
-        self._newest: Fresh[str, Model] = Fresh(monotonic_s)
-        self._aliases: Fresh[tuple[str, str], Alias] = Fresh(monotonic_s)
+        self._versions: Fresh[tuple[str, int], Model] = Fresh(lambda key: self._read(*key), monotonic_s)
+        self._newest: Fresh[str, Model] = Fresh(lambda name: self._read(name, None), monotonic_s)
+        self._aliases: Fresh[tuple[str, str], Alias] = Fresh(lambda key: store.get_alias(*key), monotonic_s)
         self._objects: weakref.WeakValueDictionary[tuple[str, int], Model] = weakref.WeakValueDictionary()
         """One for each version, with what was worked out about it."""
         self._unloaded: set[str] = set()
@@ -84,12 +84,12 @@ class Repository:
             ) from error
 
     async def _find_alias(self, model: str, name: str) -> Alias:
-        return await self._aliases.find((model, name), lambda: self._store.get_alias(model, name))
+        return await self._aliases.find((model, name))
 
     async def _find(self, name: str, version: int | None) -> Model:
         if version is None:
-            return await self._newest.find(name, lambda: self._read(name, None))
-        return await self._versions.find((name, version), lambda: self._read(name, version))
+            return await self._newest.find(name)
+        return await self._versions.find((name, version))
 
     async def _read(self, name: str, version: int | None) -> Model:
         model = await self._store.get_model(name, version)

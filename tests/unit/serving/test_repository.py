@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from bessemer_server.domain import errors
 from bessemer_server.domain.models import Model
-from bessemer_server.serving.fresh import FRESH_S
+from bessemer_server.serving.fresh import AHEAD_S, FRESH_S
 from bessemer_server.serving.repository import Repository
 from bessemer_server.stores.memory import MemoryStore
 from tests.conformance import samples
@@ -41,6 +43,71 @@ async def test_the_newest_is_looked_up_once_in_a_while_and_not_for_each_request(
     now[0] += FRESH_S
     assert await repository.get("digits", "") is models[0]
     assert store.asked == 2
+
+
+async def test_many_that_ask_at_once_cost_one_look() -> None:
+    store, repository, now = await make()
+    for looks in (1, 2):
+        models = await asyncio.gather(*(repository.get("digits", "") for _ in range(100)))
+        assert {model.version for model in models} == {1}
+        assert store.asked == looks
+        now[0] += FRESH_S
+
+
+async def test_what_is_asked_for_all_the_time_is_looked_up_while_nobody_waits() -> None:
+    class Slow(Store):
+        async def get_model(self, name: str, version: int | None) -> Model:
+            model = await super().get_model(name, version)
+            await may_answer.wait()
+            return model
+
+    store, now, may_answer = Slow(), [100.0], asyncio.Event()
+    may_answer.set()
+    await publish(store, "first")
+    repository = Repository(store, monotonic_s=lambda: now[0])
+    await repository.get("digits", "")
+    await publish(store, "second")
+    may_answer.clear()
+    now[0] += AHEAD_S
+    assert [(await repository.get("digits", "")).version for _ in range(3)] == [1, 1, 1]
+    may_answer.set()
+    await asyncio.sleep(0.01)
+    assert (await repository.get("digits", "")).version == 2
+    assert store.asked == 2
+
+
+async def test_who_gives_up_waiting_takes_the_look_from_nobody() -> None:
+    class Slow(Store):
+        async def get_model(self, name: str, version: int | None) -> Model:
+            await may_answer.wait()
+            return await super().get_model(name, version)
+
+    store, may_answer = Slow(), asyncio.Event()
+    await publish(store, "first")
+    repository = Repository(store)
+    first, second = (asyncio.create_task(repository.get("digits", "")) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.sleep(0)
+    may_answer.set()
+    assert (await second).version == 1
+    assert store.asked == 1
+
+
+async def test_a_look_that_fails_is_told_to_all_who_wait_and_not_kept() -> None:
+    class Away(Store):
+        async def get_model(self, name: str, version: int | None) -> Model:
+            model = await super().get_model(name, version)
+            if self.asked == 1:
+                raise errors.Unavailable("the database is away")
+            return model
+
+    store = Away()
+    await publish(store, "first")
+    repository = Repository(store)
+    found = await asyncio.gather(*(repository.get("digits", "") for _ in range(3)), return_exceptions=True)
+    assert [type(each) for each in found] == [errors.Unavailable] * 3
+    assert (await repository.get("digits", "")).version == 1
 
 
 async def test_what_this_server_publishes_is_the_newest_at_once() -> None:
