@@ -29,7 +29,7 @@ class Fresh(Generic[K, V]):
         self._read = read
         self._monotonic_s = monotonic_s
         self._known: OrderedDict[K, tuple[V, float]] = OrderedDict()
-        self._reading: dict[K, asyncio.Task[V]] = {}
+        self._reading: dict[K, asyncio.Future[V]] = {}
 
     def get(self, key: K) -> V | None:
         """The value, if it was read lately."""
@@ -55,22 +55,19 @@ class Fresh(Generic[K, V]):
             for key in [key for key in kept if is_stale(key)]:
                 del kept[key]
 
-    def _begin(self, key: K) -> asyncio.Task[V]:
-        if (task := self._reading.get(key)) is None:
-            task = self._reading[key] = asyncio.ensure_future(self._find(key))
-            task.add_done_callback(lambda done: self._end(key, done))
-        return task
+    def _begin(self, key: K) -> asyncio.Future[V]:
+        if (reading := self._reading.get(key)) is None:
+            reading = self._reading[key] = asyncio.ensure_future(self._read(key))
+            reading.add_done_callback(lambda done: self._end(key, done))
+        return reading
 
-    async def _find(self, key: K) -> V:
-        return await self._read(key)
-
-    def _end(self, key: K, task: asyncio.Task[V]) -> None:
-        has_failed = task.cancelled() or task.exception() is not None  # nobody may be left to be told of it
-        if self._reading.get(key) is not task:
+    def _end(self, key: K, reading: asyncio.Future[V]) -> None:
+        has_failed = reading.cancelled() or reading.exception() is not None  # nobody may be left to be told of it
+        if self._reading.get(key) is not reading:
             return  # it was forgotten meanwhile
         del self._reading[key]
         if not has_failed:
-            self._keep(key, task.result())
+            self._keep(key, reading.result())
 
     def _keep(self, key: K, value: V) -> None:
         self._known[key] = value, self._monotonic_s()
