@@ -100,19 +100,6 @@ class Batcher(Generic[P]):
             if not self._rows[item.level, item.model]:
                 del self._rows[item.level, item.model]
 
-    def may_grow(self) -> bool:
-        """Whether a later request could still come into the next batch, and nobody is held up for it who goes first."""
-        if len(self._queues) != 1:
-            return False
-        ((level, model), queue) = next(iter(self._queues.items()))
-        is_full = self.waiting_rows >= self._most_rows(model)
-        return not is_full and level == sys.maxsize and bool(queue) and queue[0][1].form is not None
-
-    @property
-    def earliest_s(self) -> float:
-        """No deadline of a request that waits is before this."""
-        return self._deadlines[0][0] if self._deadlines else float("inf")
-
     def take(self, now_s: float, most_rows: int = sys.maxsize) -> tuple[list[Item[P]], list[Item[P]]]:
         """The next batch, of at most so many rows if its first request has not more; and the requests that were dropped since
         their deadline has passed.

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 
 from bessemer_server.domain import errors, ports, tensors
 from bessemer_server.domain.models import Model
-from bessemer_server.serving import holding, pace, parameters, sleeps, statistics
+from bessemer_server.serving import pace, parameters, statistics
 from bessemer_server.serving.batcher import Batcher, Item
 
 ENDED = "HELPER_ENDED"
@@ -47,7 +47,7 @@ class _Lane:
 
 class Dispatcher:
     """One queue for predictors that are alike, and a loop for each: while all are busy, requests gather; when one is idle, the next
-    batch goes to it, unless `holding` has found that waiting for more pays.
+    batch goes to it at once.
 
     A predictor that is `fed_ahead` has a second loop, which hands it a batch while it computes another, so that it does not wait
     for the answers to go out and new requests to come in. Both shall be alike: the second goes when as many wait as are being
@@ -58,7 +58,6 @@ class Dispatcher:
         self,
         *predictors: ports.Predictor,
         fed_ahead: bool = False,
-        hold: holding.Holding | None = None,
         counted: statistics.Statistics | None = None,
     ) -> None:
         """`counted`: where to count what predictions take, if somebody else counts there too."""
@@ -67,9 +66,6 @@ class Dispatcher:
         self._batcher: Batcher[_Waiting] = Batcher(MAX_BATCH_ROWS, MAX_WAITING_ROWS)
         self._arrived = asyncio.Event()
         self._pace = pace.Pace()
-        self._held = 0
-        """Loops that hold their next batch back."""
-        self._holding = hold or holding.Holding(MAX_BATCH_ROWS)
         self._running: list[asyncio.Task[None]] = []
         self.statistics = counted or statistics.Statistics()
 
@@ -138,8 +134,7 @@ class Dispatcher:
         deadline_s = time.monotonic() + patience_s
         item = Item(_key(model), form, waiting.rows, deadline_s, waiting, asked.priority)
         self._batcher.add(item)
-        if not (self._held and self._is_short()):
-            self._arrived.set()
+        self._arrived.set()
         try:
             return await answer
         except asyncio.CancelledError:
@@ -152,7 +147,6 @@ class Dispatcher:
     async def _run(self, lane: _Lane) -> None:
         while True:
             await self._turn(lane)
-            await self._gather()
             batch, late = self._batcher.take(time.monotonic(), self._share(lane))
             for item in late:
                 _fail(item.payload, errors.DeadlineExceeded("the deadline passed while the request waited"))
@@ -184,30 +178,6 @@ class Dispatcher:
         self._batcher.charge(batch[0].model, (ended_ns - max(begun_ns, lane.free_ns)) / 1e9)
         lane.free_ns = ended_ns
         self._arrived.set()  # the other loop of this lane may wait for this one's end
-
-    async def _gather(self) -> None:
-        """Hold the next batch back until as many wait as are wanted."""
-        in_vain = False
-        if self._is_short():
-            self._held += 1
-            try:
-                async with asyncio.timeout(self._patience_s()):
-                    self._arrived.clear()
-                    await self._arrived.wait()
-            except TimeoutError:
-                in_vain = True
-            finally:
-                self._held -= 1
-        if self._batcher.waiting:
-            self._holding.observe(self._batcher.waiting, sleeps.count(), in_vain=in_vain)
-
-    def _is_short(self) -> bool:
-        """Whether the next batch may wait for more requests."""
-        return 0 < self._batcher.waiting < self._holding.wanted and self._batcher.may_grow()
-
-    def _patience_s(self) -> float:
-        """Nobody's deadline passes over it: half of what is left goes to the forward."""
-        return min(holding.LONGEST_S, (self._batcher.earliest_s - time.monotonic()) / 2)
 
     async def _run_batch(self, lane: _Lane, batch: list[_Waiting]) -> None:
         try:

@@ -62,7 +62,9 @@ class Fresh(Generic[K, V]):
         return reading
 
     def _end(self, key: K, reading: asyncio.Future[V]) -> None:
-        has_failed = reading.cancelled() or reading.exception() is not None  # nobody may be left to be told of it
+        has_failed = (
+            reading.cancelled() or reading.exception() is not None
+        )  # nobody may be left to be told of it
         if self._reading.get(key) is not reading:
             return  # it was forgotten meanwhile
         del self._reading[key]

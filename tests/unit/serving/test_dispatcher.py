@@ -10,7 +10,7 @@ import pytest
 
 from bessemer_server.domain import errors
 from bessemer_server.domain.tensors import Tensor
-from bessemer_server.serving import holding, parameters
+from bessemer_server.serving import parameters
 from bessemer_server.serving.dispatcher import Dispatcher, _Waiting
 from tests.unit.serving.test_requests import MODEL
 
@@ -56,29 +56,6 @@ async def predictor():
 @pytest.fixture
 async def dispatcher(predictor):
     dispatcher = Dispatcher(predictor)
-    dispatcher.start()
-    yield dispatcher
-    await dispatcher.close()
-
-
-class Wanting(holding.Holding):
-    """Wants so many requests, whatever it sees."""
-
-    def __init__(self, wanted: float) -> None:
-        super().__init__(most=64)
-        self.wanted = wanted
-        self.vain: list[bool] = []
-
-    def observe(self, requests, sleeps, *, in_vain):
-        self.vain.append(in_vain)
-
-
-@pytest.fixture
-async def held(predictor):
-    """A dispatcher whose batches wait for four requests."""
-    dispatcher = Dispatcher(predictor, hold=Wanting(4.0))
-    for rows in (1, 2, 4):  # as long as each other: larger batches pay
-        dispatcher._batcher.learn((MODEL.name, MODEL.version), rows, 1.0)
     dispatcher.start()
     yield dispatcher
     await dispatcher.close()
@@ -253,46 +230,10 @@ async def test_a_request_with_priority_overtakes(dispatcher, predictor):
     assert done == ["first", "urgent", "plain"]
 
 
-async def test_a_batch_waits_for_as_many_requests_as_are_wanted(held, predictor):
-    asked = []
-    for n in range(4):
-        asked.append(asyncio.create_task(ask(held, float(n))))
-        await asyncio.sleep(0)
-    assert await asyncio.gather(*asked) == [[2.0 * n] for n in range(4)]
-    assert predictor.batches == [4]
-
-
-async def test_a_batch_that_waits_in_vain_goes_as_it_is(held, predictor):
-    assert await ask(held, 1.0) == [2.0]
-    assert predictor.batches == [1]
-    assert isinstance(held._holding, Wanting)
-    assert held._holding.vain == [True]
-
-
-async def test_nobody_is_held_back_beyond_the_deadline(held, monkeypatch):
-    monkeypatch.setattr(holding, "LONGEST_S", 3600.0)
-    assert await ask(held, 1.0, timeout_s=0.5) == [2.0]
-
-
-@pytest.mark.parametrize("other", ["model", "priority", "unbatched", "full"])
-async def test_a_batch_waits_for_nobody_when_another_would_wait_for_it(predictor, other):
-    hold = Wanting(100.0)
-    held = Dispatcher(predictor, hold=hold)
-    model = dataclasses.replace(MODEL, version=2) if other == "model" else MODEL
-    if other == "unbatched":
-        model = dataclasses.replace(
-            MODEL,
-            definition={**MODEL.definition, "inputs": [{"name": "x", "datatype": "FP32", "shape": [1]}]},
-        )
-    asked = parameters.Parameters(priority=1) if other == "priority" else parameters.NONE
-    values = [1.0] * (64 if other == "full" else 1)
-    tensor = Tensor("FP32", (len(values),), struct.pack(f"<{len(values)}f", *values))
-    held.start()
-    first = [asyncio.create_task(ask(held, 1.0))] if other == "model" else []
-    await held.predict(model, {"x": tensor}, None, asked)
-    await asyncio.gather(*first)
-    await held.close()
-    assert True not in hold.vain
+async def test_who_finds_the_predictor_idle_does_not_wait_for_others(dispatcher, predictor):
+    for n in range(5):
+        assert await ask(dispatcher, float(n)) == [2.0 * n]
+    assert predictor.batches == [1] * 5
 
 
 async def test_a_request_that_would_be_answered_too_late_is_refused_at_once(dispatcher, predictor):

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from bessemer_server.serving.dispatcher import Dispatcher
-from tests.unit.serving.test_dispatcher import DoublingPredictor, Wanting, ask
+from tests.unit.serving.test_dispatcher import DoublingPredictor, ask
 from tests.unit.serving.test_requests import MODEL
 
 KEY = (MODEL.name, MODEL.version)
@@ -43,7 +43,7 @@ async def predictor():
 
 @pytest.fixture
 async def dispatcher(predictor, monkeypatch):
-    dispatcher = Dispatcher(predictor, fed_ahead=True, hold=Wanting(1.0))
+    dispatcher = Dispatcher(predictor, fed_ahead=True)
     monkeypatch.setattr(dispatcher._batcher, "_most_rows", lambda model: 64)  # larger batches pay
     dispatcher.start()
     yield dispatcher
@@ -137,7 +137,7 @@ async def test_who_waits_behind_another_batch_is_in_the_queue_and_not_computed(d
 
 
 async def test_one_that_is_not_fed_ahead_has_one_batch(predictor):
-    dispatcher = Dispatcher(predictor, hold=Wanting(1.0))
+    dispatcher = Dispatcher(predictor)
     dispatcher.start()
     asked = [*await ask_many(dispatcher, 1), *await ask_many(dispatcher, 8)]
     assert predictor.under_way == [1]
