@@ -8,8 +8,10 @@ import signal
 import sqlite3
 import tempfile
 import threading
+import time
 import warnings
 
+import numpy as np
 import psutil
 import pytest
 
@@ -22,6 +24,8 @@ KILLS = 50
 """Kills of PostgreSQL in the long form."""
 LEASE_S = 3
 FIRST_LOCK_S = 6
+AWAY_S = 4
+"""Several looks at a model long."""
 
 
 @contextlib.contextmanager
@@ -142,3 +146,24 @@ def test_a_postgresql_that_is_killed_again_and_again_loses_nothing(make_service,
 
 def job_spec(key: str):
     return failing.SPEC if int(key) % 2 == 0 else failing.SPEC | {"epochs": 1}
+
+
+@pytest.mark.long
+def test_predictions_go_on_while_their_database_is_away(make_service):
+    with own_postgres() as (url, kill, start):
+        service = make_service("--database", url)
+        service.start()
+        with bessemer.connect(service.address) as client:
+            model = client.train("mlp", dataset="iris", epochs=1).wait(progress=False).model
+            assert model
+            sample = np.zeros((1, 4), np.float32)
+            expected = model.predict(sample)[0].probabilities
+            kill()
+            until = time.monotonic() + AWAY_S
+            while time.monotonic() < until:
+                assert model.predict(sample)[0].probabilities == pytest.approx(expected)
+            with pytest.raises(bessemer.Unavailable):
+                list(client.jobs.list())
+            start()
+            assert model.predict(sample)[0].probabilities == pytest.approx(expected)
+        assert service.stop() == 0

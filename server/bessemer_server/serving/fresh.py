@@ -8,6 +8,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
+from bessemer_server.domain import errors
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -21,7 +23,9 @@ AHEAD_S = 0.7
 
 
 class Fresh(Generic[K, V]):
-    """Keeps the last `SIZE` values that were asked for. However many ask for one at a time, it is read once."""
+    """Keeps the last `SIZE` values that were asked for. However many ask for one at a time, it is read once; while nothing can be read,
+    what was read last is good.
+    """
 
     def __init__(
         self, read: Callable[[K], Awaitable[V]], monotonic_s: Callable[[], float] = time.monotonic
@@ -47,7 +51,12 @@ class Fresh(Generic[K, V]):
         """The value, read if need be. What was being read while it was forgotten is not kept."""
         if (found := self.get(key)) is not None:
             return found
-        return await asyncio.shield(self._begin(key))  # others wait for it too
+        try:
+            return await asyncio.shield(self._begin(key))  # others wait for it too
+        except errors.Unavailable:
+            if (found := self.get(key)) is None:
+                raise
+            return found
 
     def forget(self, is_stale: Callable[[K], bool]) -> None:
         """Read these again."""
@@ -62,14 +71,14 @@ class Fresh(Generic[K, V]):
         return reading
 
     def _end(self, key: K, reading: asyncio.Future[V]) -> None:
-        has_failed = (
-            reading.cancelled() or reading.exception() is not None
-        )  # nobody may be left to be told of it
+        error = asyncio.CancelledError() if reading.cancelled() else reading.exception()
         if self._reading.get(key) is not reading:
             return  # it was forgotten meanwhile
         del self._reading[key]
-        if not has_failed:
+        if error is None:
             self._keep(key, reading.result())
+        elif isinstance(error, errors.Unavailable) and (known := self._known.get(key)):
+            self._keep(key, known[0])
 
     def _keep(self, key: K, value: V) -> None:
         self._known[key] = value, self._monotonic_s()

@@ -110,6 +110,33 @@ async def test_a_look_that_fails_is_told_to_all_who_wait_and_not_kept() -> None:
     assert (await repository.get("digits", "")).version == 1
 
 
+async def test_while_the_database_is_away_models_that_were_there_are_there() -> None:
+    class Away(Store):
+        is_away = False
+
+        async def get_model(self, name: str, version: int | None) -> Model:
+            model = await super().get_model(name, version)
+            if self.is_away:
+                raise errors.Unavailable("the database is away")
+            return model
+
+    store, now = Away(), [100.0]
+    await publish(store, "first")
+    repository = Repository(store, monotonic_s=lambda: now[0])
+    await repository.get("digits", "")
+    store.is_away = True
+    for passed_s in (AHEAD_S, FRESH_S, 3600.0):
+        now[0] += passed_s
+        assert (await repository.get("digits", "")).version == 1
+        await asyncio.sleep(0.01)
+    with pytest.raises(errors.Unavailable):
+        await repository.get("digits", "1")  # nobody has asked for it so
+    await publish(store, "second")
+    store.is_away = False
+    now[0] += FRESH_S
+    assert (await repository.get("digits", "")).version == 2
+
+
 async def test_what_this_server_publishes_is_the_newest_at_once() -> None:
     store, repository, _ = await make()
     assert (await repository.get("digits", "")).version == 1
