@@ -81,7 +81,9 @@ def check(service, tmp_path, jumps, draw_offsets):
             other = client.train("mlp", dataset="iris", epochs=2)
             saved = 0
             for event in job.watch():
-                saved += isinstance(event, bessemer.CheckpointSaved)
+                if not isinstance(event, bessemer.CheckpointSaved):
+                    continue
+                saved += 1
                 if saved % 5 == 4:
                     with jumping.silence():
                         jumping.jump(*draw_offsets())

@@ -20,11 +20,15 @@ once.
 """
 AHEAD_S = 0.7
 """Whoever asks after so long has it read again, and does not wait: what is asked for all the time is always there."""
+PATIENCE_S = 0.25
+"""Who asks for what was there waits no longer for another look: where it was read from may hang."""
+MOST_READ = 256
+"""At the same time: who gave up waiting leaves what is being read."""
 
 
 class Fresh(Generic[K, V]):
     """Keeps the last `SIZE` values that were asked for. However many ask for one at a time, it is read once; while nothing can be read,
-    what was read last is good.
+    or not soon, what was read last is good.
     """
 
     def __init__(
@@ -43,20 +47,25 @@ class Fresh(Generic[K, V]):
         age_s = self._monotonic_s() - read_s
         if age_s >= FRESH_S:
             return None
-        if age_s >= AHEAD_S:
+        if age_s >= AHEAD_S and len(self._reading) < MOST_READ:
             self._begin(key)
         return value
 
     async def find(self, key: K) -> V:
-        """The value, read if need be. What was being read while it was forgotten is not kept."""
+        """The value, read if need be. What was being read while it was forgotten is not kept. Raises what reading raises, and
+        `Unavailable`.
+        """
         if (found := self.get(key)) is not None:
             return found
+        patience_s = PATIENCE_S if key in self._known else None
         try:
-            return await asyncio.shield(self._begin(key))  # others wait for it too
-        except errors.Unavailable:
-            if (found := self.get(key)) is None:
+            async with asyncio.timeout(patience_s):
+                return await asyncio.shield(self._begin(key))  # others wait for it too
+        except (errors.Unavailable, TimeoutError):
+            if (known := self._known.get(key)) is None:
                 raise
-            return found
+            self._keep(key, known[0], self._monotonic_s())
+            return known[0]
 
     def forget(self, is_stale: Callable[[K], bool]) -> None:
         """Read these again."""
@@ -66,22 +75,30 @@ class Fresh(Generic[K, V]):
 
     def _begin(self, key: K) -> asyncio.Future[V]:
         if (reading := self._reading.get(key)) is None:
+            if len(self._reading) >= MOST_READ:
+                raise errors.Unavailable(
+                    f"{MOST_READ} models are being looked up already, and the database is slow to answer; try again",
+                    reason="DATABASE_BUSY",
+                )
             reading = self._reading[key] = asyncio.ensure_future(self._read(key))
-            reading.add_done_callback(lambda done: self._end(key, done))
+            begun_s = self._monotonic_s()
+            reading.add_done_callback(lambda done: self._end(key, done, begun_s))
         return reading
 
-    def _end(self, key: K, reading: asyncio.Future[V]) -> None:
+    def _end(self, key: K, reading: asyncio.Future[V], begun_s: float) -> None:
         error = asyncio.CancelledError() if reading.cancelled() else reading.exception()
         if self._reading.get(key) is not reading:
             return  # it was forgotten meanwhile
         del self._reading[key]
         if error is None:
-            self._keep(key, reading.result())
+            self._keep(key, reading.result(), begun_s)
         elif isinstance(error, errors.Unavailable) and (known := self._known.get(key)):
-            self._keep(key, known[0])
+            self._keep(key, known[0], self._monotonic_s())
+        elif isinstance(error, errors.NotFound):
+            self._known.pop(key, None)
 
-    def _keep(self, key: K, value: V) -> None:
-        self._known[key] = value, self._monotonic_s()
+    def _keep(self, key: K, value: V, read_s: float) -> None:
+        self._known[key] = value, read_s
         self._known.move_to_end(key)
         if len(self._known) > SIZE:
             self._known.popitem(last=False)

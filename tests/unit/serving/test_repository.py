@@ -8,7 +8,7 @@ import pytest
 
 from bessemer_server.domain import errors
 from bessemer_server.domain.models import Model
-from bessemer_server.serving.fresh import AHEAD_S, FRESH_S
+from bessemer_server.serving.fresh import AHEAD_S, FRESH_S, MOST_READ
 from bessemer_server.serving.repository import Repository
 from bessemer_server.stores.memory import MemoryStore
 from tests.conformance import samples
@@ -135,6 +135,67 @@ async def test_while_the_database_is_away_models_that_were_there_are_there() -> 
     store.is_away = False
     now[0] += FRESH_S
     assert (await repository.get("digits", "")).version == 2
+
+
+async def test_while_the_database_hangs_models_that_were_there_are_there_and_few_looks_are_kept() -> None:
+    class Hanging(Store):
+        is_hanging = False
+
+        async def get_model(self, name: str, version: int | None) -> Model:
+            model = await super().get_model(name, version)
+            if self.is_hanging:
+                await asyncio.Event().wait()
+            return model
+
+    store, now = Hanging(), [100.0]
+    await publish(store, "first")
+    repository = Repository(store, monotonic_s=lambda: now[0])
+    await repository.get("digits", "")
+    store.is_hanging = True
+    for _ in range(3):
+        now[0] += FRESH_S
+        async with asyncio.timeout(5):
+            assert (await repository.get("digits", "")).version == 1
+    assert store.asked == 2
+    others = [asyncio.create_task(repository.get(f"other{n}", "")) for n in range(MOST_READ + 1)]
+    done, waiting = await asyncio.wait(others, timeout=0.1)
+    for each in waiting:
+        each.cancel()
+    assert {type(each.exception()) for each in done} >= {errors.Unavailable}
+
+
+async def test_a_look_is_as_old_as_its_beginning() -> None:
+    class Slow(Store):
+        async def get_model(self, name: str, version: int | None) -> Model:
+            model = await super().get_model(name, version)
+            now[0] += FRESH_S
+            return model
+
+    store, now = Slow(), [100.0]
+    await publish(store, "first")
+    repository = Repository(store, monotonic_s=lambda: now[0])
+    for looks in (1, 2):
+        await repository.get("digits", "")
+        assert store.asked == looks
+
+
+async def test_what_another_server_deleted_is_gone_although_the_database_goes_away_then() -> None:
+    class Away(Store):
+        error: errors.DomainError | None = None
+
+        async def get_model(self, name: str, version: int | None) -> Model:
+            if self.error:
+                raise self.error
+            return await super().get_model(name, version)
+
+    store, now = Away(), [100.0]
+    await publish(store, "first")
+    repository = Repository(store, monotonic_s=lambda: now[0])
+    await repository.get("digits", "")
+    now[0] += FRESH_S
+    for store.error in (errors.NotFound("it was deleted"), errors.Unavailable("the database is away")):
+        with pytest.raises(type(store.error)):
+            await repository.get("digits", "")
 
 
 async def test_what_this_server_publishes_is_the_newest_at_once() -> None:
