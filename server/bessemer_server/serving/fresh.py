@@ -61,11 +61,15 @@ class Fresh(Generic[K, V]):
         try:
             async with asyncio.timeout(patience_s):
                 return await asyncio.shield(self._begin(key))  # others wait for it too
-        except (errors.Unavailable, TimeoutError):
-            if (known := self._known.get(key)) is None:
+        except TimeoutError:
+            if key not in self._known:  # it was forgotten meanwhile
+                return await self.find(key)
+        except errors.Unavailable:
+            if key not in self._known:
                 raise
-            self._keep(key, known[0], self._monotonic_s())
-            return known[0]
+        value, _ = self._known[key]
+        self._keep(key, value, self._monotonic_s())
+        return value
 
     def forget(self, is_stale: Callable[[K], bool]) -> None:
         """Read these again."""
@@ -92,8 +96,6 @@ class Fresh(Generic[K, V]):
         del self._reading[key]
         if error is None:
             self._keep(key, reading.result(), begun_s)
-        elif isinstance(error, errors.Unavailable) and (known := self._known.get(key)):
-            self._keep(key, known[0], self._monotonic_s())
         elif isinstance(error, errors.NotFound):
             self._known.pop(key, None)
 

@@ -8,20 +8,31 @@ import pytest
 
 from bessemer_server.domain import errors
 from bessemer_server.domain.models import Model
-from bessemer_server.serving.fresh import AHEAD_S, FRESH_S, MOST_READ
+from bessemer_server.serving.fresh import AHEAD_S, FRESH_S, MOST_READ, PATIENCE_S
 from bessemer_server.serving.repository import Repository
 from bessemer_server.stores.memory import MemoryStore
 from tests.conformance import samples
 
+AWAY = errors.Unavailable("the database is away")
+
 
 class Store(MemoryStore):
-    """Counts how often it is asked."""
+    """Counts how often it is asked, and answers when it may."""
 
-    asked = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.error: errors.DomainError | None = None
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     async def get_model(self, name: str, version: int | None) -> Model:
         self.asked += 1
-        return await super().get_model(name, version)
+        error, model = self.error, await super().get_model(name, version)
+        await self.may_answer.wait()
+        if error:
+            raise error
+        return model
 
 
 async def publish(store: MemoryStore, job_id: str) -> None:
@@ -55,113 +66,83 @@ async def test_many_that_ask_at_once_cost_one_look() -> None:
 
 
 async def test_what_is_asked_for_all_the_time_is_looked_up_while_nobody_waits() -> None:
-    class Slow(Store):
-        async def get_model(self, name: str, version: int | None) -> Model:
-            model = await super().get_model(name, version)
-            await may_answer.wait()
-            return model
-
-    store, now, may_answer = Slow(), [100.0], asyncio.Event()
-    may_answer.set()
-    await publish(store, "first")
-    repository = Repository(store, monotonic_s=lambda: now[0])
+    store, repository, now = await make()
     await repository.get("digits", "")
     await publish(store, "second")
-    may_answer.clear()
+    store.may_answer.clear()
     now[0] += AHEAD_S
     assert [(await repository.get("digits", "")).version for _ in range(3)] == [1, 1, 1]
-    may_answer.set()
+    store.may_answer.set()
     await asyncio.sleep(0.01)
     assert (await repository.get("digits", "")).version == 2
     assert store.asked == 2
 
 
 async def test_who_gives_up_waiting_takes_the_look_from_nobody() -> None:
-    class Slow(Store):
-        async def get_model(self, name: str, version: int | None) -> Model:
-            await may_answer.wait()
-            return await super().get_model(name, version)
-
-    store, may_answer = Slow(), asyncio.Event()
-    await publish(store, "first")
-    repository = Repository(store)
+    store, repository, _ = await make()
+    store.may_answer.clear()
     first, second = (asyncio.create_task(repository.get("digits", "")) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
     await asyncio.sleep(0)
-    may_answer.set()
+    store.may_answer.set()
     assert (await second).version == 1
     assert store.asked == 1
 
 
 async def test_a_look_that_fails_is_told_to_all_who_wait_and_not_kept() -> None:
-    class Away(Store):
-        async def get_model(self, name: str, version: int | None) -> Model:
-            model = await super().get_model(name, version)
-            if self.asked == 1:
-                raise errors.Unavailable("the database is away")
-            return model
-
-    store = Away()
-    await publish(store, "first")
-    repository = Repository(store)
+    store, repository, _ = await make()
+    store.error = AWAY
     found = await asyncio.gather(*(repository.get("digits", "") for _ in range(3)), return_exceptions=True)
-    assert [type(each) for each in found] == [errors.Unavailable] * 3
+    assert (found, store.asked) == ([AWAY] * 3, 1)
+    store.error = None
     assert (await repository.get("digits", "")).version == 1
 
 
 async def test_while_the_database_is_away_models_that_were_there_are_there() -> None:
-    class Away(Store):
-        is_away = False
-
-        async def get_model(self, name: str, version: int | None) -> Model:
-            model = await super().get_model(name, version)
-            if self.is_away:
-                raise errors.Unavailable("the database is away")
-            return model
-
-    store, now = Away(), [100.0]
-    await publish(store, "first")
-    repository = Repository(store, monotonic_s=lambda: now[0])
+    store, repository, now = await make()
     await repository.get("digits", "")
-    store.is_away = True
+    store.error = AWAY
     for passed_s in (AHEAD_S, FRESH_S, 3600.0):
         now[0] += passed_s
         assert (await repository.get("digits", "")).version == 1
-        await asyncio.sleep(0.01)
     with pytest.raises(errors.Unavailable):
         await repository.get("digits", "1")  # nobody has asked for it so
     await publish(store, "second")
-    store.is_away = False
+    store.error = None
     now[0] += FRESH_S
     assert (await repository.get("digits", "")).version == 2
 
 
 async def test_while_the_database_hangs_models_that_were_there_are_there_and_few_looks_are_kept() -> None:
-    class Hanging(Store):
-        is_hanging = False
-
-        async def get_model(self, name: str, version: int | None) -> Model:
-            model = await super().get_model(name, version)
-            if self.is_hanging:
-                await asyncio.Event().wait()
-            return model
-
-    store, now = Hanging(), [100.0]
-    await publish(store, "first")
-    repository = Repository(store, monotonic_s=lambda: now[0])
+    store, repository, now = await make()
     await repository.get("digits", "")
-    store.is_hanging = True
+    store.may_answer.clear()
     for _ in range(3):
         now[0] += FRESH_S
         async with asyncio.timeout(5):
             assert (await repository.get("digits", "")).version == 1
     assert store.asked == 2
-    others = [asyncio.create_task(repository.get(f"other{n}", "")) for n in range(MOST_READ + 1)]
+    others = [asyncio.create_task(repository.get("digits", str(n))) for n in range(1, MOST_READ + 2)]
     done, waiting = await asyncio.wait(others, timeout=0.1)
     for each in waiting:
         each.cancel()
-    assert {type(each.exception()) for each in done} >= {errors.Unavailable}
+    assert errors.Unavailable in {type(each.exception()) for each in done}
+
+
+async def test_who_waits_for_a_look_that_hangs_while_a_version_comes_gets_that_version() -> None:
+    store, repository, now = await make()
+    await repository.get("digits", "")
+    store.may_answer.clear()
+    now[0] += FRESH_S
+    asked = asyncio.create_task(repository.get("digits", ""))
+    await asyncio.sleep(0)
+    await publish(store, "second")
+    repository.changed("digits")
+    await asyncio.sleep(2 * PATIENCE_S)
+    assert not asked.done()
+    store.may_answer.set()
+    assert (await asked).version == 2
 
 
 async def test_a_look_is_as_old_as_its_beginning() -> None:
@@ -180,20 +161,10 @@ async def test_a_look_is_as_old_as_its_beginning() -> None:
 
 
 async def test_what_another_server_deleted_is_gone_although_the_database_goes_away_then() -> None:
-    class Away(Store):
-        error: errors.DomainError | None = None
-
-        async def get_model(self, name: str, version: int | None) -> Model:
-            if self.error:
-                raise self.error
-            return await super().get_model(name, version)
-
-    store, now = Away(), [100.0]
-    await publish(store, "first")
-    repository = Repository(store, monotonic_s=lambda: now[0])
+    store, repository, now = await make()
     await repository.get("digits", "")
     now[0] += FRESH_S
-    for store.error in (errors.NotFound("it was deleted"), errors.Unavailable("the database is away")):
+    for store.error in (errors.NotFound("it was deleted"), AWAY):
         with pytest.raises(type(store.error)):
             await repository.get("digits", "")
 
