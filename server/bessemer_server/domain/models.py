@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from bessemer_server.domain import tensors
 from bessemer_server.domain.checkpoints import Manifest
 from bessemer_server.domain.jobs import Time
 
@@ -104,6 +105,11 @@ class Model:
     dataset_digest: str = ""
     """Content of the uploaded data set that it was trained on; empty for one that comes with the service."""
 
+    @functools.cached_property
+    def key(self) -> tuple[str, int]:
+        """Name and version, by which it is known among all."""
+        return self.name, self.version
+
     @property
     def listed(self) -> Listed:
         """As a list tells of it."""
@@ -130,6 +136,13 @@ class Model:
     def outputs(self) -> tuple[TensorSpec, ...]:
         """The signature's outputs."""
         return _specs(self.definition["outputs"])
+
+    @functools.cached_property
+    def answer_row_bytes(self) -> int:
+        """Of all outputs for one row together; 0 for a model without batches, whose answers nobody knows before."""
+        if not self.is_batched:
+            return 0
+        return sum(tensors.size_bytes(spec.datatype, spec.shape[1:]) for spec in self.outputs)
 
     @functools.cached_property
     def computation(self) -> str:

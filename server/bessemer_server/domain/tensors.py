@@ -69,7 +69,7 @@ class Tensor:
     @property
     def size_bytes(self) -> int:
         """How many bytes it has."""
-        return sum(map(len, self.pieces))
+        return len(self.data)
 
 
 class Joined(Tensor):
@@ -92,6 +92,11 @@ class Joined(Tensor):
     def pieces(self) -> Sequence[bytes | memoryview]:
         """See `Tensor.pieces`."""
         return self._pieces
+
+    @property
+    def size_bytes(self) -> int:
+        """See `Tensor.size_bytes`."""
+        return sum(map(len, self._pieces))
 
 
 def size_bytes(datatype: str, shape: tuple[int, ...]) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from bessemer_server.domain import errors, tensors
 from bessemer_server.executors import link
+from bessemer_server.executors.alarm import Alarm
 from bessemer_server.executors.forkserver import ForkServer
 from bessemer_server.executors.sharing import Sharing
 from bessemer_server.worker import arena, frames
@@ -63,7 +64,7 @@ class Helper:
         self._ids = itertools.count(1)
         self._pending: dict[int, _Call] = {}
         """In the order in which they are answered."""
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._end_stuck)
         self._starting = asyncio.Lock()
         self._process: BaseProcess | None = None
         self._is_closing = False
@@ -88,7 +89,7 @@ class Helper:
         """Ask, and wait for the answer, whose tensors may have `answer_bytes`. `patience_s`: other than the helper's, from when the
         process is at this call. Raises what the helper raised, or `Unavailable` when it died.
         """
-        connection = await self.start()
+        connection = self._link or await self.start()
         request_id = next(self._ids)
         header = {"id": request_id, "method": method, "arguments": arguments}
         frame = self._encode(header, body or {}, answer_bytes)
@@ -104,20 +105,18 @@ class Helper:
 
     def _watch(self) -> None:
         """Count the time of the call that the process is at, and of no other: what waits behind it cannot be stuck."""
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
         if self._pending:
-            first = next(iter(self._pending.values()))
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(first.patience_s, self._end_stuck, first)
+            self._alarm.set(next(iter(self._pending.values())).patience_s)
+        else:
+            self._alarm.clear()
 
     def _encode(self, header: dict[str, Any], body: Body, answer_bytes: int) -> list[bytes | memoryview]:
         if self._sharing is None:
             return frames.encode(header, body)
         return self._sharing.encode(header, body, answer_bytes)
 
-    def _end_stuck(self, call: _Call) -> None:
+    def _end_stuck(self) -> None:
+        call = next(iter(self._pending.values()))
         log.error("helper stuck", extra={"helper": self._name, "method": call.method})
         if self._process is not None:
             self._process.kill()
@@ -178,7 +177,8 @@ class Helper:
                     errors.Unavailable(f"the {self._name} process ended; try again", reason=Helper.ENDED)
                 )
         self._pending.clear()
-        self._watch()
+        self._alarm.clear()
+        self._alarm.close()
 
     def _settle(self, header: dict[str, Any], body: dict[str, tensors.Tensor]) -> None:
         if self._sharing:

@@ -102,16 +102,17 @@ class PredictorClient:
         self, model: Model, inputs: Mapping[str, tensors.Tensor]
     ) -> Mapping[str, tensors.Tensor]:
         key = _key(model)
-        await self.load(model)
+        if not self._is_loaded(key):
+            await self.load(model)
         arguments: dict[str, Any] = {"key": key, "limit": self._limits.get(key)}
         rows = _count_rows(inputs)
-        size_bytes = sum(tensor.size_bytes for tensor in inputs.values())
+        size_bytes = sum([tensor.size_bytes for tensor in inputs.values()])
         # No other call comes between the look at what is loaded and this one, and calls are answered in order.
         seconds, outputs = await self._helper.call(
             "predict",
             arguments,
             inputs,
-            answer_bytes=_count_bytes(model, rows),
+            answer_bytes=rows * model.answer_row_bytes,
             patience_s=self._patience.choose(key, rows, size_bytes, is_batched=model.is_batched),
         )
         self._patience.observe(key, rows, seconds)
@@ -168,15 +169,8 @@ def _count_rows(inputs: Mapping[str, tensors.Tensor]) -> int:
     return next(iter(inputs.values())).rows
 
 
-def _count_bytes(model: Model, rows: int) -> int:
-    """What the outputs of a batch take; of a model without batches nobody knows before."""
-    if not model.is_batched:
-        return 0
-    return sum(tensors.size_bytes(spec.datatype, (rows, *spec.shape[1:])) for spec in model.outputs)
-
-
 def _key(model: Model) -> str:
-    return _key_of(model.name, model.version)
+    return f"{model.name}/{model.version}"
 
 
 def _key_of(name: str, version: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
 
 from bessemer_server.domain import errors
 
@@ -22,9 +21,9 @@ class Traffic:
     def __init__(self) -> None:
         self._is_closed = False
         self._refused = 0
-        self._underway: Counter[tuple[str, int]] = Counter()
+        self._underway: dict[tuple[str, int], int] = {}
         """By model, and its age when they were accepted."""
-        self._ages: Counter[str] = Counter()
+        self._ages: dict[str, int] = {}
         self._ended = asyncio.Event()
 
     def check(self) -> None:
@@ -38,21 +37,22 @@ class Traffic:
     def begin(self, model: str) -> tuple[str, int]:
         """A prediction is accepted; returns what to tell `end`. Raises as `check` does."""
         self.check()
-        accepted = model, self._ages[model]
-        self._underway[accepted] += 1
+        accepted = model, self._ages.get(model, 0)
+        self._underway[accepted] = self._underway.get(accepted, 0) + 1
         return accepted
 
     def end(self, accepted: tuple[str, int]) -> None:
         """It was answered, or has failed."""
-        self._underway[accepted] -= 1
-        if not self._underway[accepted]:
+        if left := self._underway[accepted] - 1:
+            self._underway[accepted] = left
+        else:
             del self._underway[accepted]
             self._ended.set()
 
     async def wait_for(self, model: str) -> None:
         """Return when all predictions of the model that were accepted so far are over, however many come meanwhile."""
-        age = self._ages[model]
-        self._ages[model] += 1
+        age = self._ages.get(model, 0)
+        self._ages[model] = age + 1
         while any(name == model and of <= age for name, of in self._underway):
             await self._wait()
 

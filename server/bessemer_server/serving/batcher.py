@@ -13,7 +13,7 @@ import dataclasses
 import heapq
 import itertools
 import sys
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
@@ -41,11 +41,11 @@ class Item(Generic[P]):
     """1 goes first; 0, the default, goes last."""
     is_gone: bool = False
     """It was taken, dropped or discarded."""
+    queue: tuple[int, Hashable] = dataclasses.field(init=False)
+    """Level, of which lower goes first, and model."""
 
-    @property
-    def level(self) -> int:
-        """Lower goes first."""
-        return self.priority or sys.maxsize
+    def __post_init__(self) -> None:
+        self.queue = _level(self.priority), self.model
 
 
 class Batcher(Generic[P]):
@@ -60,8 +60,8 @@ class Batcher(Generic[P]):
         """Of the predictor, by model, since somebody waits."""
         self._deadlines: list[tuple[float, int, Item[P]]] = []
         self._arrivals = itertools.count()
-        self._rows: Counter[tuple[int, Hashable]] = Counter()
-        """That wait, by priority and model."""
+        self._rows: dict[tuple[int, Hashable], int] = {}
+        """That wait, by queue."""
         self.waiting = 0
         """Requests."""
         self.waiting_rows = 0
@@ -74,20 +74,26 @@ class Batcher(Generic[P]):
                 reason="QUEUE_FULL",
             )
         number = next(self._arrivals)
-        waiting = {model for _, model in self._queues}
-        if item.model not in waiting:  # what it was spared while it did not ask is no credit
-            least_s = min((self._spent_s[model] for model in waiting), default=0.0)
-            self._spent_s[item.model] = max(self._spent_s.get(item.model, 0.0), least_s)
-        self._queues.setdefault((item.level, item.model), deque()).append((number, item))
+        if item.queue not in self._queues:
+            self._begin(item)
+        self._queues[item.queue].append((number, item))
         if item.deadline_s != float("inf"):
             heapq.heappush(self._deadlines, (item.deadline_s, number, item))
         self.waiting += 1
         self.waiting_rows += item.rows
-        self._rows[item.level, item.model] += item.rows
+        self._rows[item.queue] = self._rows.get(item.queue, 0) + item.rows
+
+    def _begin(self, item: Item[P]) -> None:
+        """A queue for it. What its model was spared while it did not ask is no credit."""
+        waiting = {model for _, model in self._queues}
+        if item.model not in waiting:
+            least_s = min((self._spent_s[model] for model in waiting), default=0.0)
+            self._spent_s[item.model] = max(self._spent_s.get(item.model, 0.0), least_s)
+        self._queues[item.queue] = deque()
 
     def rows_before(self, model: Hashable, priority: int) -> int:
         """Rows of the model that wait and would go before a request of this priority."""
-        level = priority or sys.maxsize
+        level = _level(priority)
         return sum(rows for (other, name), rows in self._rows.items() if name == model and other <= level)
 
     def discard(self, item: Item[P]) -> None:
@@ -96,15 +102,17 @@ class Batcher(Generic[P]):
             item.is_gone = True
             self.waiting -= 1
             self.waiting_rows -= item.rows
-            self._rows[item.level, item.model] -= item.rows
-            if not self._rows[item.level, item.model]:
-                del self._rows[item.level, item.model]
+            left = self._rows[item.queue] - item.rows
+            if left:
+                self._rows[item.queue] = left
+            else:
+                del self._rows[item.queue]
 
     def take(self, now_s: float, most_rows: int = sys.maxsize) -> tuple[list[Item[P]], list[Item[P]]]:
         """The next batch, of at most so many rows if its first request has not more; and the requests that were dropped since
         their deadline has passed.
         """
-        late = list(self._expire(now_s))
+        late = list(self._expire(now_s)) if self._deadlines else []
         batch: list[Item[P]] = []
         if (head := self._next()) is not None:
             for level in sorted(level for level, model in self._queues if model == head.model):
@@ -164,3 +172,7 @@ class Batcher(Generic[P]):
             if not item.is_gone:
                 self.discard(item)
                 yield item
+
+
+def _level(priority: int) -> int:
+    return priority or sys.maxsize

@@ -21,7 +21,7 @@ MAX_WAITING_ROWS = 16_384
 Tensors = Mapping[str, tensors.Tensor]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+@dataclasses.dataclass(slots=True, eq=False)
 class _Waiting:
     model: Model
     inputs: Tensors
@@ -29,10 +29,7 @@ class _Waiting:
     begun_ns: int
     """When the service took it; then its inputs were prepared."""
     arrived_ns: int
-
-    @property
-    def rows(self) -> int:
-        return _rows(self.inputs)
+    rows: int
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -112,8 +109,8 @@ class Dispatcher:
         """Raise `ResourceExhausted` for a request that would be answered too late: before more is done for it."""
         patience_s = asked.patience_s(timeout_s)
         if patience_s < math.inf:
-            rows_before = self._batcher.rows_before(_key(model), asked.priority)
-            self._pace.check(_key(model), rows_before // len(self._predictors), patience_s)
+            rows_before = self._batcher.rows_before(model.key, asked.priority)
+            self._pace.check(model.key, rows_before // len(self._predictors), patience_s)
 
     async def predict(
         self,
@@ -128,11 +125,11 @@ class Dispatcher:
         """
         answer: asyncio.Future[Tensors] = asyncio.get_running_loop().create_future()
         now_ns = time.perf_counter_ns()
-        waiting = _Waiting(model, inputs, answer, begun_ns or now_ns, now_ns)
+        waiting = _Waiting(model, inputs, answer, begun_ns or now_ns, now_ns, _rows(inputs))
         patience_s = asked.patience_s(timeout_s)
         form = _form(inputs) if model.is_batched else None
         deadline_s = time.monotonic() + patience_s
-        item = Item(_key(model), form, waiting.rows, deadline_s, waiting, asked.priority)
+        item = Item(model.key, form, waiting.rows, deadline_s, waiting, asked.priority)
         self._batcher.add(item)
         self._arrived.set()
         try:
@@ -167,11 +164,12 @@ class Dispatcher:
         return (self._batcher.waiting_rows + lane.rows + 1) // 2 if lane.rows else MAX_BATCH_ROWS
 
     async def _feed(self, lane: _Lane, batch: list[Item[_Waiting]]) -> None:
-        rows = sum(item.rows for item in batch)
+        waiting = [item.payload for item in batch]
+        rows = _count_rows(waiting)
         lane.rows += rows
         begun_ns = time.perf_counter_ns()
         try:
-            await self._run_batch(lane, [item.payload for item in batch])
+            await self._run_batch(lane, waiting)
         finally:
             lane.rows -= rows
         ended_ns = time.perf_counter_ns()
@@ -205,48 +203,47 @@ class Dispatcher:
                     waiting.answer.set_result(answer)
 
     async def _forward(self, lane: _Lane, batch: list[_Waiting]) -> list[Tensors]:
-        model = batch[0].model
-        times = [time.perf_counter_ns()]
+        model, rows = batch[0].model, _count_rows(batch)
+        begun = time.perf_counter_ns()
         inputs = _join(batch)
-        times.append(time.perf_counter_ns())
+        joined = time.perf_counter_ns()
         outputs = await lane.predictor.predict(model, inputs)
-        times.append(max(times[-1], lane.free_ns))  # when the predictor came to it
-        times.append(time.perf_counter_ns())
-        answers = _split(outputs, [waiting.rows for waiting in batch])
-        times.append(time.perf_counter_ns())
-        self._count(batch, times)
-        begun, joined, reached, inferred, split = times
-        self._batcher.learn(_key(model), _rows(inputs), (inferred - reached) / 1e9)
-        self._pace.observe(_key(model), _rows(inputs), (split - begun - (reached - joined)) / 1e9)
+        reached = max(joined, lane.free_ns)  # when the predictor came to it
+        inferred = time.perf_counter_ns()
+        answers = _split(outputs, batch)
+        split = time.perf_counter_ns()
+        self._count(batch, rows, (begun, joined, reached, inferred, split))
+        self._batcher.learn(model.key, rows, (inferred - reached) / 1e9)
+        self._pace.observe(model.key, rows, (split - begun - (reached - joined)) / 1e9)
         return answers
 
-    def _count(self, batch: list[_Waiting], times: Sequence[int]) -> None:
+    def _count(self, batch: list[_Waiting], rows: int, times: Sequence[int]) -> None:
         begun, joined, reached, inferred, split = times
         awaited = [
             waiting for waiting in batch if not waiting.answer.done()
         ]  # the others gave up: they have failed
         taken = statistics.Batch(
-            sum(waiting.rows for waiting in batch),
+            rows,
             [waiting.arrived_ns - waiting.begun_ns for waiting in awaited],
             [begun - waiting.arrived_ns + reached - joined for waiting in awaited],
             joined - begun,
             inferred - reached,
             split - inferred,
         )
-        self.statistics.record_batch(_key(batch[0].model), taken, time.time_ns() // 1_000_000)
-
-
-def _key(model: Model) -> statistics.Key:
-    return model.name, model.version
+        self.statistics.record_batch(batch[0].model.key, taken, time.time_ns() // 1_000_000)
 
 
 def _form(inputs: Tensors) -> Hashable:
     """What must be alike to lie in one batch."""
-    return tuple((name, tensor.datatype, tensor.shape[1:]) for name, tensor in sorted(inputs.items()))
+    return tuple([(name, tensor.datatype, tensor.shape[1:]) for name, tensor in sorted(inputs.items())])
 
 
 def _rows(inputs: Tensors) -> int:
     return next(iter(inputs.values())).rows
+
+
+def _count_rows(batch: list[_Waiting]) -> int:
+    return sum([waiting.rows for waiting in batch])
 
 
 def _join(batch: list[_Waiting]) -> Tensors:
@@ -255,9 +252,10 @@ def _join(batch: list[_Waiting]) -> Tensors:
     return {name: tensors.join([waiting.inputs[name] for waiting in batch]) for name in batch[0].inputs}
 
 
-def _split(outputs: Tensors, rows: list[int]) -> list[Tensors]:
-    if len(rows) == 1:
+def _split(outputs: Tensors, batch: list[_Waiting]) -> list[Tensors]:
+    if len(batch) == 1:
         return [outputs]
+    rows = [waiting.rows for waiting in batch]
     parts = {name: tensors.split(output, rows) for name, output in outputs.items()}
     return [{name: parts[name][i] for name in parts} for i in range(len(rows))]
 

@@ -81,7 +81,7 @@ class Fleet:
         if not dispatcher or not (found := dispatcher.describe(model)):
             return {}
         times = self._times_us.get(model.computation)
-        return {**found, "device": self._placed[_key(model)], **({"device_us": times} if times else {})}
+        return {**found, "device": self._placed[model.key], **({"device_us": times} if times else {})}
 
     def check_queue(
         self, model: Model, timeout_s: float | None, asked: parameters.Parameters = parameters.NONE
@@ -103,7 +103,7 @@ class Fleet:
         return await dispatcher.predict(model, inputs, timeout_s, asked, begun_ns)
 
     def _find(self, model: Model) -> Dispatcher | None:
-        kind = self._placed.get(_key(model))
+        kind = self._placed.get(model.key)
         return self._dispatchers[kind] if kind else None
 
     async def _place(self, model: Model) -> Dispatcher:
@@ -113,8 +113,8 @@ class Fleet:
             (kind,) = self._dispatchers
         if not kind:
             async with self._choosing:
-                kind = self._placed.get(_key(model)) or await self._choose(model)
-        self._placed[_key(model)] = kind
+                kind = self._placed.get(model.key) or await self._choose(model)
+        self._placed[model.key] = kind
         return self._dispatchers[kind]
 
     async def _choose(self, model: Model) -> str:
@@ -141,7 +141,3 @@ class Fleet:
         for kind in found.keys() - {best}:
             await self._dispatchers[kind].unload(model.name, model.version)
         return best
-
-
-def _key(model: Model) -> tuple[str, int]:
-    return model.name, model.version

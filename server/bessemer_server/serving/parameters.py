@@ -29,7 +29,9 @@ class Parameters:
 
     def patience_s(self, timeout_s: float | None) -> float:
         """So long it may wait, of what the caller has left too; infinite where neither says."""
-        return min((s for s in (timeout_s, self.timeout_s) if s is not None), default=math.inf)
+        if timeout_s is None:
+            return math.inf if self.timeout_s is None else self.timeout_s
+        return timeout_s if self.timeout_s is None else min(timeout_s, self.timeout_s)
 
 
 NONE = Parameters()

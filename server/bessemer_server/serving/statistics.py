@@ -130,7 +130,10 @@ class Statistics:
 
     def of(self, key: Key) -> ModelStatistics:
         """Of one version; all zero before its first request."""
-        return self._models.setdefault(key, ModelStatistics())
+        found = self._models.get(key)
+        if found is None:
+            found = self._models[key] = ModelStatistics()
+        return found
 
     def models(self) -> list[Key]:
         """Versions that were asked, in order."""

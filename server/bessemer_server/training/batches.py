@@ -34,7 +34,7 @@ class Bounded:
         alone.
         """
         self._lower(limit)
-        rows = min(len(array) for array in inputs.values())
+        rows = min([len(array) for array in inputs.values()])
         if self.limit is None or rows <= self.limit:
             try:
                 return self._predictor.predict(inputs)

@@ -27,6 +27,8 @@ class InferenceModel:
         `choosing.choose`.
         """
         (self._input,), (self._output,) = definition["inputs"], definition["outputs"]
+        self._dtype = np.dtype(tensors.NUMPY_NAMES[self._input["datatype"]])
+        self._row_shape = tuple(self._input["shape"][1:])
         prepared = definition["preprocessing"]
         self._encode = texts.Encoder(prepared) if prepared["kind"] == "text" else None
         model = published.Published(definition, weights, torch.device(device))
@@ -58,9 +60,7 @@ class InferenceModel:
 
     def warm(self) -> None:
         """Predict zeros once, or a word, so that the first real prediction finds everything in place."""
-        dtype = tensors.NUMPY_NAMES[self._input["datatype"]]
-        shape = (1, *self._input["shape"][1:])
-        self.run(np.full(shape, 0 if self._encode is None else b"word", dtype))
+        self.run(np.full((1, *self._row_shape), 0 if self._encode is None else b"word", self._dtype))
 
     def _check_answer(self, answer: Array) -> None:
         """What is no number has no likeliest class, and would have one all the same."""
@@ -72,13 +72,13 @@ class InferenceModel:
             )
 
     def _check(self, inputs: Mapping[str, Array]) -> Array:
-        name, datatype, shape = (self._input[key] for key in ("name", "datatype", "shape"))
-        if set(inputs) != {name}:
+        name = self._input["name"]
+        if inputs.keys() != {name}:
             raise errors.InvalidArgument(f"the input is {name}, but given are {', '.join(inputs) or 'none'}")
         array = inputs[name]
-        if tensors.DATATYPES.get(array.dtype.name) != datatype or array.shape[1:] != tuple(shape[1:]):
+        if array.dtype != self._dtype or array.shape[1:] != self._row_shape:
             raise errors.InvalidArgument(
-                f"input {name} must be {datatype} of shape {shape}, but is {array.dtype.name} of shape "
+                f"input {name} must be {self._input['datatype']} of shape {self._input['shape']}, but is {array.dtype.name} of shape "
                 f"{list(array.shape)}"
             )
         if array.dtype.kind == "f" and not np.isfinite(array).all():

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from bessemer_server.domain import checkpoints, tensors
 
 Array = npt.NDArray[Any]
+_DATATYPES = {np.dtype(name): datatype for name, datatype in tensors.DATATYPES.items()}
+"""By NumPy's own object: to make its name takes longer than all else of a small tensor."""
 
 
 def to_array(tensor: tensors.Tensor) -> Array:
@@ -29,7 +31,7 @@ def to_tensor(array: Array) -> tensors.Tensor:
     if array.dtype == object:
         return tensors.Tensor("BYTES", array.shape, tensors.pack_elements(array.flat))
     flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    return tensors.Tensor(tensors.DATATYPES[array.dtype.name], array.shape, flat.data)
+    return tensors.Tensor(_DATATYPES[array.dtype], array.shape, flat.data)
 
 
 class Digester:

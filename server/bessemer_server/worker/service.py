@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import select
 import signal
 import socket
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bessemer_server.domain import errors, tensors
@@ -14,6 +16,8 @@ from bessemer_server.worker import frames
 from bessemer_server.worker.arena import Arena
 
 Body = Mapping[str, tensors.Tensor]
+JOINED_BYTES = 64 * 1024
+"""An answer of at most so many bytes is sent as one piece."""
 Handler = Callable[[Mapping[str, Any], Body], tuple[Any, Body]]
 
 
@@ -25,15 +29,40 @@ def serve(connection: socket.socket, handlers: Mapping[str, Handler], arena: Are
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C is for the server, which closes this connection in its time.
-    with connection, connection.makefile("rwb") as stream:
+    with connection, io.BufferedReader(_Incoming(connection)) as stream:
         while prefix := stream.read(frames.PREFIX.size):
             head_bytes, body_bytes = frames.PREFIX.unpack(prefix)
             request, body = frames.decode(stream.read(head_bytes), stream.read(body_bytes), shared)
             place = _Room(shared, *request["room"]).place if shared and "room" in request else None
-            for piece in frames.encode(*_answer(handlers, request, body), place):
-                stream.write(piece)
-            stream.flush()
+            _send(connection, frames.encode(*_answer(handlers, request, body), place))
             del body
+
+
+class _Incoming(io.RawIOBase):
+    """What comes over a connection. It waits in `poll`, since who waits in `recv` is woken once more for each answer: when the other
+    end has read it.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._poll = select.poll()
+        self._poll.register(connection, select.POLLIN)
+
+    def readable(self) -> bool:
+        """See `io.RawIOBase`."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """See `io.RawIOBase`."""
+        self._poll.poll()
+        return self._connection.recv_into(buffer)
+
+
+def _send(connection: socket.socket, pieces: Sequence[bytes | memoryview]) -> None:
+    if sum(map(len, pieces)) <= JOINED_BYTES:
+        pieces = [b"".join(pieces)]
+    for piece in pieces:
+        connection.sendall(piece)
 
 
 class _Room:

@@ -91,8 +91,8 @@ def test_of_one_model_and_priority_the_first_to_come_is_the_first_to_go(entries)
 def test_a_batch_begins_with_the_highest_priority_that_waits(entries):
     batcher, items = fill(entries)
     while batch := batcher.take(0.0)[0]:
-        waiting = [each.level for each in items if not each.is_gone]
-        assert all(batch[0].level <= level for level in waiting)
+        waiting = [each.queue[0] for each in items if not each.is_gone]
+        assert all(batch[0].queue[0] <= level for level in waiting)
 
 
 def test_a_model_with_a_long_queue_holds_up_no_other():

@@ -92,7 +92,8 @@ class Reader:
     def _is_whole(self, data: memoryview) -> bool:
         """Whether it is one message, as most often, and nothing more is to be thought of."""
         return (
-            not self.is_amid
+            self._left < 0
+            and not self._prefix
             and len(data) >= PREFIX.size
             and not data[0]
             and PREFIX.unpack_from(data)[1] == len(data) - PREFIX.size <= MAX_BYTES

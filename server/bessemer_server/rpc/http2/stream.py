@@ -112,14 +112,16 @@ class Stream:
         self._in_window -= counted
         if self._in_window < 0:
             raise StreamFault(Code.FLOW_CONTROL_ERROR, "more data than the window allows")
-        self._grant(counted - len(data))  # padding is used up at once
+        if counted != len(data):
+            self._grant(counted - len(data))  # padding is used up at once
         try:
             for message in self._reader.feed(data):
                 self.call.receive(message)
         except errors.DomainError as error:
             self._fail(error)
             return
-        self._allow(self._reader.missing - self._in_window)
+        if self._reader.missing > self._in_window:
+            self._allow(self._reader.missing - self._in_window)
 
     def receive_end(self) -> None:
         """The client has sent everything."""
@@ -147,7 +149,7 @@ class Stream:
 
     def _allow(self, more: int) -> None:
         """A message that has begun may end, whatever the window."""
-        if more > 0 and not self.received_all and not self.is_over:
+        if not self.received_all and not self.is_over:
             self._advanced += more
             self._grant(more)
 
@@ -170,16 +172,7 @@ class Stream:
             self.finish()
             return
         self._line.spend(size)
-        self._line.emit(
-            b"".join(
-                (
-                    frames.frame(frames.HEADERS, frames.END_HEADERS, self.id, headers.BEGIN),
-                    frames.head(size, frames.DATA, 0, self.id),
-                    messages.pack(message),
-                    frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, self.id, headers.OK),
-                )
-            )
-        )
+        self._line.emit(_join_answer(self.id, size, message))
         self._close()
 
     @property
@@ -271,3 +264,19 @@ class Stream:
         self.is_over = True
         self._pending.clear()
         self._reader.close()
+
+
+def _cut(frame: bytes) -> tuple[bytes, bytes]:
+    """What stands before the number of its stream, and behind."""
+    return frame[:5], frame[9:]
+
+
+_BEGIN = _cut(frames.frame(frames.HEADERS, frames.END_HEADERS, 0, headers.BEGIN))
+_OK = _cut(frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, 0, headers.OK))
+
+
+def _join_answer(number: int, size: int, message: bytes) -> bytes:
+    """All frames of an answer whose message takes so many bytes with its length."""
+    stream = number.to_bytes(4, "big")
+    pieces = (_BEGIN[0], stream, _BEGIN[1], frames.head(size, frames.DATA, 0, number))
+    return b"".join((*pieces, messages.PREFIX.pack(0, len(message)), message, _OK[0], stream, _OK[1]))

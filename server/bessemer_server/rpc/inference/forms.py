@@ -28,7 +28,7 @@ NO_CLASSES: Mapping[int, int] = {}
 class Form:
     """What requests with the same beginning have in common. `message` is one of them without its values."""
 
-    __slots__ = ("_head", "_head_of", "_plan", "_plan_of", "beginning", "message", "routing_key", "wishes")
+    __slots__ = ("_head", "_head_of", "_names", "_plan", "_plan_of", "beginning", "message", "routing_key", "wishes")
 
     def __init__(self, beginning: bytes, message: pb.ModelInferRequest) -> None:
         self.beginning = beginning
@@ -37,6 +37,8 @@ class Form:
         self.wishes = parameters.parse(messages.read_parameters(message.parameters))
         self._plan_of: Model | None = None
         self._plan: Sequence[requests.Planned] = ()
+        self._names: Sequence[str] = ()
+        """Of the outputs, by the same model."""
         self._head_of: object = None
         self._head = b""
 
@@ -45,13 +47,15 @@ class Form:
         raw = memoryview(data)[len(self.beginning) :]
         if self._plan_of is not model:
             self._plan = requests.plan(messages.parse(frugal.Decoded(self.message, [raw])), model)
+            self._names = messages.names(self.message, model)
             self._plan_of = model
         (planned,) = self._plan
         return {planned.name: planned.read(raw)}
 
     def answer(self, model: Model, outputs: Mapping[str, tensors.Tensor]) -> bytes:
-        """The ModelInferResponse to it."""
-        chosen = messages.choose(self.message, model, outputs, NO_CLASSES)
+        """The ModelInferResponse to one that was checked for the same model."""
+        names = self._names if self._plan_of is model else messages.names(self.message, model)
+        chosen = messages.choose(names, model, outputs, NO_CLASSES)
         head_of = model, [(tensor.datatype, tensor.shape) for tensor in chosen]
         if self._head_of != head_of:
             response = messages.answer(frugal.Decoded(self.message, [b""]), model, chosen)

@@ -81,13 +81,13 @@ def read_classes(request: pb.ModelInferRequest, model: Model) -> dict[int, int]:
 
 
 def choose(
-    request: pb.ModelInferRequest,
+    names: Sequence[str],
     model: Model,
     outputs: Mapping[str, tensors.Tensor],
     classes: Mapping[int, int],
 ) -> list[tensors.Tensor]:
-    """The outputs that were asked for, in their order."""
-    return [_choose(name, outputs, classes.get(i, 0), model) for i, name in enumerate(_names(request, model))]
+    """The outputs that were asked for (`names`), in their order."""
+    return [_choose(name, outputs, classes.get(i, 0), model) for i, name in enumerate(names)]
 
 
 def answer(
@@ -101,7 +101,7 @@ def answer(
     """
     request = asked.message
     response = pb.ModelInferResponse(model_name=model.name, model_version=str(model.version), id=request.id)
-    for name, tensor in zip(_names(request, model), chosen, strict=True):
+    for name, tensor in zip(names(request, model), chosen, strict=True):
         response.outputs.add(name=name, datatype=tensor.datatype, shape=tensor.shape)
     for i, span in shared.items():
         _tell_place(response.outputs[i], span, chosen[i].size_bytes)
@@ -112,7 +112,8 @@ def answer(
     return response
 
 
-def _names(request: pb.ModelInferRequest, model: Model) -> list[str]:
+def names(request: pb.ModelInferRequest, model: Model) -> list[str]:
+    """Of the outputs that are asked for: all, where none is named."""
     return [output.name for output in request.outputs] or [spec.name for spec in model.outputs]
 
 

@@ -170,7 +170,7 @@ class InferenceServicer:
         if not pictures.are_fit(inputs, model):
             inputs = await self._preparing.do(
                 functools.partial(pictures.fit, inputs, model),
-                model=(model.name, model.version),
+                model=model.key,
                 rows=next(iter(inputs.values())).rows,
                 patience_s=wishes.patience_s(timeout_s),
                 priority=wishes.priority,
@@ -180,8 +180,7 @@ class InferenceServicer:
         return await self._fleet.predict(model, inputs, timeout_s, wishes, begun_ns)
 
     def _count_failure(self, model: Model, begun_ns: int) -> None:
-        key = model.name, model.version
-        self._fleet.statistics.record_failure(key, time.perf_counter_ns() - begun_ns)
+        self._fleet.statistics.record_failure(model.key, time.perf_counter_ns() - begun_ns)
 
     async def infer(self, asked: frugal.Decoded, timeout_s: float | None) -> pb.ModelInferResponse:
         """The same for whoever knows how many seconds are left, or None for any number."""
@@ -214,7 +213,7 @@ class InferenceServicer:
             given = messages.parse(asked, await sharing.read(spans.inputs))
             inputs = requests.check(given, model)
             outputs = await self._run(model, inputs, timeout_s, wishes, begun_ns)
-        chosen = messages.choose(request, model, outputs, classes)
+        chosen = messages.choose(messages.names(request, model), model, outputs, classes)
         await sharing.write(spans.outputs, request, chosen)
         return messages.answer(asked, model, chosen, spans.outputs)
 
