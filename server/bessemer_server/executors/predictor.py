@@ -102,8 +102,7 @@ class PredictorClient:
         self, model: Model, inputs: Mapping[str, tensors.Tensor]
     ) -> Mapping[str, tensors.Tensor]:
         key = _key(model)
-        if not self._is_loaded(key):
-            await self.load(model)
+        await self.load(model)
         arguments: dict[str, Any] = {"key": key, "limit": self._limits.get(key)}
         rows = _count_rows(inputs)
         size_bytes = sum([tensor.size_bytes for tensor in inputs.values()])

@@ -17,31 +17,31 @@ LABELS = ("model", "version")
 HISTOGRAMS: Mapping[str, tuple[str, Callable[[ModelStatistics], Histogram]]] = {
     "bessemer_inference_request_seconds": (
         "From the arrival of a request to its answer.",
-        lambda found: found.spread.request,
+        lambda found: found.request,
     ),
     "bessemer_inference_queue_seconds": (
         "Of a request, waiting for the predictor.",
-        lambda found: found.spread.queue,
+        lambda found: found.queue,
     ),
     "bessemer_inference_input_seconds": (
         "Of a request, joining its batch.",
-        lambda found: found.spread.input,
+        lambda found: found.input,
     ),
     "bessemer_inference_compute_seconds": (
         "Of a request, its batch in the predictor: preprocessing, the model, the way there and back.",
-        lambda found: found.spread.infer,
+        lambda found: found.infer,
     ),
     "bessemer_inference_output_seconds": (
         "Of a request, splitting the answer of its batch.",
-        lambda found: found.spread.output,
+        lambda found: found.output,
     ),
-    "bessemer_inference_batch_rows": ("Rows of a batch.", lambda found: found.spread.rows),
+    "bessemer_inference_batch_rows": ("Rows of a batch.", lambda found: found.rows),
 }
 COUNTERS: Mapping[str, tuple[str, Callable[[ModelStatistics], int]]] = {
-    "bessemer_inference_successes": ("Requests that were answered.", lambda found: found.success.count),
+    "bessemer_inference_successes": ("Requests that were answered.", lambda found: found.request.count),
     "bessemer_inference_failures": ("Requests that failed.", lambda found: found.fail.count),
-    "bessemer_inference_rows": ("Rows that were predicted.", lambda found: found.inferences),
-    "bessemer_inference_batches": ("Batches that were computed.", lambda found: found.executions),
+    "bessemer_inference_rows": ("Rows that were predicted.", lambda found: found.rows.total),
+    "bessemer_inference_batches": ("Batches that were computed.", lambda found: found.rows.count),
 }
 
 

@@ -24,28 +24,36 @@ SECONDS = (
     16.0,
 )
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096)
+NS_PER_S = 1_000_000_000
 
 
 class Histogram:
-    """How many values were up to each bound, and their sum."""
+    """How many values were up to each bound, and what all are together: `total`, which stays exact since values are whole."""
 
-    __slots__ = ("_bounds", "_counts", "sum")
+    __slots__ = ("_bounds", "_counts", "_scale", "_scaled", "total")
 
-    def __init__(self, bounds: Sequence[float]) -> None:
-        """`bounds`: ascending, without infinity."""
+    def __init__(self, bounds: Sequence[float], scale: int = 1) -> None:
+        """`bounds`: ascending, without infinity, of values that come in so many parts of their unit."""
         self._bounds = bounds
+        self._scale = scale
+        self._scaled = [bound * scale for bound in bounds]
         self._counts = [0] * (len(bounds) + 1)
-        self.sum = 0.0
+        self.total = 0
 
-    def add(self, value: float, times: int = 1) -> None:
+    def add(self, value: int, times: int = 1) -> None:
         """The same value so many times."""
-        self._counts[bisect.bisect_left(self._bounds, value)] += times
-        self.sum += value * times
+        self._counts[bisect.bisect_left(self._scaled, value)] += times
+        self.total += value * times
 
     @property
     def count(self) -> int:
         """Of all values."""
         return sum(self._counts)
+
+    @property
+    def sum(self) -> float:
+        """Of all values, in the unit of the bounds."""
+        return self.total / self._scale
 
     def cumulative(self) -> list[tuple[str, int]]:
         """Values up to each bound, the last of which is +Inf."""
@@ -54,3 +62,13 @@ class Histogram:
             total += count
             found.append((bound, total))
         return found
+
+
+def durations() -> Histogram:
+    """Of values in nanoseconds, told in seconds."""
+    return Histogram(SECONDS, NS_PER_S)
+
+
+def rows() -> Histogram:
+    """Of rows in a batch."""
+    return Histogram(ROWS)

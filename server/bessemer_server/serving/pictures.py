@@ -32,7 +32,7 @@ def has_form(tensor: tensors.Tensor, spec: TensorSpec) -> bool:
 
 def are_fit(inputs: Tensors, model: Model) -> bool:
     """Whether they are in the model's own form."""
-    return all([has_form(inputs[spec.name], spec) for spec in model.inputs])
+    return all(has_form(inputs[spec.name], spec) for spec in model.inputs)
 
 
 def fit(inputs: Tensors, model: Model) -> Tensors:

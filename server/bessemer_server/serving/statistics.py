@@ -20,10 +20,10 @@ class Duration:
     count: int = 0
     ns: int = 0
 
-    def add(self, ns: int, times: int = 1) -> None:
-        """The same duration so many times."""
-        self.count += times
-        self.ns += ns * times
+    def add(self, ns: int) -> None:
+        """Another one."""
+        self.count += 1
+        self.ns += ns
 
 
 def _duration() -> Duration:
@@ -38,11 +38,11 @@ class Steps:
     infer: Duration = dataclasses.field(default_factory=_duration)
     output: Duration = dataclasses.field(default_factory=_duration)
 
-    def add(self, batch: Batch, times: int = 1) -> None:
-        """A batch that so many requests, or it alone, count."""
-        self.input.add(batch.input_ns, times)
-        self.infer.add(batch.infer_ns, times)
-        self.output.add(batch.output_ns, times)
+    def add(self, batch: Batch) -> None:
+        """Another batch."""
+        self.input.add(batch.input_ns)
+        self.infer.add(batch.infer_ns)
+        self.output.add(batch.output_ns)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,48 +60,34 @@ class Batch:
 
 
 @dataclasses.dataclass(slots=True)
-class Spread:
-    """How the durations of requests, in seconds, and the rows of batches are spread."""
-
-    request: Histogram = dataclasses.field(default_factory=lambda: Histogram(histograms.SECONDS))
-    queue: Histogram = dataclasses.field(default_factory=lambda: Histogram(histograms.SECONDS))
-    input: Histogram = dataclasses.field(default_factory=lambda: Histogram(histograms.SECONDS))
-    infer: Histogram = dataclasses.field(default_factory=lambda: Histogram(histograms.SECONDS))
-    output: Histogram = dataclasses.field(default_factory=lambda: Histogram(histograms.SECONDS))
-    rows: Histogram = dataclasses.field(default_factory=lambda: Histogram(histograms.ROWS))
-
-    def add(self, batch: Batch) -> None:
-        """A batch and its requests."""
-        steps_ns = batch.input_ns + batch.infer_ns + batch.output_ns
-        for prepare_ns, queue_ns in zip(batch.prepare_ns, batch.queue_ns, strict=True):
-            self.queue.add(queue_ns / 1e9)
-            self.input.add((prepare_ns + batch.input_ns) / 1e9)
-            self.request.add((prepare_ns + queue_ns + steps_ns) / 1e9)
-        times = len(batch.queue_ns)
-        self.infer.add(batch.infer_ns / 1e9, times)
-        self.output.add(batch.output_ns / 1e9, times)
-        self.rows.add(batch.rows)
-
-
-@dataclasses.dataclass(slots=True)
 class ModelStatistics:
     """Of one version of a model, since the server started."""
 
     last_inference_ms: int = 0
     """Since 1970; 0 before the first."""
-    inferences: int = 0
-    """Rows."""
-    executions: int = 0
-    """Batches."""
-    success: Duration = dataclasses.field(default_factory=_duration)
-    """From arrival to answer."""
+    request: Histogram = dataclasses.field(default_factory=histograms.durations)
+    """Of each that was answered, from its arrival on: the sum of the four that follow."""
+    queue: Histogram = dataclasses.field(default_factory=histograms.durations)
+    input: Histogram = dataclasses.field(default_factory=histograms.durations)
+    infer: Histogram = dataclasses.field(default_factory=histograms.durations)
+    output: Histogram = dataclasses.field(default_factory=histograms.durations)
     fail: Duration = dataclasses.field(default_factory=_duration)
-    queue: Duration = dataclasses.field(default_factory=_duration)
-    steps: Steps = dataclasses.field(default_factory=Steps)
-    """Per request."""
+    rows: Histogram = dataclasses.field(default_factory=histograms.rows)
+    """Of each batch."""
     by_rows: dict[int, Steps] = dataclasses.field(default_factory=lambda: defaultdict(Steps))
     """Per batch of so many rows."""
-    spread: Spread = dataclasses.field(default_factory=Spread)
+
+    def add(self, batch: Batch) -> None:
+        """A batch that was computed, and its requests."""
+        self.rows.add(batch.rows)
+        self.by_rows[batch.rows].add(batch)
+        steps_ns = batch.input_ns + batch.infer_ns + batch.output_ns
+        for prepare_ns, queue_ns in zip(batch.prepare_ns, batch.queue_ns, strict=True):
+            self.queue.add(queue_ns)
+            self.input.add(prepare_ns + batch.input_ns)
+            self.request.add(prepare_ns + queue_ns + steps_ns)
+        self.infer.add(batch.infer_ns, len(batch.queue_ns))
+        self.output.add(batch.output_ns, len(batch.queue_ns))
 
 
 class Statistics:
@@ -114,15 +100,7 @@ class Statistics:
         """A batch was computed and its requests are answered."""
         found = self.of(key)
         found.last_inference_ms = now_ms
-        found.inferences += batch.rows
-        found.executions += 1
-        for prepare_ns, queue_ns in zip(batch.prepare_ns, batch.queue_ns, strict=True):
-            found.queue.add(queue_ns)
-            found.steps.input.ns += prepare_ns
-            found.success.add(prepare_ns + queue_ns + batch.input_ns + batch.infer_ns + batch.output_ns)
-        found.steps.add(batch, len(batch.queue_ns))
-        found.by_rows[batch.rows].add(batch)
-        found.spread.add(batch)
+        found.add(batch)
 
     def record_failure(self, key: Key, ns: int) -> None:
         """A request was refused, given up, or its batch failed."""

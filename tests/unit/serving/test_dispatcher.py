@@ -172,13 +172,12 @@ async def test_what_it_took_is_counted_per_request_and_per_batch(dispatcher, pre
     with pytest.raises(ValueError, match="poison"):
         await ask(dispatcher, POISON)
     found = dispatcher.statistics.of((MODEL.name, MODEL.version))
-    assert (found.inferences, found.executions) == (sum(predictor.batches) - 1, len(predictor.batches) - 1)
-    assert (found.success.count, found.queue.count) == (3, 3)
-    assert found.steps.infer.count == 3
-    assert sum(steps.infer.count for steps in found.by_rows.values()) == found.executions
-    assert sum(rows * steps.infer.count for rows, steps in found.by_rows.items()) == found.inferences
-    parts = (found.queue, found.steps.input, found.steps.infer, found.steps.output)
-    assert found.success.ns == sum(part.ns for part in parts)
+    assert (found.rows.total, found.rows.count) == (sum(predictor.batches) - 1, len(predictor.batches) - 1)
+    parts = (found.queue, found.input, found.infer, found.output)
+    assert [each.count for each in (found.request, *parts)] == [3] * 5
+    assert sum(steps.infer.count for steps in found.by_rows.values()) == found.rows.count
+    assert sum(rows * steps.infer.count for rows, steps in found.by_rows.items()) == found.rows.total
+    assert found.request.total == sum(part.total for part in parts)
     assert found.last_inference_ms > 0
 
 
@@ -192,8 +191,8 @@ async def test_who_gave_up_while_it_was_computed_is_no_success(dispatcher, predi
     predictor.gate.set()
     await awaited
     found = dispatcher.statistics.of((MODEL.name, MODEL.version))
-    assert found.inferences == 2
-    assert (found.success.count, found.queue.count, found.steps.infer.count) == (1, 1, 1)
+    assert found.rows.total == 2
+    assert (found.request.count, found.queue.count, found.infer.count) == (1, 1, 1)
 
 
 async def test_what_it_took_to_prepare_is_counted_before_the_queue(dispatcher):
@@ -201,13 +200,12 @@ async def test_what_it_took_to_prepare_is_counted_before_the_queue(dispatcher):
     begun_ns = time.perf_counter_ns() - 10**9
     await dispatcher.predict(MODEL, {"x": tensor}, None, begun_ns=begun_ns)
     found = dispatcher.statistics.of((MODEL.name, MODEL.version))
-    assert found.steps.input.ns > 10**9 > found.queue.ns
-    assert (
-        found.success.ns
-        == found.queue.ns + found.steps.input.ns + found.steps.infer.ns + found.steps.output.ns
-    )
-    assert found.spread.request.sum > 1.0
-    assert found.spread.input.sum > 1.0
+    assert found.input.total > 10**9 > found.queue.total
+    parts = (found.queue, found.input, found.infer, found.output)
+    assert found.request.total == sum(part.total for part in parts)
+    assert found.request.sum > found.input.sum > 1.0
+    assert dict(found.input.cumulative())["1.0"] == 0
+    assert dict(found.input.cumulative())["16.0"] == 1
 
 
 async def test_a_request_with_priority_overtakes(dispatcher, predictor):

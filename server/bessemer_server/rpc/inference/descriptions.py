@@ -8,6 +8,7 @@ from typing import Any
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain.models import Model, TensorSpec
 from bessemer_server.serving import requests, statistics, verdicts
+from bessemer_server.serving.histograms import Histogram
 
 PLATFORM = "bessemer_torch"
 BACKEND = "bessemer"
@@ -52,15 +53,15 @@ def describe_statistics(key: statistics.Key, found: statistics.ModelStatistics) 
         name=key[0],
         version=str(key[1]),
         last_inference=found.last_inference_ms,
-        inference_count=found.inferences,
-        execution_count=found.executions,
+        inference_count=found.rows.total,
+        execution_count=found.rows.count,
         inference_stats=pb.InferStatistics(
-            success=_duration(found.success),
+            success=_sum(found.request),
             fail=_duration(found.fail),
-            queue=_duration(found.queue),
-            compute_input=_duration(found.steps.input),
-            compute_infer=_duration(found.steps.infer),
-            compute_output=_duration(found.steps.output),
+            queue=_sum(found.queue),
+            compute_input=_sum(found.input),
+            compute_infer=_sum(found.infer),
+            compute_output=_sum(found.output),
         ),
     )
     for rows, steps in sorted(found.by_rows.items()):
@@ -97,3 +98,7 @@ def _dims(spec: TensorSpec, model: Model) -> Sequence[int]:
 
 def _duration(found: statistics.Duration) -> pb.StatisticDuration:
     return pb.StatisticDuration(count=found.count, ns=found.ns)
+
+
+def _sum(found: Histogram) -> pb.StatisticDuration:
+    return pb.StatisticDuration(count=found.count, ns=found.total)

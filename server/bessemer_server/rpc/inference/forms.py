@@ -28,7 +28,17 @@ NO_CLASSES: Mapping[int, int] = {}
 class Form:
     """What requests with the same beginning have in common. `message` is one of them without its values."""
 
-    __slots__ = ("_head", "_head_of", "_names", "_plan", "_plan_of", "beginning", "message", "routing_key", "wishes")
+    __slots__ = (
+        "_head",
+        "_head_of",
+        "_names",
+        "_plan",
+        "_plan_of",
+        "beginning",
+        "message",
+        "routing_key",
+        "wishes",
+    )
 
     def __init__(self, beginning: bytes, message: pb.ModelInferRequest) -> None:
         self.beginning = beginning
