@@ -1,6 +1,7 @@
 """Helper processes: forked for real, asked, killed."""
 
 import asyncio
+import multiprocessing.forkserver
 import os
 import pathlib
 import signal
@@ -48,6 +49,7 @@ def forkserver():
 @pytest.fixture
 async def helper(forkserver):
     made = Helper("echo", forkserver, run_echo)
+    await made.start()
     yield made
     await made.close()
 
@@ -119,6 +121,32 @@ async def test_a_fork_server_that_is_stuck_is_ended_and_the_next_fork_has_anothe
     finally:
         await again.close()
     assert first.is_running()
+
+
+@pytest.fixture
+def deaf(tmp_path, monkeypatch):
+    """The fork server as it is for a moment after it was killed: it seems to be there, and takes no calls."""
+    running = vars(multiprocessing.forkserver)["_forkserver"]
+    with monkeypatch.context() as patched, socket.socket(socket.AF_UNIX) as nobody:
+        nobody.bind(str(tmp_path / "nobody"))
+        patched.setattr(running, "_forkserver_address", str(tmp_path / "nobody"))
+        yield patched
+
+
+async def test_a_fork_waits_for_the_end_of_a_fork_server_that_takes_no_calls(helper, forkserver, deaf):
+    late = Helper("echo", forkserver, run_echo)
+    asked = asyncio.create_task(late.call("echo", {}))
+    try:
+        await asyncio.sleep(0.1)
+        deaf.undo()
+        assert (await asked)[0] == {}
+    finally:
+        await late.close()
+
+
+async def test_a_fork_does_not_wait_for_ever_for_it(helper, forkserver, deaf):
+    with pytest.raises(errors.Unavailable, match="the fork server ended"):
+        await Helper("echo", forkserver, run_echo).call("echo", {})
 
 
 async def test_a_call_that_waits_behind_another_is_not_taken_for_stuck_nor_is_one_whose_caller_gave_up(

@@ -14,6 +14,7 @@ import multiprocessing.forkserver
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
@@ -34,6 +35,9 @@ ALLOCATOR = {
 THREADING = {"GOMP_SPINCOUNT": "1000"}
 FIXED = {"OPENBLAS_NUM_THREADS": "1"}
 """Whatever the environment says: NumPy's own threads would start before the fork, and their number decides bits."""
+
+VANISHING_S = 1.0
+"""So long a fork server that was killed may seem to be there while it takes no calls."""
 
 
 class ForkServer:
@@ -61,18 +65,29 @@ class ForkServer:
     def _fork(
         self, name: str, target: Callable[..., None], arguments: tuple[Any, ...], daemon: bool
     ) -> BaseProcess:
-        process = self._context.Process(target=target, args=arguments, name=name, daemon=daemon)
         try:
-            with _environment():  # it is the fork server that reads it, when the first fork starts it
-                multiprocessing.forkserver.ensure_running()
-            process.start()
+            return self._start(lambda: self._context.Process(None, target, name, arguments, daemon=daemon))
         except (EOFError, OSError) as error:
             has_ended = isinstance(error, EOFError | ConnectionError)
             why = "the fork server ended" if has_ended else str(error)
             raise errors.Unavailable(
                 f"the {name} could not be started ({why}); try again", reason="FORK_SERVER_ENDED"
             ) from error
-        return process
+
+    def _start(self, make: Callable[[], BaseProcess]) -> BaseProcess:
+        end_s = time.monotonic() + VANISHING_S
+        while True:
+            with _environment():  # it is the fork server that reads it, when the first fork starts it
+                multiprocessing.forkserver.ensure_running()
+            try:
+                process = make()
+                process.start()
+            except ConnectionRefusedError:  # nobody was asked, so nothing was forked
+                if time.monotonic() > end_s:
+                    raise
+                time.sleep(0.01)
+            else:
+                return process
 
 
 def _end_stuck(name: str) -> None:
