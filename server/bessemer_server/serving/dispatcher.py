@@ -59,6 +59,7 @@ class Dispatcher:
     ) -> None:
         """`counted`: where to count what predictions take, if somebody else counts there too."""
         self._predictors = predictors
+        self._lanes = [_Lane(predictor) for predictor in predictors]
         self._loops = 2 if fed_ahead else 1
         self._batcher: Batcher[_Waiting] = Batcher(MAX_BATCH_ROWS, MAX_WAITING_ROWS)
         self._arrived = asyncio.Event()
@@ -68,8 +69,9 @@ class Dispatcher:
 
     def start(self) -> None:
         """Begin to take requests."""
-        lanes = [_Lane(predictor) for predictor in self._predictors]
-        self._running = [asyncio.create_task(self._run(lane)) for lane in lanes for _ in range(self._loops)]
+        self._running = [
+            asyncio.create_task(self._run(lane)) for lane in self._lanes for _ in range(self._loops)
+        ]
 
     async def close(self) -> None:
         """Stop; requests that still wait fail with `Unavailable`."""
@@ -110,6 +112,7 @@ class Dispatcher:
         patience_s = asked.patience_s(timeout_s)
         if patience_s < math.inf:
             rows_before = self._batcher.rows_before(model.key, asked.priority)
+            rows_before += sum([lane.rows for lane in self._lanes])
             self._pace.check(model.key, rows_before // len(self._predictors), patience_s)
 
     async def predict(
@@ -214,7 +217,8 @@ class Dispatcher:
         split = time.perf_counter_ns()
         self._count(batch, rows, (begun, joined, reached, inferred, split))
         self._batcher.learn(model.key, rows, (inferred - reached) / 1e9)
-        self._pace.observe(model.key, rows, (split - begun - (reached - joined)) / 1e9)
+        seconds = (split - begun - (reached - joined)) / 1e9
+        self._pace.observe(model.key, rows, seconds, is_behind=self._batcher.is_waiting(model.key))
         return answers
 
     def _count(self, batch: list[_Waiting], rows: int, times: Sequence[int]) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Hashable
 
 from bessemer_server.domain import errors
 
-WEIGHT = 1 / 16
-"""Of a batch that was slower than the last ones; a faster one counts alone, so that nobody is refused for a bad moment."""
+WEIGHT = 1 / 8
+"""Of the last batch, against all before it."""
 SHARE = 0.5
 """Of the time that a caller has: the rest goes to its own batch, to what goes before it by another model, and to the way back."""
 
@@ -22,11 +22,15 @@ class Pace:
     def __init__(self) -> None:
         self._per_row_s: dict[Hashable, float] = {}
 
-    def observe(self, model: Hashable, rows: int, seconds: float) -> None:
-        """A batch of so many rows took so long."""
+    def observe(self, model: Hashable, rows: int, seconds: float, *, is_behind: bool) -> None:
+        """A batch of so many rows took so long. `is_behind`: others wait already, so batches are as large as they get, and what they
+        take is what others will wait. Where nobody does, one that was faster than the mean counts alone: small batches
+        take longer by the row, and nobody is to be refused for a bad moment.
+        """
         per_row_s = seconds / rows
         known_s = self._per_row_s.get(model, per_row_s)
-        self._per_row_s[model] = min(per_row_s, known_s + (per_row_s - known_s) * WEIGHT)
+        mean_s = known_s + (per_row_s - known_s) * WEIGHT
+        self._per_row_s[model] = mean_s if is_behind else min(per_row_s, mean_s)
 
     def check(self, model: Hashable, rows_before: int, patience_s: float) -> None:
         """Raise `ResourceExhausted` for a request that would wait too long behind so many rows."""

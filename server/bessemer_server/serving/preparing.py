@@ -79,7 +79,7 @@ class Preparing:
         self._idle += 1
         spent_s = time.monotonic() - begun_s
         self._queue.charge(item.model, spent_s)
-        self._pace.observe(item.model, item.rows, spent_s)
+        self._pace.observe(item.model, item.rows, spent_s, is_behind=self._queue.is_waiting(item.model))
         item.payload.settle(done)
         self._go_on()
 

@@ -251,6 +251,19 @@ async def test_a_request_that_would_be_answered_too_late_is_refused_at_once(disp
     dispatcher.check_queue(MODEL, 1e-9)
 
 
+async def test_what_is_being_computed_has_to_be_waited_for_as_what_waits(dispatcher, predictor):
+    await ask(dispatcher, 1.0)
+    predictor.gate.clear()
+    computed = asyncio.create_task(ask(dispatcher, *[1.0] * 4000))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert dispatcher.waiting == (0, 0)
+    with pytest.raises(errors.ResourceExhausted):
+        dispatcher.check_queue(MODEL, 1e-9)
+    predictor.gate.set()
+    await computed
+
+
 async def test_the_time_that_a_model_takes_to_load_refuses_nobody_later(dispatcher, predictor, monkeypatch):
     clock_ns = 0
     monkeypatch.setattr(time, "perf_counter_ns", lambda: clock_ns)

@@ -96,7 +96,7 @@ async def test_who_gives_up_is_not_worked_for(work):
 
 async def test_who_would_wait_too_long_is_told_at_once(work):
     room = preparing.Preparing(threads=1)
-    room._pace.observe("a", 1, 10.0)
+    room._pace.observe("a", 1, 10.0, is_behind=False)
     await ask_all(room, work, "a0", "a1")
     with pytest.raises(errors.ResourceExhausted) as refused:
         await ask(room, work, "a2", patience_s=5.0)
