@@ -38,12 +38,19 @@ class Connection:
     first_window = STREAM_WINDOW
 
     def __init__(
-        self, accept: Accept, refuse: Refuse, budget: messages.Budget, wake: Callable[[], None]
+        self,
+        accept: Accept,
+        refuse: Refuse,
+        budget: messages.Budget,
+        wake: Callable[[], None],
+        later: Callable[[Callable[[], None]], None],
     ) -> None:
+        """`later`: see `stream.Line`."""
         self._accept = accept
         self.refuse = refuse
         self.budget = budget
         self._wake = wake
+        self.later = later
         self._framing = framing.Framing()
         self._readers = {
             frames.PRIORITY: self._read_priority,

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import struct
-import zlib
 from collections import deque
 
 from bessemer_server.domain import errors
+from bessemer_server.rpc.http2.inflating import WINDOW_BITS, Inflating, too_large
 
 PREFIX = struct.Struct(">BI")
 MAX_BYTES = 256 << 20
-MAX_INFLATED_BYTES = 64 << 20
-"""Of a compressed message: it is inflated while others wait."""
-INFLATED_AT_ONCE = 1 << 20
 IDENTITY = "identity"
-WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
-"""By encoding."""
 ENCODINGS = ",".join([IDENTITY, *WINDOW_BITS])
 
 
@@ -54,7 +50,7 @@ class Reader:
         self._encoding = encoding
         self._budget = budget
         self._taken = 0
-        self._costs: deque[tuple[int, int]] | None = deque() if encoding in WINDOW_BITS else None
+        self._costs: deque[list[int]] | None = deque() if encoding in WINDOW_BITS else None
         """Of each message that was found and not released: bytes on the wire, and bytes held. None where its length says both."""
         self._prefix = b""
         self._left = -1
@@ -71,15 +67,15 @@ class Reader:
         """Whether a message has begun and not ended."""
         return self._left >= 0 or bool(self._prefix)
 
-    def feed(self, data: memoryview) -> list[bytes]:
-        """The messages that end with these bytes. Raises `ResourceExhausted`, `InvalidArgument`."""
+    def feed(self, data: memoryview) -> list[bytes | Inflating]:
+        """The messages that end with these bytes, compressed ones yet to be inflated. Raises `ResourceExhausted`, `InvalidArgument`."""
         size = len(data)
         if self._is_whole(data):
             self._take(size)
             if self._costs is not None:
-                self._costs.append((size, size))
+                self._costs.append([size, size])
             return [bytes(data[PREFIX.size :])]
-        found = []
+        found: list[bytes | Inflating] = []
         position = 0
         while position < size:
             if self._left < 0:
@@ -107,7 +103,7 @@ class Reader:
     def release(self, length: int) -> int:
         """The oldest message, which has this length, is not held any more; the bytes that it had on the wire."""
         size = length + PREFIX.size
-        sent, held = self._costs.popleft() if self._costs else (size, size)
+        sent, held = self._costs.popleft() if self._costs else [size, size]
         held = min(held, self._taken)
         self._taken -= held
         self._budget.give_back(held)
@@ -137,7 +133,7 @@ class Reader:
                 f"a message is compressed, but grpc-encoding is {self._encoding!r}; there are {ENCODINGS}"
             )
         if length > MAX_BYTES:
-            raise _too_large(length, MAX_BYTES)
+            raise too_large(length, MAX_BYTES)
 
     def _read_piece(self, data: memoryview, position: int) -> int:
         if self._left <= 0:
@@ -148,41 +144,20 @@ class Reader:
         self._left -= len(piece)
         return position + len(piece)
 
-    def _finish(self) -> bytes:
+    def _finish(self) -> bytes | Inflating:
         message = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         is_compressed = self._prefix[0]
         self._left, self._prefix, self._pieces = -1, b"", []
-        found = self._inflate(message) if is_compressed else message
+        cost = [len(message) + PREFIX.size] * 2
         if self._costs is not None:
-            sent = len(message) + PREFIX.size
-            self._costs.append((sent, sent + len(found) if is_compressed else sent))
-        return found
+            self._costs.append(cost)
+        if not is_compressed:
+            return message
+        return Inflating(message, self._encoding, functools.partial(self._take_for, cost))
 
-    def _inflate(self, message: bytes) -> bytes:
-        """Piece by piece: a bomb ends where the budget does, or the largest message."""
-        inflater = zlib.decompressobj(WINDOW_BITS[self._encoding])
-        pieces, size, rest = [], 0, message
-        while not inflater.eof:
-            try:
-                piece = inflater.decompress(rest, INFLATED_AT_ONCE)
-            except zlib.error as error:
-                raise errors.InvalidArgument(f"a message is not {self._encoding}: {error}") from error
-            if not piece and not inflater.eof:
-                raise errors.InvalidArgument(f"a message of {self._encoding} is cut off")
-            size += len(piece)
-            if size > MAX_INFLATED_BYTES:
-                raise _too_large(size, MAX_INFLATED_BYTES)
-            self._take(len(piece))
-            pieces.append(piece)
-            rest = inflater.unconsumed_tail
-        return b"".join(pieces)
-
-
-def _too_large(length: int, limit: int) -> errors.ResourceExhausted:
-    return errors.ResourceExhausted(
-        f"a message has {length:,} bytes or more; {limit:,} are the most: send less at once, as smaller types or as files of images",
-        reason="MESSAGE_TOO_LARGE",
-    )
+    def _take_for(self, cost: list[int], count: int) -> None:
+        self._take(count)
+        cost[1] += count
 
 
 def pack(message: bytes) -> bytes:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
-from bessemer_server.rpc.http2 import messages
+from bessemer_server.rpc.http2 import inflating, messages
 from bessemer_server.rpc.http2.connection import Accept, Connection
 from bessemer_server.rpc.http2.stream import Refuse
 
@@ -26,11 +26,12 @@ class Http2Protocol(asyncio.Protocol):
         accept: Accept,
         refuse: Refuse,
         budget: messages.Budget,
+        turns: inflating.Turns,
         ended: Callable[[Http2Protocol], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._is_awake = True  # until there is a socket
-        self.connection = Connection(accept, refuse, budget, self._wake)
+        self.connection = Connection(accept, refuse, budget, self._wake, turns.add)
         self._ended = ended
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None

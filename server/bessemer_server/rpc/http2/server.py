@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 
-from bessemer_server.rpc.http2 import messages
+from bessemer_server.rpc.http2 import inflating, messages
 from bessemer_server.rpc.http2.connection import Accept
 from bessemer_server.rpc.http2.protocol import Http2Protocol
 from bessemer_server.rpc.http2.stream import Refuse
@@ -26,6 +26,7 @@ class Http2Server:
         self._connections: set[Http2Protocol] = set()
         self._empty = asyncio.Event()
         self._server: asyncio.Server | None = None
+        self._turns: inflating.Turns | None = None
 
     async def start(self, listening: socket.socket) -> None:
         """On a socket that is bound; what connects inherits its options."""
@@ -33,6 +34,7 @@ class Http2Server:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         loop = asyncio.get_running_loop()
+        self._turns = inflating.Turns(loop.call_soon)
         self._server = await loop.create_server(self._connect, sock=listening, backlog=BACKLOG)
 
     async def stop(self, grace_s: float) -> None:
@@ -55,7 +57,8 @@ class Http2Server:
             await self._empty.wait()
 
     def _connect(self) -> Http2Protocol:
-        protocol = Http2Protocol(self._accept, self._refuse, self._budget, self._forget)
+        assert self._turns
+        protocol = Http2Protocol(self._accept, self._refuse, self._budget, self._turns, self._forget)
         self._connections.add(protocol)
         return protocol
 

@@ -10,6 +10,7 @@ from bessemer_server.domain import errors
 from bessemer_server.rpc.http2 import frames, headers, messages
 from bessemer_server.rpc.http2.frames import Code, StreamFault
 from bessemer_server.rpc.http2.headers import Head
+from bessemer_server.rpc.http2.inflating import Inflating
 
 Refuse = Callable[["Stream", errors.DomainError], None]
 """Ends a stream with an error."""
@@ -73,6 +74,9 @@ class Line(Protocol):
     def wait(self, stream: Stream) -> None:
         """Have `flush` called when there is room again."""
 
+    def later(self, piece: Callable[[], None]) -> None:
+        """Do a piece of work when others have had their turn."""
+
     def close(self, stream: Stream) -> None:
         """It is over."""
 
@@ -81,7 +85,7 @@ class Stream:
     """`id` is its number, `call` who answers it."""
 
     __slots__ = (
-        "_advanced", "_begun", "_end", "_in_window", "_line", "_out_extra", "_pending", "_pending_bytes", "_reader",
+        "_advanced", "_arrived", "_begun", "_end", "_in_window", "_line", "_out_extra", "_pending", "_pending_bytes", "_reader",
         "call", "head", "id", "is_over", "received_all",
     )  # fmt: skip
 
@@ -93,6 +97,8 @@ class Stream:
         self.is_over = False
         self._line = line
         self._reader = messages.Reader(head.encoding, line.budget)
+        self._arrived: deque[bytes | Inflating] | None = None
+        """Messages behind one that is not inflated yet, and that one."""
         self._in_window = line.first_window
         self._advanced = 0
         """Bytes that the client was allowed beyond its window, for one message; above 0 they are still to be taken back."""
@@ -116,7 +122,10 @@ class Stream:
             self._grant(counted - len(data))  # padding is used up at once
         try:
             for message in self._reader.feed(data):
-                self.call.receive(message)
+                if self._arrived is None and isinstance(message, bytes):
+                    self.call.receive(message)
+                else:
+                    self._arrive(message)
         except errors.DomainError as error:
             self._fail(error)
             return
@@ -130,7 +139,38 @@ class Stream:
         self.received_all = True
         if self._reader.is_amid:
             self._fail(errors.InvalidArgument("the stream ends amid a message"))
-        else:
+        elif self._arrived is None:
+            self.call.end()
+
+    def _arrive(self, message: bytes | Inflating) -> None:
+        """Behind those before it."""
+        if self._arrived is not None:
+            self._arrived.append(message)
+            return
+        self._arrived = deque((message,))
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """What has come, in its order, up to what takes more time."""
+        while self._arrived:
+            first = self._arrived[0]
+            message = first if isinstance(first, bytes) else first.step()
+            if message is None:
+                self._line.later(self._go_on)
+                return
+            self._arrived.popleft()
+            self.call.receive(message)
+        self._arrived = None
+
+    def _go_on(self) -> None:
+        if self.is_over:
+            return
+        try:
+            self._hand_over()
+        except errors.DomainError as error:
+            self._fail(error)
+            return
+        if self.received_all and self._arrived is None:
             self.call.end()
 
     def _fail(self, error: errors.DomainError) -> None:
@@ -262,6 +302,7 @@ class Stream:
     def abandon(self) -> None:
         """Nothing comes and nothing goes any more."""
         self.is_over = True
+        self._arrived = None
         self._pending.clear()
         self._reader.close()
 

@@ -10,7 +10,7 @@ import pytest
 from bessemer_server.domain import errors
 from bessemer_server.rpc import errors as rpc_errors
 from bessemer_server.rpc.fronts import predicting
-from bessemer_server.rpc.http2 import connection, frames, headers, messages
+from bessemer_server.rpc.http2 import connection, frames, headers, inflating, messages
 from tests.unit.rpc.http2.wires import HEAD
 
 SIZE = 100_000
@@ -41,8 +41,13 @@ async def wait(request: bytes | memoryview, left_s: float | None) -> bytes:
 )  # fmt: skip
 async def test_a_call_is_gone_when_it_is_over(infer, end):
     budget = messages.Budget(1 << 30)
+    later = inflating.Turns(asyncio.get_running_loop().call_soon).add
     line = connection.Connection(
-        lambda stream: predicting.PredictionCall(stream, infer), predicting.refuse, budget, lambda: None
+        lambda stream: predicting.PredictionCall(stream, infer),
+        predicting.refuse,
+        budget,
+        lambda: None,
+        later,
     )
     line.receive(frames.PREFACE + frames.settings({}))
     gc.collect()

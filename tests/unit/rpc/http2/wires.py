@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -66,7 +67,9 @@ class Wires:
     def __init__(self, call: Callable[[Stream], Echo] = Echo, budget: int = 1 << 30) -> None:
         self.calls: list[Echo] = []
         self.budget = messages.Budget(budget)
-        self.server = Connection(self._accept(call), refuse, self.budget, lambda: None)
+        self.later: deque[Callable[[], None]] = deque()
+        """What the server does in further turns."""
+        self.server = Connection(self._accept(call), refuse, self.budget, lambda: None, self.later.append)
         self.client = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
         self.client.initiate_connection()
         self.events: list[h2.events.Event] = []
@@ -79,11 +82,19 @@ class Wires:
         return accept
 
     def exchange(self, *, piece: int = 1 << 30, reads: bool = True) -> None:
-        """Until neither has anything to say. The client tells the windows that it has read."""
+        """Until neither has anything to say or do. The client tells the windows that it has read."""
+        while self.pass_on(piece=piece, reads=reads) or self.later:
+            if self.later:
+                self.later.popleft()()
+
+    def pass_on(self, *, piece: int = 1 << 30, reads: bool = True) -> bool:
+        """What both have to say now; whether they had anything."""
+        said = False
         while True:
             ours, theirs = self.server.take(), self.client.data_to_send()
             if not ours and not theirs:
-                return
+                return said
+            said = True
             for part in cut(theirs, piece):
                 self.server.receive(part)
             for part in cut(ours, piece):

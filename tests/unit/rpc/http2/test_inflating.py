@@ -1,0 +1,107 @@
+"""Compressed messages are inflated while others go on."""
+
+import gzip
+import os
+from collections import deque
+
+from bessemer_server.rpc.http2 import inflating, messages
+from tests.unit.rpc.http2.wires import HEAD, Keep, Wires
+
+PIECES = 20
+GZIP = [*HEAD, ("grpc-encoding", "gzip")]
+
+
+def pack(data: bytes) -> bytes:
+    packed = gzip.compress(data)
+    return b"\1" + len(packed).to_bytes(4, "big") + packed
+
+
+LARGE = bytes(PIECES * inflating.PIECE_BYTES)
+
+
+def begin(wires: Wires, *sent: bytes, ends: bool = True) -> int:
+    """A call whose messages are there, and not yet inflated."""
+    number = wires.ask(head=GZIP, ends=False)
+    wires.client.send_data(number, b"".join(sent), end_stream=ends)
+    wires.pass_on()
+    return number
+
+
+def test_others_are_answered_between_its_pieces():
+    wires = Wires()
+    large = begin(wires, pack(LARGE))
+    for _ in range(PIECES // 2):
+        wires.later.popleft()()
+        quick = wires.client.get_next_available_stream_id()
+        wires.client.send_headers(quick, HEAD)
+        wires.client.send_data(quick, messages.pack(b"quick"), end_stream=True)
+        wires.pass_on()
+        assert wires.answer(quick) == ([b"quick"], {"grpc-status": "0"})
+    assert wires.budget.used > len(LARGE) // 3
+    wires.exchange()
+    assert wires.answer(large) == ([LARGE], {"grpc-status": "0"})
+    assert wires.budget.used == 0
+
+
+def test_what_comes_behind_it_stays_behind_it():
+    wires = Wires()
+    number = begin(wires, pack(LARGE), messages.pack(b"plain"), pack(b"small"), messages.pack(b"last"))
+    assert wires.calls[0].messages == []
+    wires.exchange()
+    assert wires.answer(number)[0] == [LARGE, b"plain", b"small", b"last"]
+
+
+def test_a_small_one_is_there_at_once():
+    wires = Wires(Keep)
+    begin(wires, pack(b"small"))
+    assert wires.calls[0].messages == [b"small"]
+    assert not wires.later
+
+
+def test_it_is_left_when_the_call_is_reset_or_the_connection_is_lost():
+    for how in ("reset", "lost"):
+        wires = Wires()
+        number = begin(wires, pack(LARGE))
+        wires.later.popleft()()
+        if how == "reset":
+            wires.client.reset_stream(number)
+            wires.pass_on()
+        else:
+            wires.server.lose()
+        assert wires.calls[0].is_cancelled
+        assert wires.budget.used == 0
+        wires.later.popleft()()
+        assert not wires.later
+        assert (wires.budget.used, wires.calls[0].messages) == (0, [])
+
+
+def test_what_turns_out_to_be_broken_or_too_much_late_is_refused():
+    broken = pack(os.urandom(2 * inflating.PIECE_BYTES))[:-4] + b"oops"
+    for sent, budget, code in ((broken, 1 << 30, "3"), (pack(LARGE), len(LARGE) // 2, "8")):
+        wires = Wires(budget=budget)
+        number = begin(wires, sent)
+        assert wires.later
+        wires.exchange()
+        assert wires.answer(number)[1]["grpc-status"] == code
+        assert wires.calls[0].is_cancelled
+        assert (wires.budget.used, wires.calls[0].messages) == (0, [])
+
+
+def test_one_piece_is_done_in_each_turn_of_the_loop_whoever_it_is_for():
+    soon: deque = deque()
+    turns = inflating.Turns(soon.append)
+    done: list[str] = []
+
+    def work(name: str, left: int) -> None:
+        done.append(name)
+        if left:
+            turns.add(lambda: work(name, left - 1))
+
+    turns.add(lambda: work("a", 2))
+    turns.add(lambda: work("b", 1))
+    while soon:
+        assert len(soon) == 1
+        before = len(done)
+        soon.popleft()()
+        assert len(done) == before + 1
+    assert done == ["a", "b", "a", "b", "a"]
