@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import pathlib
 import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -184,7 +185,9 @@ def main() -> None:
         outcomes = [measure(service, body, times, arguments.seconds) for times in arguments.times]
     table = show(outcomes)
     print(table)
-    origin = "\n".join(f"- {key}: {value}" for key, value in machine.describe().items())
+    command = f"python -m benchmarks.serving.overload {' '.join(sys.argv[1:])}".strip()
+    told = machine.describe() | {"command": command}
+    origin = "\n".join(f"- {key}: {value}" for key, value in told.items())
     page = f"# Predictions at ten times the capacity\n\nMNIST CNN, {SIZE}×{SIZE}.\n\n{table}\n\n{origin}\n"
     machine.ROOT.joinpath("benchmarks", "results", "overload.md").write_text(page)
 

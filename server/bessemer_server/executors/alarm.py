@@ -15,15 +15,16 @@ class Alarm:
         self._ring = ring
         self._due_s: float | None = None
         """On the loop's clock."""
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._looks_s = 0.0
+        """When the timer goes off."""
 
     def set(self, after_s: float) -> None:
         """Ring after so many seconds from now on, whatever it was set to."""
-        loop = asyncio.get_running_loop()
-        self._due_s = loop.time() + after_s
-        if self._timer is None or self._timer.when() > self._due_s:
+        self._due_s = asyncio.get_running_loop().time() + after_s
+        if self._timer is None or self._looks_s > self._due_s:
             self.close()
-            self._timer = loop.call_later(after_s, self._look)
+            self._look_after(after_s)
 
     def clear(self) -> None:
         """Do not ring."""
@@ -35,13 +36,18 @@ class Alarm:
             self._timer.cancel()
             self._timer = None
 
+    def _look_after(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(seconds, self._look)
+        self._looks_s = loop.time() + seconds
+
     def _look(self) -> None:
         self._timer = None
         if self._due_s is None:
             return
         left_s = self._due_s - asyncio.get_running_loop().time()
         if left_s > 0:
-            self._timer = asyncio.get_running_loop().call_later(left_s, self._look)
+            self._look_after(left_s)
         else:
             self._due_s = None
             self._ring()

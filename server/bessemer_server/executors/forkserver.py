@@ -77,11 +77,12 @@ class ForkServer:
     def _start(self, make: Callable[[], BaseProcess]) -> BaseProcess:
         end_s = time.monotonic() + VANISHING_S
         while True:
-            with _environment():  # it is the fork server that reads it, when the first fork starts it
-                multiprocessing.forkserver.ensure_running()
             try:
-                process = make()
-                process.start()
+                with (
+                    _environment()
+                ):  # it is the fork server that reads it, which is started here when it is not there
+                    process = make()
+                    process.start()
             except ConnectionRefusedError:  # nobody was asked, so nothing was forked
                 if time.monotonic() > end_s:
                     raise

@@ -96,6 +96,10 @@ class Batcher(Generic[P]):
         level = _level(priority)
         return sum(rows for (other, name), rows in self._rows.items() if name == model and other <= level)
 
+    def models(self) -> set[Hashable]:
+        """Of which requests wait."""
+        return {model for _, model in self._rows}
+
     def is_waiting(self, model: Hashable) -> bool:
         """Whether any request of the model is."""
         return any(name == model for _, name in self._rows)

@@ -40,6 +40,15 @@ class _Lane:
     rows: int = 0
     free_ns: int = 0
     """When it had done the batch before: of the next one, what was before that was waiting."""
+    batches: list[tuple[Hashable, int, int]] = dataclasses.field(default_factory=list)
+    """Model, rows, and when it was given, of each."""
+
+    def left_s(self, known: pace.Pace) -> float:
+        """How long it will still be busy with these."""
+        if not self.batches:
+            return 0.0
+        spent_ns = time.perf_counter_ns() - max(self.batches[0][2], self.free_ns)
+        return max(0.0, sum(known.expect_s(model, rows) for model, rows, _ in self.batches) - spent_ns / 1e9)
 
 
 class Dispatcher:
@@ -111,9 +120,19 @@ class Dispatcher:
         """Raise `ResourceExhausted` for a request that would be answered too late: before more is done for it."""
         patience_s = asked.patience_s(timeout_s)
         if patience_s < math.inf:
-            rows_before = self._batcher.rows_before(model.key, asked.priority)
-            rows_before += sum([lane.rows for lane in self._lanes])
-            self._pace.check(model.key, rows_before // len(self._predictors), patience_s)
+            pace.check(self._expect_wait_s(model.key, asked.priority), patience_s)
+
+    def _expect_wait_s(self, key: statistics.Key, priority: int) -> float:
+        """Until a request's turn comes: what goes before it, of other models no more than as much since turns are fair, and what is
+        being computed.
+        """
+        before_s = {
+            each: self._pace.expect_s(each, self._batcher.rows_before(each, priority))
+            for each in self._batcher.models()
+        }
+        own_s = before_s.get(key, 0.0)
+        queue_s = sum([min(own_s, each_s) for each_s in before_s.values()])
+        return queue_s / len(self._lanes) + min([lane.left_s(self._pace) for lane in self._lanes])
 
     async def predict(
         self,
@@ -168,15 +187,18 @@ class Dispatcher:
 
     async def _feed(self, lane: _Lane, batch: list[Item[_Waiting]]) -> None:
         waiting = [item.payload for item in batch]
-        rows = _count_rows(waiting)
+        key, rows = batch[0].model, _count_rows(waiting)
         lane.rows += rows
         begun_ns = time.perf_counter_ns()
+        given = key, rows, begun_ns
+        lane.batches.append(given)
         try:
             await self._run_batch(lane, waiting)
         finally:
             lane.rows -= rows
+            lane.batches.remove(given)
         ended_ns = time.perf_counter_ns()
-        self._batcher.charge(batch[0].model, (ended_ns - max(begun_ns, lane.free_ns)) / 1e9)
+        self._batcher.charge(key, (ended_ns - max(begun_ns, lane.free_ns)) / 1e9)
         lane.free_ns = ended_ns
         self._arrived.set()  # the other loop of this lane may wait for this one's end
 

@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from bessemer_server.domain import errors
 
 WEIGHT = 1 / 8
-"""Of the last batch, against all before it."""
+"""By so much a batch counts less than the next one."""
 SHARE = 0.5
 """Of the time that a caller has: the rest goes to its own batch, to what goes before it by another model, and to the way back."""
 
@@ -20,23 +20,32 @@ class Pace:
     """Seconds per row, by model."""
 
     def __init__(self) -> None:
-        self._per_row_s: dict[Hashable, float] = {}
+        self._known: dict[Hashable, tuple[float, float]] = {}
+        """Seconds and rows of late."""
 
     def observe(self, model: Hashable, rows: int, seconds: float, *, is_behind: bool) -> None:
-        """A batch of so many rows took so long. `is_behind`: others wait already, so batches are as large as they get, and what they
-        take is what others will wait. Where nobody does, one that was faster than the mean counts alone: small batches
-        take longer by the row, and nobody is to be refused for a bad moment.
+        """A batch of so many rows took so long. `is_behind`: others wait already, so what batches take is what they will wait.
+        Where nobody does, one that was faster by the row than those of late counts alone: small batches take longer by the
+        row, and nobody is to be refused for a bad moment.
         """
-        per_row_s = seconds / rows
-        known_s = self._per_row_s.get(model, per_row_s)
-        mean_s = known_s + (per_row_s - known_s) * WEIGHT
-        self._per_row_s[model] = mean_s if is_behind else min(per_row_s, mean_s)
+        known_s, known_rows = self._known.get(model, (0.0, 0.0))
+        sum_s, sum_rows = known_s * (1 - WEIGHT) + seconds, known_rows * (1 - WEIGHT) + rows
+        if not is_behind and seconds * sum_rows < sum_s * rows:
+            sum_s = seconds * sum_rows / rows
+        self._known[model] = sum_s, sum_rows
 
-    def check(self, model: Hashable, rows_before: int, patience_s: float) -> None:
-        """Raise `ResourceExhausted` for a request that would wait too long behind so many rows."""
-        wait_s = rows_before * self._per_row_s.get(model, 0.0)
-        if wait_s > patience_s * SHARE:
-            raise errors.ResourceExhausted(
-                "what waits for this model already takes more than half of the time that this request has; try again later",
-                reason="QUEUE_FULL",
-            )
+    def expect_s(self, model: Hashable, rows: int) -> float:
+        """How long so many rows will take; nothing where that is not known."""
+        if not rows:
+            return 0.0
+        known_s, known_rows = self._known.get(model, (0.0, 1.0))
+        return rows * known_s / known_rows
+
+
+def check(wait_s: float, patience_s: float) -> None:
+    """Raise `ResourceExhausted` for a request that would wait too long."""
+    if wait_s > patience_s * SHARE:
+        raise errors.ResourceExhausted(
+            "what waits for this model already takes more than half of the time that this request has; try again later",
+            reason="QUEUE_FULL",
+        )

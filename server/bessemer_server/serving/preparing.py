@@ -43,7 +43,7 @@ class Preparing:
         `DeadlineExceeded`.
         """
         before = self._queue.rows_before(model, priority)
-        self._pace.check(model, before // self._count, patience_s)
+        pace.check(self._pace.expect_s(model, before) / self._count, patience_s)
         waiting = _Waiting(work, asyncio.get_running_loop().create_future())
         item = Item(model, None, rows, time.monotonic() + patience_s, waiting, priority)
         self._queue.add(item)

@@ -15,7 +15,7 @@ async def test_a_fork_server_that_cannot_be_started_is_away_and_no_fault_of_who_
     def fail() -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(multiprocessing.forkserver, "ensure_running", fail)
+    monkeypatch.setattr(vars(multiprocessing.forkserver)["_forkserver"], "ensure_running", fail)
     with pytest.raises(errors.Unavailable, match=r"the trainer could not be started .*Too many open files"):
         await forkserver.ForkServer().fork("trainer", print, daemon=True)
 

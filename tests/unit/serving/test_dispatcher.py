@@ -5,6 +5,7 @@ import dataclasses
 import gc
 import struct
 import time
+from typing import Any
 
 import pytest
 
@@ -251,17 +252,90 @@ async def test_a_request_that_would_be_answered_too_late_is_refused_at_once(disp
     dispatcher.check_queue(MODEL, 1e-9)
 
 
-async def test_what_is_being_computed_has_to_be_waited_for_as_what_waits(dispatcher, predictor):
-    await ask(dispatcher, 1.0)
+@pytest.fixture
+def clock(monkeypatch):
+    """Nanoseconds, in a list; each batch takes 1 ms per row by it, when `compute` says so."""
+    clock = [0]
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: clock[0])
+    return clock
+
+
+async def compute(dispatcher, predictor, clock, rows, model=MODEL):
+    """A batch of so many rows, at 1 ms each."""
     predictor.gate.clear()
-    computed = asyncio.create_task(ask(dispatcher, *[1.0] * 4000))
-    for _ in range(5):
+    asked = asyncio.create_task(ask(dispatcher, *[1.0] * rows, model=model))
+    await settle()
+    clock[0] += rows * 10**6
+    predictor.gate.set()
+    await asked
+
+
+async def settle():
+    for _ in range(10):
         await asyncio.sleep(0)
+
+
+def is_refused(dispatcher, timeout_s, model=MODEL):
+    try:
+        dispatcher.check_queue(model, timeout_s)
+    except errors.ResourceExhausted:
+        return True
+    return False
+
+
+async def test_what_is_being_computed_has_to_be_waited_for_but_not_what_is_done_of_it(
+    dispatcher, predictor, clock
+):
+    await compute(dispatcher, predictor, clock, 100)
+    predictor.gate.clear()
+    computed = asyncio.create_task(ask(dispatcher, *[1.0] * 1000))
+    await settle()
+    other = dataclasses.replace(MODEL, name="other")
     assert dispatcher.waiting == (0, 0)
-    with pytest.raises(errors.ResourceExhausted):
-        dispatcher.check_queue(MODEL, 1e-9)
+    assert [is_refused(dispatcher, s) for s in (1.9, 2.1)] == [True, False]
+    assert [is_refused(dispatcher, s, other) for s in (1.9, 2.1)] == [True, False]
+    clock[0] += 900 * 10**6
+    assert [is_refused(dispatcher, s) for s in (0.19, 0.21)] == [True, False]
+    clock[0] += 10**10  # longer than anybody thought
+    assert not is_refused(dispatcher, 0.001)
     predictor.gate.set()
     await computed
+    assert not is_refused(dispatcher, 0.001)
+
+
+async def test_nobody_waits_for_a_predictor_while_another_one_is_idle(clock):
+    predictors: list[Any] = [DoublingPredictor(), DoublingPredictor()]
+    dispatcher = Dispatcher(*predictors)
+    dispatcher.start()
+    await compute(dispatcher, predictors[0], clock, 100)
+    for predictor in predictors:
+        predictor.gate.clear()
+    asked = [asyncio.create_task(ask(dispatcher, *[1.0] * 1000))]
+    await settle()
+    assert not is_refused(dispatcher, 0.001)
+    asked.append(asyncio.create_task(ask(dispatcher, *[1.0] * 1000)))
+    await settle()
+    assert is_refused(dispatcher, 0.001)
+    for predictor in predictors:
+        predictor.gate.set()
+    await asyncio.gather(*asked)
+    await dispatcher.close()
+
+
+async def test_others_go_before_in_fair_turns_and_no_further(dispatcher, predictor, clock):
+    other = dataclasses.replace(MODEL, name="other")
+    for model in (MODEL, other):
+        await compute(dispatcher, predictor, clock, 100, model)
+    predictor.gate.clear()
+    asked = [asyncio.create_task(ask(dispatcher, 1.0))]
+    await settle()
+    clock[0] += 10**9  # done, as far as anybody can know
+    for model, rows in ((MODEL, 100), (other, 4000), (other, 4000)):
+        asked.append(asyncio.create_task(ask(dispatcher, *[1.0] * rows, model=model)))
+    await settle()
+    assert [is_refused(dispatcher, s) for s in (0.39, 0.41)] == [True, False]
+    predictor.gate.set()
+    await asyncio.gather(*asked)
 
 
 async def test_the_time_that_a_model_takes_to_load_refuses_nobody_later(dispatcher, predictor, monkeypatch):

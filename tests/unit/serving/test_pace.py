@@ -5,42 +5,48 @@ import math
 import pytest
 
 from bessemer_server.domain import errors
+from bessemer_server.serving import pace
 from bessemer_server.serving.pace import Pace
 
 
-def test_a_request_behind_more_than_half_of_its_time_is_refused():
-    pace = Pace()
-    pace.observe("m", 10, 0.1, is_behind=False)
-    pace.check("m", 50, 1.0)
+def test_who_waits_for_more_than_half_of_its_time_is_refused():
+    pace.check(0.5, 1.0)
+    pace.check(10.0**6, math.inf)
+    pace.check(0.0, 0.0)
     with pytest.raises(errors.ResourceExhausted, match="more than half of the time") as full:
-        pace.check("m", 51, 1.0)
+        pace.check(0.51, 1.0)
     assert full.value.reason == "QUEUE_FULL"
 
 
-def test_nobody_is_refused_who_has_time_or_finds_no_queue_or_asks_a_model_that_is_not_known():
-    pace = Pace()
-    pace.observe("m", 1, 1.0, is_behind=False)
-    pace.check("m", 10**6, math.inf)
-    pace.check("m", 0, 0.0)
-    pace.check("other", 100, 0.1)
+def test_rows_take_as_long_as_rows_of_this_model_did():
+    known = Pace()
+    known.observe("m", 10, 0.1, is_behind=False)
+    assert known.expect_s("m", 50) == pytest.approx(0.5)
+    assert known.expect_s("m", 0) == 0.0
+    assert known.expect_s("other", 100) == 0.0
 
 
 def test_a_slow_moment_counts_little_and_a_fast_one_at_once():
-    pace = Pace()
-    pace.observe("m", 1, 0.01, is_behind=False)
-    pace.observe("m", 1, 0.09, is_behind=False)
-    pace.check("m", 25, 1.0)
-    with pytest.raises(errors.ResourceExhausted):
-        pace.check("m", 26, 1.0)
-    pace.observe("m", 1, 0.001, is_behind=False)
-    pace.check("m", 500, 1.0)
+    known = Pace()
+    for _ in range(100):
+        known.observe("m", 1, 0.01, is_behind=False)
+    known.observe("m", 1, 0.09, is_behind=False)
+    assert known.expect_s("m", 1) == pytest.approx(0.02, rel=0.01)
+    known.observe("m", 1, 0.001, is_behind=False)
+    assert known.expect_s("m", 500) == pytest.approx(0.5)
 
 
 def test_while_others_wait_the_mean_counts_and_not_the_best_moment():
-    pace = Pace()
+    known = Pace()
     for _ in range(100):
-        pace.observe("m", 1, 0.01, is_behind=True)
-        pace.observe("m", 1, 0.03, is_behind=True)
-    pace.check("m", 20, 1.0)
-    with pytest.raises(errors.ResourceExhausted):
-        pace.check("m", 30, 1.0)
+        known.observe("m", 1, 0.01, is_behind=True)
+        known.observe("m", 1, 0.03, is_behind=True)
+    assert known.expect_s("m", 1) == pytest.approx(0.02, rel=0.1)
+
+
+def test_a_small_batch_counts_by_its_rows():
+    known = Pace()
+    for _ in range(100):
+        known.observe("m", 500, 0.05, is_behind=True)
+        known.observe("m", 1, 0.001, is_behind=True)
+    assert known.expect_s("m", 1000) == pytest.approx(0.102, rel=0.05)

@@ -1,4 +1,4 @@
-"""Compressed messages, a piece at a time: whoever else calls waits for one piece at most."""
+"""Compressed messages, a piece at a time: whoever else calls waits for a piece, and not for a whole message."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 """By encoding."""
 MAX_BYTES = 64 << 20
 """Of a message that was compressed: so few that send them become so many."""
+FIRST_BYTES = 16 << 10
+"""What becomes no more than so much is inflated when it comes."""
 PIECE_BYTES = 256 << 10
 """Takes half a millisecond, or one."""
+GIVEN_BYTES = 64 << 10
+"""Of the compressed message, for one piece."""
 
 
 class Inflating:
@@ -23,26 +27,33 @@ class Inflating:
         """`take`: so many bytes more are held. Raises `ResourceExhausted`."""
         self._encoding = encoding
         self._inflater = zlib.decompressobj(WINDOW_BITS[encoding])
-        self._rest = message
+        self._message = memoryview(message)
+        self._position = 0
         self._take = take
         self._pieces: list[bytes] = []
         self._size = 0
 
     def step(self) -> bytes | None:
         """Inflate a piece; the message when it was the last one. Raises `InvalidArgument`, `ResourceExhausted`."""
+        given = self._inflater.unconsumed_tail or self._read()
         try:
-            piece = self._inflater.decompress(self._rest, PIECE_BYTES)
+            piece = self._inflater.decompress(given, PIECE_BYTES if self._size else FIRST_BYTES)
         except zlib.error as error:
             raise errors.InvalidArgument(f"a message is not {self._encoding}: {error}") from error
-        if not piece and not self._inflater.eof:
+        if not given and not piece and not self._inflater.eof:
             raise errors.InvalidArgument(f"a message of {self._encoding} is cut off")
         self._size += len(piece)
         if self._size > MAX_BYTES:
             raise too_large(self._size, MAX_BYTES)
         self._take(len(piece))
         self._pieces.append(piece)
-        self._rest = self._inflater.unconsumed_tail
         return b"".join(self._pieces) if self._inflater.eof else None
+
+    def _read(self) -> memoryview:
+        """Little at a time: what is left over of it is copied, and some bytes become none at all."""
+        start = self._position
+        self._position += GIVEN_BYTES
+        return self._message[start : self._position]
 
 
 class Turns:

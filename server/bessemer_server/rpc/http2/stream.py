@@ -120,12 +120,17 @@ class Stream:
             raise StreamFault(Code.FLOW_CONTROL_ERROR, "more data than the window allows")
         if counted != len(data):
             self._grant(counted - len(data))  # padding is used up at once
+        if self._end is not None:
+            return  # how it ends was said already
+        was_behind = self._arrived is not None
         try:
             for message in self._reader.feed(data):
                 if self._arrived is None and isinstance(message, bytes):
                     self.call.receive(message)
                 else:
-                    self._arrive(message)
+                    self._keep(message)
+            if self._arrived and not was_behind:
+                self._hand_over()
         except errors.DomainError as error:
             self._fail(error)
             return
@@ -137,24 +142,29 @@ class Stream:
         if self.is_over:
             return
         self.received_all = True
+        if self._end is not None:
+            return
         if self._reader.is_amid:
             self._fail(errors.InvalidArgument("the stream ends amid a message"))
         elif self._arrived is None:
             self.call.end()
 
-    def _arrive(self, message: bytes | Inflating) -> None:
+    def _keep(self, message: bytes | Inflating) -> None:
         """Behind those before it."""
-        if self._arrived is not None:
-            self._arrived.append(message)
+        if self.is_over or self._end is not None:
             return
-        self._arrived = deque((message,))
-        self._hand_over()
+        if self._arrived is None:
+            self._arrived = deque()
+        self._arrived.append(message)
 
     def _hand_over(self) -> None:
-        """What has come, in its order, up to what takes more time."""
+        """What has come, in its order; of what is compressed one piece, and then others have their turn."""
+        has_stepped = False
         while self._arrived:
-            first = self._arrived[0]
-            message = first if isinstance(first, bytes) else first.step()
+            message: bytes | Inflating | None = self._arrived[0]
+            if isinstance(message, Inflating):
+                message = None if has_stepped else message.step()
+                has_stepped = True
             if message is None:
                 self._line.later(self._go_on)
                 return
@@ -163,7 +173,7 @@ class Stream:
         self._arrived = None
 
     def _go_on(self) -> None:
-        if self.is_over:
+        if self.is_over or self._end is not None:
             return
         try:
             self._hand_over()

@@ -2,7 +2,10 @@
 
 import gzip
 import os
+import zlib
 from collections import deque
+
+import pytest
 
 from bessemer_server.rpc.http2 import inflating, messages
 from tests.unit.rpc.http2.wires import HEAD, Keep, Wires
@@ -56,6 +59,65 @@ def test_a_small_one_is_there_at_once():
     begin(wires, pack(b"small"))
     assert wires.calls[0].messages == [b"small"]
     assert not wires.later
+
+
+def test_many_small_ones_take_turns_too():
+    wires = Wires(Keep)
+    begin(wires, *[pack(b"small")] * 50)
+    assert len(wires.calls[0].messages) == 1
+    for n in range(1, 50):
+        wires.later.popleft()()
+        assert len(wires.calls[0].messages) == n + 1
+    assert not wires.later
+
+
+@pytest.mark.parametrize(
+    "data",
+    [os.urandom(5 * inflating.GIVEN_BYTES), bytes(3 << 20), b"", b"ab" * 70_000],
+    ids=["noise", "zeros", "nothing", "little"],
+)
+def test_each_piece_is_small_in_what_goes_in_and_in_what_comes_out(data):
+    taken: list[int] = []
+    inflated = inflating.Inflating(gzip.compress(data), "gzip", taken.append)
+    before = 0
+    while (whole := inflated.step()) is None:
+        assert inflated._position - before <= inflating.GIVEN_BYTES
+        before = inflated._position
+    assert whole == data
+    assert sum(taken) == len(data)
+    assert max(taken) <= inflating.PIECE_BYTES
+
+
+def test_bytes_that_become_nothing_are_read_little_at_a_time():
+    """Blocks of a deflate stream may be empty."""
+    empty = zlib.compress(b"")[:2] + b"\0\0\0\xff\xff" * 100_000
+    end = zlib.compress(b"end")[2:]
+    inflated = inflating.Inflating(empty + end, "deflate", lambda count: None)
+    steps = 1
+    while (whole := inflated.step()) is None:
+        steps += 1
+    assert whole == b"end"
+    assert steps >= len(empty) // inflating.GIVEN_BYTES
+
+
+def test_what_comes_after_a_call_has_failed_is_not_looked_at():
+    """Its answer may not be through: the client has taken no more of it."""
+    wires = Wires(Keep)
+    number = begin(wires, pack(LARGE), ends=False)
+    stream = wires.calls[0].stream
+    stream.send(bytes(1 << 20))  # more than the client takes at once
+    wires.client.send_data(number, b"\2\0\0\0\0")
+    wires.pass_on(reads=False)
+    assert wires.calls[0].is_cancelled
+    assert not stream.is_over
+    used = wires.budget.used
+    wires.client.send_data(number, pack(LARGE), end_stream=True)
+    wires.pass_on(reads=False)
+    while wires.later:
+        wires.later.popleft()()
+    assert (wires.budget.used, wires.calls[0].messages) == (used, [])
+    wires.server.lose()
+    assert wires.budget.used == 0
 
 
 def test_it_is_left_when_the_call_is_reset_or_the_connection_is_lost():
