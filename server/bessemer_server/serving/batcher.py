@@ -100,6 +100,10 @@ class Batcher(Generic[P]):
         """Of which requests wait."""
         return {model for _, model in self._rows}
 
+    def expect_rows(self, model: Hashable) -> int:
+        """In the batch of a request that comes now: what waits, as far as it pays, and at least the request."""
+        return min(self._most_rows(model), self.rows_before(model, 0) + 1)
+
     def is_waiting(self, model: Hashable) -> bool:
         """Whether any request of the model is."""
         return any(name == model for _, name in self._rows)

@@ -120,7 +120,8 @@ class Dispatcher:
         """Raise `ResourceExhausted` for a request that would be answered too late: before more is done for it."""
         patience_s = asked.patience_s(timeout_s)
         if patience_s < math.inf:
-            pace.check(self._expect_wait_s(model.key, asked.priority), patience_s)
+            batch_s = self._pace.expect_s(model.key, self._batcher.expect_rows(model.key))
+            pace.check(self._expect_wait_s(model.key, asked.priority), patience_s, batch_s)
 
     def _expect_wait_s(self, key: statistics.Key, priority: int) -> float:
         """Until a request's turn comes: what goes before it, of other models no more than as much since turns are fair, and what is

@@ -15,6 +15,9 @@ WEIGHT = 1 / 8
 SHARE = 0.5
 """Of the time that a caller has: the rest goes to its own batch, to what goes before it by another model, and to the way back."""
 
+WHOLE_SHARE = 0.8
+"""Of it, for the wait and for the own batch."""
+
 
 class Pace:
     """Seconds per row, by model."""
@@ -42,9 +45,9 @@ class Pace:
         return rows * known_s / known_rows
 
 
-def check(wait_s: float, patience_s: float) -> None:
-    """Raise `ResourceExhausted` for a request that would wait too long."""
-    if wait_s > patience_s * SHARE:
+def check(wait_s: float, patience_s: float, batch_s: float = 0.0) -> None:
+    """Raise `ResourceExhausted` for a request that would wait too long, before its batch or with that; nobody who need not wait."""
+    if wait_s > patience_s * SHARE or (wait_s and wait_s + batch_s > patience_s * WHOLE_SHARE):
         raise errors.ResourceExhausted(
             "what waits for this model already takes more than half of the time that this request has; try again later",
             reason="QUEUE_FULL",

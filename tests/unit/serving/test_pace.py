@@ -13,6 +13,10 @@ def test_who_waits_for_more_than_half_of_its_time_is_refused():
     pace.check(0.5, 1.0)
     pace.check(10.0**6, math.inf)
     pace.check(0.0, 0.0)
+    pace.check(0.0, 1.0, 2.0)
+    pace.check(0.4, 1.0, 0.4)
+    with pytest.raises(errors.ResourceExhausted):
+        pace.check(0.4, 1.0, 0.5)
     with pytest.raises(errors.ResourceExhausted, match="more than half of the time") as full:
         pace.check(0.51, 1.0)
     assert full.value.reason == "QUEUE_FULL"
