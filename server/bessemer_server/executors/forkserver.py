@@ -78,9 +78,8 @@ class ForkServer:
         end_s = time.monotonic() + VANISHING_S
         while True:
             try:
-                with (
-                    _environment()
-                ):  # it is the fork server that reads it, which is started here when it is not there
+                # It is the fork server that reads it, which is started here when it is not there.
+                with _environment():
                     process = make()
                     process.start()
             except ConnectionRefusedError:  # nobody was asked, so nothing was forked

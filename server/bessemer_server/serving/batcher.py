@@ -57,7 +57,9 @@ class Batcher(Generic[P]):
         self._queues: dict[tuple[int, Hashable], deque[tuple[int, Item[P]]]] = {}
         self._costs: dict[Hashable, Costs] = defaultdict(Costs)
         self._spent_s: dict[Hashable, float] = {}
-        """Of the predictor, by model, since somebody waits."""
+        """Of the predictor, by model, on the scale of `_virtual_s`."""
+        self._virtual_s = 0.0
+        """What the model of the last batch had spent before it, or with it once nobody waits: where who comes to nobody begins."""
         self._deadlines: list[tuple[float, int, Item[P]]] = []
         self._arrivals = itertools.count()
         self._rows: dict[tuple[int, Hashable], int] = {}
@@ -74,22 +76,16 @@ class Batcher(Generic[P]):
                 reason="QUEUE_FULL",
             )
         number = next(self._arrivals)
-        if item.queue not in self._queues:
-            self._begin(item)
-        self._queues[item.queue].append((number, item))
+        if item.queue not in self._rows and not self.is_waiting(item.model):
+            # What it was spared while it did not ask is no credit, and what it spent while nobody else did no debt.
+            least_s = min([self._spent_s[model] for model in self.models()], default=self._virtual_s)
+            self._spent_s[item.model] = max(self._spent_s.get(item.model, 0.0), least_s)
+        self._queues.setdefault(item.queue, deque()).append((number, item))
         if item.deadline_s != float("inf"):
             heapq.heappush(self._deadlines, (item.deadline_s, number, item))
         self.waiting += 1
         self.waiting_rows += item.rows
         self._rows[item.queue] = self._rows.get(item.queue, 0) + item.rows
-
-    def _begin(self, item: Item[P]) -> None:
-        """A queue for it. What its model was spared while it did not ask is no credit."""
-        waiting = {model for _, model in self._queues}
-        if item.model not in waiting:
-            least_s = min((self._spent_s[model] for model in waiting), default=0.0)
-            self._spent_s[item.model] = max(self._spent_s.get(item.model, 0.0), least_s)
-        self._queues[item.queue] = deque()
 
     def rows_before(self, model: Hashable, priority: int) -> int:
         """Rows of the model that wait and would go before a request of this priority."""
@@ -127,6 +123,7 @@ class Batcher(Generic[P]):
         late = list(self._expire(now_s)) if self._deadlines else []
         batch: list[Item[P]] = []
         if (head := self._next()) is not None:
+            self._virtual_s = max(self._virtual_s, self._spent_s.get(head.model, 0.0))
             for level in sorted(level for level, model in self._queues if model == head.model):
                 self._fill(batch, head, self._queues[level, head.model], most_rows)
         for item in batch:
@@ -135,10 +132,10 @@ class Batcher(Generic[P]):
 
     def charge(self, model: Hashable, seconds: float) -> None:
         """The predictor was busy with a batch of the model for so long."""
-        if self._queues:
-            self._spent_s[model] = self._spent_s.get(model, 0.0) + seconds
-        else:
-            self._spent_s.clear()
+        self._spent_s[model] = self._spent_s.get(model, 0.0) + seconds
+        if not self._rows:  # who comes next begins there, whoever it is, but for those that spent more
+            self._virtual_s = max(self._virtual_s, self._spent_s[model])
+            self._spent_s = {each: spent for each, spent in self._spent_s.items() if spent > self._virtual_s}
 
     def learn(self, model: Hashable, rows: int, seconds: float) -> None:
         """A batch of the model took so long: what larger ones are worth."""

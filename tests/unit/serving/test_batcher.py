@@ -123,6 +123,34 @@ def test_time_of_the_predictor_is_shared_and_not_turns():
     assert turns.count("light") == pytest.approx(10 * turns.count("heavy"), abs=10)
 
 
+def test_a_model_that_was_busy_alone_owes_nothing_to_one_that_comes_later():
+    batcher = Batcher(max_batch_rows=1, max_waiting_rows=1000)
+    for n in range(600):
+        batcher.add(item("fast", n))
+        batcher.take(0.0)
+        batcher.charge("fast", 0.1)
+        batcher.take(0.0)
+    for n in range(100):
+        batcher.add(item("slow", n))
+    for _ in range(10):
+        batcher.add(item("fast", -1))
+        turns = []
+        while "fast" not in turns:
+            turns.append(batcher.take(0.0)[0][0].model)
+            batcher.charge(turns[-1], 0.02)
+        assert len(turns) <= 8  # until slow has had what fast's last batch took, and one batch
+
+
+def test_what_models_spent_long_ago_is_forgotten():
+    batcher = Batcher(max_batch_rows=1, max_waiting_rows=1000)
+    for n in range(1000):
+        batcher.add(item(f"model-{n}", n))
+        batcher.take(0.0)
+        batcher.charge(f"model-{n}", 1.0)
+        batcher.take(0.0)
+    assert len(batcher._spent_s) < 10
+
+
 def test_a_full_queue_refuses_at_once_and_says_so():
     batcher = Batcher(max_batch_rows=4, max_waiting_rows=8)
     batcher.add(item("a", 0, rows=8))
