@@ -78,6 +78,11 @@ class Service:
         """Trainers at work: leaders of a session of their own below the fork server."""
         return [p for p in psutil.Process(self.pid).children(recursive=True) if os.getsid(p.pid) == p.pid]
 
+    def predictors(self) -> list[psutil.Process]:
+        """Those that predict: the server shares memory with them."""
+        children = self.processes()[1:]
+        return [p for p in children if any("memfd:bessemer" in part.path for part in p.memory_maps())]
+
     def log(self) -> str:
         """What the server wrote to standard error."""
         return self.log_file.read_text()

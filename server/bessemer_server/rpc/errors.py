@@ -37,8 +37,21 @@ VIOLATIONS_SHOWN = 12
 
 def to_status(error: errors.DomainError) -> status_pb2.Status:
     """The status with ErrorInfo and, for faulty fields, BadRequest. Its message stands alone: some clients, tritonclient
-    for one, show nothing else.
+    for one, show nothing else. Not to be changed: it is kept where nothing in it is of one request alone, since a server with more
+    calls than it can answer makes the same refusal a thousand times a second.
     """
+    kind: Any = type(error)
+    if kind is errors.InvalidArgument:
+        return _make_status(error)
+    return _keep_status(kind, to_message(error), error.reason)
+
+
+@functools.lru_cache(maxsize=64)
+def _keep_status(kind: Any, message: str, reason: str) -> status_pb2.Status:
+    return _make_status(kind(message, reason=reason))
+
+
+def _make_status(error: errors.DomainError) -> status_pb2.Status:
     details = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)]
     if isinstance(error, errors.InvalidArgument) and error.violations:
         violations = [
@@ -57,21 +70,9 @@ def to_status(error: errors.DomainError) -> status_pb2.Status:
 
 
 def to_grpc(error: errors.DomainError) -> grpc.Status:
-    """The same as gRPC sends it. Kept where nothing in it is of one request alone: a server with more calls than it can answer
-    makes the same refusal a thousand times a second.
-    """
-    kind: Any = type(error)
-    status: grpc.Status = (
-        rpc_status.to_status(to_status(error))
-        if kind is errors.InvalidArgument
-        else _to_grpc(kind, to_message(error), error.reason)
-    )
+    """The same as gRPC sends it."""
+    status: grpc.Status = rpc_status.to_status(to_status(error))
     return status
-
-
-@functools.lru_cache(maxsize=64)
-def _to_grpc(kind: Any, message: str, reason: str) -> Any:
-    return rpc_status.to_status(to_status(kind(message, reason=reason)))
 
 
 def to_message(error: errors.DomainError) -> str:

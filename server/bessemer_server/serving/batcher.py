@@ -56,6 +56,8 @@ class Batcher(Generic[P]):
         self._max_waiting_rows = max_waiting_rows
         self._queues: dict[tuple[int, Hashable], deque[tuple[int, Item[P]]]] = {}
         self._costs: dict[Hashable, Costs] = defaultdict(Costs)
+        self._pays: dict[Hashable, int] = defaultdict(lambda: Costs().limit(max_batch_rows))
+        """Rows of a batch, by what was learnt: asked for each request, and changed by each batch."""
         self._spent_s: dict[Hashable, float] = {}
         """Of the predictor, by model, on the scale of `_virtual_s`."""
         self._virtual_s = 0.0
@@ -98,7 +100,7 @@ class Batcher(Generic[P]):
 
     def expect_rows(self, model: Hashable) -> int:
         """In the batch of a request that comes now: what waits, as far as it pays, and at least the request."""
-        return min(self._most_rows(model), self.rows_before(model, 0) + 1)
+        return min(self._pays[model], self.rows_before(model, 0) + 1)
 
     def is_waiting(self, model: Hashable) -> bool:
         """Whether any request of the model is."""
@@ -140,9 +142,7 @@ class Batcher(Generic[P]):
     def learn(self, model: Hashable, rows: int, seconds: float) -> None:
         """A batch of the model took so long: what larger ones are worth."""
         self._costs[model].add(rows, seconds)
-
-    def _most_rows(self, model: Hashable) -> int:
-        return self._costs[model].limit(self._max_batch_rows)
+        self._pays[model] = self._costs[model].limit(self._max_batch_rows)
 
     def _next(self) -> Item[P] | None:
         """The request whose turn it is."""
@@ -161,7 +161,7 @@ class Batcher(Generic[P]):
         self, batch: list[Item[P]], head: Item[P], queue: deque[tuple[int, Item[P]]], most_rows: int
     ) -> None:
         """Take from the queue what fits to the head, until something does not."""
-        rows, most_rows = sum(item.rows for item in batch), min(most_rows, self._most_rows(head.model))
+        rows, most_rows = sum(item.rows for item in batch), min(most_rows, self._pays[head.model])
         while queue:
             item = queue[0][1]
             if not item.is_gone:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import socket
 
+from bessemer_server.worker import priorities
 from bessemer_server.worker.arena import Arena
 
 
@@ -36,6 +37,7 @@ def run_planner(connection: socket.socket) -> None:
 
 def run_ingester(connection: socket.socket) -> None:
     """Look into uploads, until the server is gone."""
+    priorities.stand_back(priorities.WORK)
     from bessemer_server.worker import ingester
 
     ingester.main(connection)
@@ -45,6 +47,7 @@ def run_predictor(
     connection: socket.socket, arena: Arena | None, device: str, threads: int, engine: str
 ) -> None:
     """Hold models and predict, until the server is gone."""
+    priorities.stand_back(priorities.PREDICTIONS)
     from bessemer_server.worker import predictor
 
     predictor.main(connection, arena, device, threads, engine)
@@ -52,6 +55,7 @@ def run_predictor(
 
 def run_evaluator(connection: socket.socket, threads: int, dataset_dir: str, cache_dir: str) -> None:
     """Measure one model on a data set."""
+    priorities.stand_back(priorities.WORK)
     from bessemer_server.worker import evaluator
 
     evaluator.main(connection, threads, dataset_dir, cache_dir)
@@ -59,6 +63,7 @@ def run_evaluator(connection: socket.socket, threads: int, dataset_dir: str, cac
 
 def run_importer(connection: socket.socket, threads: int) -> None:
     """Look into a file of weights."""
+    priorities.stand_back(priorities.WORK)
     from bessemer_server.worker import importer
 
     importer.main(connection, threads)
@@ -66,6 +71,7 @@ def run_importer(connection: socket.socket, threads: int) -> None:
 
 def run_exporter(connection: socket.socket, threads: int) -> None:
     """Write one model to a file."""
+    priorities.stand_back(priorities.WORK)
     from bessemer_server.worker import exporter
 
     exporter.main(connection, threads)

@@ -14,7 +14,7 @@ from bessemer_server.domain import checkpoints, failpoints, predictions
 from bessemer_server.domain.jobs import Command, Failure, Reason
 from bessemer_server.domain.models import Publication
 from bessemer_server.training import evidence, failures, loop, predicting
-from bessemer_server.worker import arrays, entry, fetching, observer, output, reporting, snapshots
+from bessemer_server.worker import arrays, entry, fetching, observer, output, priorities, reporting, snapshots
 
 STALE_STATUS = 4
 UNREACHABLE_STATUS = 5
@@ -27,7 +27,9 @@ def main(config: entry.TrainerConfig) -> None:
     """Train or predict, report, and end; the exit status says nothing that the server was not told."""
     failpoints.enable(os.environ)
     output.redirect(pathlib.Path(config.log_folder))
-    os.setsid()  # a signal to the server's terminal is not meant for its trainers
+    priorities.lead_session(
+        priorities.WORK
+    )  # a signal to the server's terminal is not meant for its trainers
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with reporting.connect(config.address, config.token) as client:

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from bessemer_server.serving import costs
 from bessemer_server.serving.dispatcher import Dispatcher
 from tests.unit.serving.test_dispatcher import DoublingPredictor, ask
 from tests.unit.serving.test_requests import MODEL
@@ -43,8 +44,8 @@ async def predictor():
 
 @pytest.fixture
 async def dispatcher(predictor, monkeypatch):
+    monkeypatch.setattr(costs.Costs, "limit", lambda self, most: most)  # larger batches pay
     dispatcher = Dispatcher(predictor, fed_ahead=True)
-    monkeypatch.setattr(dispatcher._batcher, "_most_rows", lambda model: 64)  # larger batches pay
     dispatcher.start()
     yield dispatcher
     await dispatcher.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import re
 import urllib.parse
 from collections.abc import Iterable, Sequence
@@ -137,6 +138,12 @@ def end(code: int, message: str, metadata: Iterable[tuple[Any, Any]] = ()) -> by
     """How an answer ends."""
     if not code and not message and not metadata:
         return OK
+    return _encode_end(code, message, tuple(metadata))
+
+
+@functools.lru_cache(maxsize=64)
+def _encode_end(code: int, message: str, metadata: tuple[tuple[Any, Any], ...]) -> bytes:
+    """Kept: who has more calls than can be answered refuses many in the same words."""
     return encode(end_fields(code, message, metadata))
 
 
