@@ -29,7 +29,7 @@ run: $(STAMP) ## Start the service on localhost:50051 (ARGS="--data-dir DIR ..."
 
 .PHONY: test
 test: $(STAMP) ## Run every test, a process on each core (ARGS="tests/unit -k name" for some)
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 20 --durations-min 15 $(ARGS)
 
 .PHONY: torture
 torture: $(STAMP) ## Run every test, the long ones too

@@ -2,7 +2,7 @@
 benchmarks.serving.overload`.
 
 Open loop by h2load (Debian: nghttp2-client), which sends at its rate whatever comes back; a second client samples what callers see,
-since h2load does not read gRPC's status. The model is slow enough for ten times its rate to be received at all: whatever a
+since h2load does not read gRPC's status. The models are slow enough for ten times their rate to be received at all: whatever a
 request costs before it can be refused, a server pays for each.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import dataclasses
 import pathlib
 import subprocess
@@ -18,21 +17,22 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
-import numpy as np
 
-import bessemer
-from benchmarks import machine, services
-from benchmarks.serving import load
+from benchmarks import machine
+from benchmarks.serving import load, systems, workloads
 from bessemer.inference.v2 import inference_pb2 as pb
 
-MODEL = "slow"
 STATISTICS = "/inference.GRPCInferenceService/ModelStatistics"
-SIZE = 224
-"""Height and width of the pictures: the MNIST CNN takes some milliseconds for one."""
+WORKLOADS = (
+    dataclasses.replace(
+        workloads.MNIST_CNN, name="mnist_cnn_224", shape=(224, 224, 1), about="MNIST CNN, 224×224, 49 KiB"
+    ),
+    dataclasses.replace(workloads.RESNET50, about="ResNet-50, 224×224, 147 KiB"),
+)
+"""Some milliseconds for one picture, on one thread, and some tens, on all."""
 DEADLINE_S = 1.0
 PROBES_PER_S = 20
 TIMES = 10
@@ -42,6 +42,7 @@ TIMES = 10
 class Outcome:
     """What was seen at one rate."""
 
+    about: str
     capacity: float
     """Answers per second in closed loop, before and after: on a machine that is not always as fast, it does not stay the same."""
     offered: float
@@ -59,91 +60,62 @@ class Outcome:
         return f"{times[len(times) // 2]:.1f} / {times[int(len(times) * 0.99)]:.1f} ms ({len(times)})"
 
 
-def make_request() -> bytes:
-    """One picture."""
-    pixels = (np.arange(SIZE * SIZE) % 256).astype(np.uint8)
-    request = pb.ModelInferRequest(model_name=MODEL, raw_input_contents=[pixels.tobytes()])
-    request.inputs.add(name="image", datatype="UINT8", shape=[1, SIZE, SIZE, 1])
-    return request.SerializeToString()
-
-
-@contextlib.contextmanager
-def start() -> Iterator[services.Service]:
-    """A service with the model."""
-    draw = np.random.default_rng(0)
-    with services.start("--slots", "1") as service, tempfile.TemporaryDirectory() as folder:
-        file = pathlib.Path(folder, "noise.npz")
-        pixels = draw.integers(0, 256, (40, SIZE, SIZE, 1), dtype=np.uint8)
-        np.savez(file, x_train=pixels, y_train=np.arange(40) % 10)
-        with bessemer.connect(service.address) as client:
-            client.datasets.upload("noise", str(file))
-            client.train("mnist_cnn", dataset="noise", epochs=1, name=MODEL).wait(progress=False)
-        service.load(MODEL)
-        yield service
-
-
-def count_answers(service: services.Service) -> int:
+def count_answers(address: str) -> int:
     """Predictions that were answered so far."""
-    call: Any = service.channel.unary_unary(STATISTICS)  # no serializers: bytes go and come
-    found = pb.ModelStatisticsResponse.FromString(call(b"", timeout=60))
+    with grpc.insecure_channel(address) as channel:
+        call: Any = channel.unary_unary(STATISTICS)  # no serializers: bytes go and come
+        found = pb.ModelStatisticsResponse.FromString(call(b"", timeout=60))
     return sum(each.inference_stats.success.count for each in found.model_stats)
 
 
-def make_target(service: services.Service, body: bytes) -> load.Target:
-    """What is asked."""
-    return load.Target(service.address, load.INFER, body)
-
-
-def measure_capacity(service: services.Service, body: bytes, seconds: float) -> float:
+def measure_capacity(system: systems.System, seconds: float) -> float:
     """Answers per second to 64 clients that each wait for the last one."""
-    return load.run(make_target(service, body), service.pid, clients=64, seconds=seconds).requests_per_second
+    return load.run(system.target, system.pid, clients=64, seconds=seconds).requests_per_second
 
 
-def measure(service: services.Service, body: bytes, times: float, seconds: float) -> Outcome:
+def measure(system: systems.System, about: str, times: float, seconds: float) -> Outcome:
     """So many times the capacity."""
-    before = measure_capacity(service, body, seconds / 4)
-    offered, goodput, latencies = flood(service, body, before * times, seconds)
-    after = measure_capacity(service, body, seconds / 4)
-    return Outcome((before + after) / 2, offered, goodput, latencies)
+    before = measure_capacity(system, seconds / 4)
+    offered, goodput, latencies = flood(system.target, before * times, seconds)
+    after = measure_capacity(system, seconds / 4)
+    return Outcome(about, (before + after) / 2, offered, goodput, latencies)
 
 
-def flood(
-    service: services.Service, body: bytes, rate: float, seconds: float
-) -> tuple[float, float, dict[str, list[float]]]:
+def flood(target: load.Target, rate: float, seconds: float) -> tuple[float, float, dict[str, list[float]]]:
     """So many requests per second, each with a deadline; some of them are probes. What was offered, the goodput, latencies."""
     count = round((rate - PROBES_PER_S) * seconds)
     with tempfile.TemporaryDirectory() as folder:
         data = pathlib.Path(folder, "body")
-        data.write_bytes(make_target(service, body).framed)
+        data.write_bytes(target.framed)
         command = [
             *("h2load", f"--rps={round(rate - PROBES_PER_S)}", "-n", str(count), "-c", "1", "-t", "1"),
             *("-m", "100000", "-w", "30", "-W", "30"),
             *("-H", "content-type: application/grpc", "-H", "te: trailers"),
             *("-H", f"grpc-timeout: {round(DEADLINE_S * 1000)}m"),
-            *("-d", str(data), f"http://{service.address}{load.INFER}"),
+            *("-d", str(data), f"http://{target.address}{target.path}"),
         ]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sending:
             time.sleep(seconds / 4)  # the queue fills
-            before, begun = count_answers(service), time.perf_counter()
-            latencies = asyncio.run(probe(service.address, body, seconds / 2))
-            answered, elapsed = count_answers(service) - before, time.perf_counter() - begun
+            before, begun = count_answers(target.address), time.perf_counter()
+            latencies = asyncio.run(probe(target, seconds / 2))
+            answered, elapsed = count_answers(target.address) - before, time.perf_counter() - begun
             finished = load.FINISHED.search(sending.communicate()[0])
     assert finished
     sent_s = float(finished[1]) * load.UNITS[finished[2]]
     return count / sent_s + PROBES_PER_S, answered / elapsed, latencies
 
 
-async def probe(address: str, body: bytes, seconds: float) -> dict[str, list[float]]:
+async def probe(target: load.Target, seconds: float) -> dict[str, list[float]]:
     """Milliseconds until an answer or a refusal, by status."""
     found = defaultdict(list)
-    async with grpc.aio.insecure_channel(address, (("grpc.enable_retries", 0),)) as channel:
-        call: Any = channel.unary_unary(load.INFER)
+    async with grpc.aio.insecure_channel(target.address, (("grpc.enable_retries", 0),)) as channel:
+        call: Any = channel.unary_unary(target.path)
 
         async def ask() -> None:
             begun = time.perf_counter()
             status = "OK"
             try:
-                await call(body, timeout=DEADLINE_S)
+                await call(target.body, timeout=DEADLINE_S)
             except grpc.aio.AioRpcError as error:
                 status = error.code().name
             found[status].append((time.perf_counter() - begun) * 1000)
@@ -161,15 +133,15 @@ def show(outcomes: list[Outcome]) -> str:
     lines = [
         f"Capacity: answers/s to 64 clients in closed loop, before and after. Deadline of each request: {DEADLINE_S:g} s.",
         "",
-        "| capacity | offered/s | answers/s | of capacity | answered, p50 / p99 | refused, p50 / p99 | late, p50 / p99 |",
-        "|--:|--:|--:|--:|--:|--:|--:|",
+        "| | capacity | offered/s | answers/s | of capacity | answered, p50 / p99 | refused, p50 / p99 | late, p50 / p99 |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for each in outcomes:
         statuses = ("OK", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED")
         cells = " | ".join(each.describe(status) for status in statuses)
         share = each.goodput / each.capacity
         lines.append(
-            f"| {each.capacity:,.0f} | {each.offered:,.0f} | {each.goodput:,.0f} | {share:.2f} | {cells} |"
+            f"| {each.about} | {each.capacity:,.0f} | {each.offered:,.0f} | {each.goodput:,.0f} | {share:.2f} | {cells} |"
         )
     return "\n".join(lines)
 
@@ -179,16 +151,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.overload", description=__doc__)
     parser.add_argument("--times", type=float, nargs="*", default=[0.5, 2, TIMES], help="of the capacity")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each run (default: %(default)s)")
+    names = [workload.name for workload in WORKLOADS]
+    parser.add_argument("--workloads", nargs="*", choices=names, default=names)
     arguments = parser.parse_args()
-    body = make_request()
-    with start() as service:
-        outcomes = [measure(service, body, times, arguments.seconds) for times in arguments.times]
+    outcomes = []
+    for workload in WORKLOADS:
+        if workload.name not in arguments.workloads:
+            continue
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            systems.start_bessemer(workload, pathlib.Path(folder)) as (system, _),
+        ):
+            outcomes += [
+                measure(system, workload.about, times, arguments.seconds) for times in arguments.times
+            ]
     table = show(outcomes)
     print(table)
     command = f"python -m benchmarks.serving.overload {' '.join(sys.argv[1:])}".strip()
     told = machine.describe() | {"command": command}
     origin = "\n".join(f"- {key}: {value}" for key, value in told.items())
-    page = f"# Predictions at ten times the capacity\n\nMNIST CNN, {SIZE}×{SIZE}.\n\n{table}\n\n{origin}\n"
+    page = f"# Predictions at ten times the capacity\n\n{table}\n\n{origin}\n"
     machine.ROOT.joinpath("benchmarks", "results", "overload.md").write_text(page)
 
 

@@ -33,8 +33,10 @@ ALLOCATOR = {
 }
 # An OpenMP thread that spins long while it waits takes the core from whoever has work (docs/measurements.md).
 THREADING = {"GOMP_SPINCOUNT": "1000"}
-FIXED = {"OPENBLAS_NUM_THREADS": "1"}
-"""Whatever the environment says: NumPy's own threads would start before the fork, and their number decides bits."""
+FIXED = {"OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
+"""Whatever the environment says: NumPy's own threads would start before the fork, and their number decides bits; and ONNX Runtime
+would tell its makers of this machine (its own `disable_telemetry_events` comes too late).
+"""
 
 VANISHING_S = 1.0
 """So long a fork server that was killed may seem to be there while it takes no calls."""

@@ -7,8 +7,13 @@ all. Where much of a batch's time does not depend on its rows, larger is better.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import defaultdict
 
+MOST_S = 0.1
+"""A batch takes no longer, if it has more than one request: who comes while it is computed waits for its end. Larger ones gain next to
+nothing where rows take that long.
+"""
 GAIN = 0.05
 """Of the time per row: what twice the rows must save."""
 WEIGHT = 1 / 16
@@ -53,7 +58,12 @@ class Costs:
             size += 1
         larger = self._sizes[size + 1]
         size += larger.per_row_s * larger.hope <= self._worth_s(size)
-        return min(1 << size, most)
+        return max(1, int(min(1 << size, most, self._fitting())))
+
+    def _fitting(self) -> float:
+        """As many rows as are computed in time, where one takes as long as it did at best: other sizes may be known by a bad moment."""
+        per_row_s = min((known.per_row_s for known in self._sizes.values() if known.per_row_s), default=0.0)
+        return MOST_S // per_row_s if per_row_s else math.inf
 
     def _worth_s(self, size: int) -> float:
         """Per row, what the next larger size may take."""

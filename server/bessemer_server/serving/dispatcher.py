@@ -121,19 +121,19 @@ class Dispatcher:
         patience_s = asked.patience_s(timeout_s)
         if patience_s < math.inf:
             batch_s = self._pace.expect_s(model.key, self._batcher.expect_rows(model.key))
-            pace.check(self._expect_wait_s(model.key, asked.priority), patience_s, batch_s)
+            left_s = min([lane.left_s(self._pace) for lane in self._lanes])
+            pace.check(
+                self._expect_queue_s(model.key, asked.priority), patience_s, left_s=left_s, batch_s=batch_s
+            )
 
-    def _expect_wait_s(self, key: statistics.Key, priority: int) -> float:
-        """Until a request's turn comes: what goes before it, of other models no more than as much since turns are fair, and what is
-        being computed.
-        """
+    def _expect_queue_s(self, key: statistics.Key, priority: int) -> float:
+        """For what goes before a request: of other models no more than as much as of its own, since turns are fair."""
         before_s = {
             each: self._pace.expect_s(each, self._batcher.rows_before(each, priority))
             for each in self._batcher.models()
         }
         own_s = before_s.get(key, 0.0)
-        queue_s = sum([min(own_s, each_s) for each_s in before_s.values()])
-        return queue_s / len(self._lanes) + min([lane.left_s(self._pace) for lane in self._lanes])
+        return sum([min(own_s, each_s) for each_s in before_s.values()]) / len(self._lanes)
 
     async def predict(
         self,

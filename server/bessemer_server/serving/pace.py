@@ -13,10 +13,9 @@ from bessemer_server.domain import errors
 WEIGHT = 1 / 8
 """By so much a batch counts less than the next one."""
 SHARE = 0.5
-"""Of the time that a caller has: the rest goes to its own batch, to what goes before it by another model, and to the way back."""
-
+"""Of the time that a caller has, for what goes before it. How long that takes is a guess, of a batch that is computed already less so."""
 WHOLE_SHARE = 0.8
-"""Of it, for the wait and for the own batch."""
+"""Of it, for all until the end of the own batch: the rest goes to the way back."""
 
 
 class Pace:
@@ -45,9 +44,12 @@ class Pace:
         return rows * known_s / known_rows
 
 
-def check(wait_s: float, patience_s: float, batch_s: float = 0.0) -> None:
-    """Raise `ResourceExhausted` for a request that would wait too long, before its batch or with that; nobody who need not wait."""
-    if wait_s > patience_s * SHARE or (wait_s and wait_s + batch_s > patience_s * WHOLE_SHARE):
+def check(queue_s: float, patience_s: float, *, left_s: float = 0.0, batch_s: float = 0.0) -> None:
+    """Raise `ResourceExhausted` for a request that would be too late for what waits, what is `left` of what is being computed, and its
+    own batch; nobody who need not wait.
+    """
+    wait_s = queue_s + left_s
+    if queue_s > patience_s * SHARE or (wait_s and wait_s + batch_s > patience_s * WHOLE_SHARE):
         raise errors.ResourceExhausted(
             "what waits for this model already takes more than half of the time that this request has; try again later",
             reason="QUEUE_FULL",

@@ -20,6 +20,12 @@ async def test_a_fork_server_that_cannot_be_started_is_away_and_no_fault_of_who_
         await forkserver.ForkServer().fork("trainer", print, daemon=True)
 
 
+def test_no_library_tells_its_makers_of_this_machine(monkeypatch):
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
+    with forkserver._environment():
+        assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
+
+
 def test_the_threads_that_decide_bits_are_those_of_every_server(monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
     monkeypatch.setenv("GOMP_SPINCOUNT", "5")

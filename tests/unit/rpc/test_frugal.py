@@ -85,3 +85,41 @@ def test_typed_contents_beyond_all_measure_are_refused(monkeypatch):
         errors.InvalidArgument, match="typed contents of a request have more than 100,000 bytes"
     ):
         frugal.decode(request.SerializeToString())
+
+
+def fill_id(request, size):
+    request.id = "i" * size
+
+
+def fill_parameter(request, size):
+    request.parameters["p"].string_param = "i" * size
+
+
+def fill_names(request, size):
+    for _ in range(10):
+        request.outputs.add(name="i" * (size // 10))
+
+
+def fill_input(request, size):
+    request.inputs.add(name="i" * size)
+
+
+@pytest.mark.parametrize(
+    ("fill", "passes", "fails"),
+    [
+        (fill_id, frugal.MAX_ID_BYTES, frugal.MAX_ID_BYTES + 1),
+        (fill_parameter, 1_000_000, frugal.MAX_TEXT_BYTES + 1),
+        (fill_names, 1_000_000, frugal.MAX_TEXT_BYTES + 10),
+        (fill_input, 1_000_000, frugal.MAX_TEXT_BYTES + 1),
+    ],
+)
+def test_texts_that_would_be_decoded_while_everybody_waits_are_refused(fill, passes, fails):
+    for size in (passes, fails):
+        request = pb.ModelInferRequest(model_name="m", raw_input_contents=[bytes(1 << 20)])
+        fill(request, size)
+        data = request.SerializeToString()
+        if size == passes:
+            assert frugal.decode(data).message.model_name == "m"
+        else:
+            with pytest.raises(errors.InvalidArgument, match="the id of a request has at most 65,536 bytes"):
+                frugal.decode(data)

@@ -34,6 +34,14 @@ def test_a_slow_model_is_never_tried_with_a_large_batch():
     assert max(serve(Costs(), 0.0, 0.1, 100)) <= 4
 
 
+@pytest.mark.parametrize(
+    ("fixed_s", "per_row_s", "most"), [(0.001, 0.005, 20), (0.05, 0.005, 20), (0.0, 0.2, 1)]
+)
+def test_a_batch_does_not_take_long_for_those_who_come_while_it_is_computed(fixed_s, per_row_s, most):
+    """Even where larger ones would pay."""
+    assert max(serve(learn(fixed_s, per_row_s), fixed_s, per_row_s, 1000)) <= most
+
+
 def test_clients_that_always_send_many_rows_share_batches_too():
     costs = Costs()
     costs.add(20, 0.005)
@@ -55,7 +63,7 @@ def test_the_limit_follows_what_does_not_depend_on_the_rows(fixed_s, per_row_s, 
 
 
 def test_a_network_that_takes_as_many_times_as_long_comes_to_run_one_sample_at_a_time():
-    sizes = serve(learn(0.0, 0.1), 0.0, 0.1, 1000)
+    sizes = serve(learn(0.0, 0.01), 0.0, 0.01, 1000)
     assert sizes.count(1) > 600
     assert max(sizes[10:]) == 2  # tried again from time to time
 

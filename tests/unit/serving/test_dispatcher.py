@@ -292,10 +292,10 @@ async def test_what_is_being_computed_has_to_be_waited_for_but_not_what_is_done_
     await settle()
     other = dataclasses.replace(MODEL, name="other")
     assert dispatcher.waiting == (0, 0)
-    assert [is_refused(dispatcher, s) for s in (1.9, 2.1)] == [True, False]
-    assert [is_refused(dispatcher, s, other) for s in (1.9, 2.1)] == [True, False]
+    assert [is_refused(dispatcher, s) for s in (1.2, 1.3)] == [True, False]
+    assert [is_refused(dispatcher, s, other) for s in (1.2, 1.3)] == [True, False]
     clock[0] += 900 * 10**6
-    assert [is_refused(dispatcher, s) for s in (0.19, 0.21)] == [True, False]
+    assert [is_refused(dispatcher, s) for s in (0.12, 0.13)] == [True, False]
     clock[0] += 10**10  # longer than anybody thought
     assert not is_refused(dispatcher, 0.001)
     predictor.gate.set()

@@ -13,10 +13,12 @@ def test_who_waits_for_more_than_half_of_its_time_is_refused():
     pace.check(0.5, 1.0)
     pace.check(10.0**6, math.inf)
     pace.check(0.0, 0.0)
-    pace.check(0.0, 1.0, 2.0)
-    pace.check(0.4, 1.0, 0.4)
-    with pytest.raises(errors.ResourceExhausted):
-        pace.check(0.4, 1.0, 0.5)
+    pace.check(0.0, 1.0, batch_s=2.0)
+    pace.check(0.4, 1.0, batch_s=0.4)
+    pace.check(0.1, 1.0, left_s=0.6, batch_s=0.1)
+    for left_s, batch_s in ((0.0, 0.5), (0.5, 0.0), (0.3, 0.2)):
+        with pytest.raises(errors.ResourceExhausted):
+            pace.check(0.4, 1.0, left_s=left_s, batch_s=batch_s)
     with pytest.raises(errors.ResourceExhausted, match="more than half of the time") as full:
         pace.check(0.51, 1.0)
     assert full.value.reason == "QUEUE_FULL"

@@ -47,7 +47,13 @@ class Inflating:
             raise too_large(self._size, MAX_BYTES)
         self._take(len(piece))
         self._pieces.append(piece)
-        return b"".join(self._pieces) if self._inflater.eof else None
+        if not self._inflater.eof:
+            return None
+        if left := len(self._inflater.unused_data) + max(0, len(self._message) - self._position):
+            raise errors.InvalidArgument(
+                f"{left:,} bytes follow the end of a message of {self._encoding}; send it as one stream"
+            )
+        return b"".join(self._pieces)
 
     def _read(self) -> memoryview:
         """Little at a time: what is left over of it is copied, and some bytes become none at all."""

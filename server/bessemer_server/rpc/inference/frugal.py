@@ -20,12 +20,16 @@ MAX_FIELDS = 20_000
 MAX_SHAPE_BYTES = 1024
 MAX_TYPED_BYTES = 64 << 20
 """A number takes up to eight times as much in memory."""
+MAX_ID_BYTES = 64 << 10
+"""It is sent back."""
+MAX_TEXT_BYTES = 1 << 20
+"""Of what is neither a shape nor contents: names, parameters and whatever nobody knows."""
 FIXED_BYTES = {1: 8, 5: 4}
 """By wire type."""
 VARINT, DELIMITED = 0, 2
 KIND = 7
 """The bits of a tag that say which."""
-INPUTS, OUTPUTS, RAW = 5, 6, 7
+ID, INPUTS, OUTPUTS, RAW = 3, 5, 6, 7
 SHAPE, CONTENTS = 3, 5
 BYTES_CONTENTS = 8
 
@@ -66,6 +70,7 @@ class _Scan:
         self._data = data
         self._fields = 0
         self._typed_bytes = 0
+        self._text_bytes = 0
         self.raw: list[_Raw] = []
 
     def check(self) -> None:
@@ -77,6 +82,8 @@ class _Scan:
                 self._check_tensor(start, end, is_input=field == INPUTS)
             elif field == RAW and self._data[begin] & KIND == DELIMITED:
                 self.raw.append(_Raw(begin, start, end))
+            else:
+                self._count_text(end - start, MAX_ID_BYTES if field == ID else MAX_TEXT_BYTES)
             begin = end
 
     def rest(self) -> Iterator[tuple[int, int]]:
@@ -96,7 +103,18 @@ class _Scan:
                 )
             if is_input and field == CONTENTS:
                 self._check_contents(position, end)
+            elif not is_input or field != SHAPE:
+                self._count_text(end - position, MAX_TEXT_BYTES)
             position = end
+
+    def _count_text(self, count: int, most: int) -> None:
+        """Texts are decoded at once, while everybody waits."""
+        self._text_bytes += count
+        if count > most or self._text_bytes > MAX_TEXT_BYTES:
+            raise errors.InvalidArgument(
+                f"the id of a request has at most {MAX_ID_BYTES:,} bytes, and with its names and parameters {MAX_TEXT_BYTES:,}; send what "
+                "is larger as a tensor"
+            )
 
     def _check_contents(self, position: int, limit: int) -> None:
         while position < limit:

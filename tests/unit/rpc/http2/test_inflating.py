@@ -7,6 +7,7 @@ from collections import deque
 
 import pytest
 
+from bessemer_server.domain import errors
 from bessemer_server.rpc.http2 import inflating, messages
 from tests.unit.rpc.http2.wires import HEAD, Keep, Wires
 
@@ -86,6 +87,20 @@ def test_each_piece_is_small_in_what_goes_in_and_in_what_comes_out(data):
     assert whole == data
     assert sum(taken) == len(data)
     assert max(taken) <= inflating.PIECE_BYTES
+
+
+@pytest.mark.parametrize("size", [0, 10, 3 * inflating.GIVEN_BYTES])
+@pytest.mark.parametrize(
+    "rest",
+    [b"x", gzip.compress(b"second"), bytes(2 * inflating.GIVEN_BYTES)],
+    ids=["byte", "member", "zeros"],
+)
+def test_what_follows_its_end_is_refused_and_not_left_out(size, rest):
+    inflated = inflating.Inflating(gzip.compress(os.urandom(size)) + rest, "gzip", lambda count: None)
+    with pytest.raises(
+        errors.InvalidArgument, match=f"^{len(rest):,} bytes follow the end of a message of gzip"
+    ):
+        next(whole for _ in range(100) if (whole := inflated.step()) is not None)
 
 
 def test_bytes_that_become_nothing_are_read_little_at_a_time():
