@@ -51,6 +51,6 @@ def check(queue_s: float, patience_s: float, *, left_s: float = 0.0, batch_s: fl
     wait_s = queue_s + left_s
     if queue_s > patience_s * SHARE or (wait_s and wait_s + batch_s > patience_s * WHOLE_SHARE):
         raise errors.ResourceExhausted(
-            "what waits for this model already takes more than half of the time that this request has; try again later",
+            "what goes before this request would take more than half of the time that it has, or leave too little; try again later",
             reason="QUEUE_FULL",
         )

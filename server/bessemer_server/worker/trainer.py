@@ -27,9 +27,8 @@ def main(config: entry.TrainerConfig) -> None:
     """Train or predict, report, and end; the exit status says nothing that the server was not told."""
     failpoints.enable(os.environ)
     output.redirect(pathlib.Path(config.log_folder))
-    priorities.lead_session(
-        priorities.WORK
-    )  # a signal to the server's terminal is not meant for its trainers
+    # A signal to the server's terminal is not meant for its trainers.
+    priorities.lead_session(priorities.WORK)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with reporting.connect(config.address, config.token) as client:
