@@ -38,6 +38,18 @@ def test_the_answers_are_torchs_for_batches_of_any_size(name):
         assert agreement.find_difference(reference.run(given), engine.run(given)) is None
 
 
+@pytest.mark.parametrize("counts", [(64, 64), (3, 17), (1, 64), (64, 1), (7, 200)])
+def test_a_batch_that_begins_before_another_is_done_disturbs_it_not(counts):
+    engine, reference = cuda_graph.build(make("images"), 1), torch_eager.TorchEager(make("images"))
+    for _ in range(20):
+        batches = [samples.draw(MODELS["images"][0], count) for count in counts]
+        begun = [engine.begin(batch) for batch in batches]
+        answers = [going.result() for going in begun]
+        assert all(going.done() for going in begun)
+        for given, answer in zip(batches, answers, strict=True):
+            assert agreement.find_difference(reference.run(given), answer) is None
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_it_is_tried_on_a_gpu_and_measured(name):
     found = choosing.choose(make(name), 1)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from bessemer_server.domain import errors
-from bessemer_server.training import predictors
+from bessemer_server.training import pending, predictors
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 log = logging.getLogger(__name__)
@@ -33,11 +33,15 @@ class Bounded:
         """Outputs by name; `limit` lowers the limit from now on. Raises `errors.ResourceExhausted` for a sample that does not fit
         alone.
         """
+        return self.begin(inputs, limit).result()
+
+    def begin(self, inputs: Arrays, limit: int | None = None) -> pending.Pending[dict[str, npt.NDArray[Any]]]:
+        """As `predict`, without waiting for a device that computes by itself; at most two at a time."""
         self._lower(limit)
         rows = min([len(array) for array in inputs.values()])
         if self.limit is None or rows <= self.limit:
             try:
-                return self._predictor.predict(inputs)
+                return self._predictor.begin(inputs)
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -47,7 +51,7 @@ class Bounded:
             self.predict({name: array[start : start + size] for name, array in inputs.items()})
             for start in range(0, rows, size)
         ]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return pending.of({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
     def _lower(self, limit: int | None) -> None:
         if limit is not None:

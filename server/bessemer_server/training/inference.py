@@ -11,8 +11,8 @@ import torch
 
 from bessemer_server.data import text as texts
 from bessemer_server.domain import errors, tensors
-from bessemer_server.training import published
-from bessemer_server.training.engines import choosing
+from bessemer_server.training import pending, published
+from bessemer_server.training.engines import choosing, kinds
 
 Array = npt.NDArray[Any]
 
@@ -48,21 +48,27 @@ class InferenceModel:
 
         Raises `errors.InvalidArgument` for an input that does not fit the signature.
         """
-        answer = self.run(self._check(inputs))
-        self._check_answer(answer)
-        return {self._output["name"]: answer}
+        return self.begin(inputs).result()
+
+    def begin(self, inputs: Mapping[str, Array]) -> pending.Pending[dict[str, Array]]:
+        """As `predict`, without waiting for a device that computes by itself."""
+        array = self._prepare(self._check(inputs))
+        return kinds.begin(self._choice.engine, array).then(self._name)
 
     def run(self, array: Array) -> Array:
         """Probabilities [N, K] for raw inputs that fit the signature."""
-        if self._encode is not None:
-            array = self._encode([text if isinstance(text, str) else text.decode() for text in array])
-        return self._choice.engine.run(array)
+        return self._choice.engine.run(self._prepare(array))
 
     def warm(self) -> None:
         """Predict zeros once, or a word, so that the first real prediction finds everything in place."""
         self.run(np.full((1, *self._row_shape), 0 if self._encode is None else b"word", self._dtype))
 
-    def _check_answer(self, answer: Array) -> None:
+    def _prepare(self, array: Array) -> Array:
+        if self._encode is None:
+            return array
+        return self._encode([text if isinstance(text, str) else text.decode() for text in array])
+
+    def _name(self, answer: Array) -> dict[str, Array]:
         """What is no number has no likeliest class, and would have one all the same."""
         if not np.isfinite(answer).all():
             row = int(np.argwhere(~np.isfinite(answer))[0][0])
@@ -70,6 +76,7 @@ class InferenceModel:
                 f"what the network makes of row {row} of input {self._input['name']} is not a number: its values are beyond what "
                 "FP32 can compute with; send such as it was trained with"
             )
+        return {self._output["name"]: answer}
 
     def _check(self, inputs: Mapping[str, Array]) -> Array:
         name = self._input["name"]

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from bessemer_server.training import inference, published
+from bessemer_server.training import inference, pending, published
 from bessemer_server.training.generative import sampling
 
 Array = npt.NDArray[Any]
@@ -18,6 +18,10 @@ class Predictor(Protocol):
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by name. Raises `errors.InvalidArgument` for inputs that do not fit the signature."""
+        ...
+
+    def begin(self, inputs: Mapping[str, Array]) -> pending.Pending[dict[str, Array]]:
+        """As `predict`, without waiting for a device that computes by itself; at most two at a time."""
         ...
 
     def warm(self) -> None:

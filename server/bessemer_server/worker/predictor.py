@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import time
 import traceback
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 
-from bessemer_server.training import batches, devices, predictors, rehearsal
+from bessemer_server.training import batches, devices, pending, predictors, rehearsal
 from bessemer_server.worker import arrays, resident, service
 from bessemer_server.worker.arena import Arena
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def main(connection: socket.socket, arena: Arena | None, device: str, threads: int, engine: str) -> None:
@@ -22,13 +26,13 @@ def main(connection: socket.socket, arena: Arena | None, device: str, threads: i
         devices.pin(arena.view)
     rehearsal.rehearse(device, engine)
     predictor = Predictor(device, engine)
-    handlers = {
+    handlers: dict[str, service.Handler] = {
         "capacity": predictor.capacity,
         "load": predictor.load,
         "unload": predictor.unload,
         "predict": predictor.predict,
     }
-    service.serve(connection, handlers, arena)
+    service.serve(connection, handlers, arena, ahead={"predict"})
 
 
 class Predictor:
@@ -38,6 +42,8 @@ class Predictor:
         self._device = device
         self._engine = engine
         self._models: dict[str, batches.Bounded] = {}
+        self._free_s = 0.0
+        """When the last batch was done."""
 
     def capacity(self, arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
         """Bytes that the device has, for a GPU."""
@@ -63,15 +69,30 @@ class Predictor:
         self._models.pop(arguments["key"], None)
         return resident.settle(self._device), {}
 
-    def predict(self, arguments: Mapping[str, Any], body: service.Body) -> tuple[Any, service.Body]:
+    def predict(
+        self, arguments: Mapping[str, Any], body: service.Body
+    ) -> pending.Pending[tuple[Any, service.Body]]:
         """Run one batch, of which `limit` samples may go through at once. Returns the seconds that it took."""
         begun_s = time.perf_counter()
         inputs = {name: arrays.to_array(tensor) for name, tensor in body.items()}
+        going = _fatal(self._models[arguments["key"]].begin)(inputs, arguments.get("limit"))
+        return pending.Pending(_fatal(going.done), functools.partial(self._finish, going, begun_s))
+
+    def _finish(self, going: pending.Pending[dict[str, Any]], begun_s: float) -> service.Result:
+        outputs = _fatal(going.result)()
+        tensors_out = {name: arrays.to_tensor(array) for name, array in outputs.items()}
+        before_s, self._free_s = self._free_s, time.perf_counter()
+        return self._free_s - max(begun_s, before_s), tensors_out
+
+
+def _fatal(step: Callable[P, T]) -> Callable[P, T]:
+    """After an error of the accelerator every further call of this process to it fails: a new process is the only remedy."""
+
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            outputs = self._models[arguments["key"]].predict(inputs, arguments.get("limit"))
+            return step(*args, **kwargs)
         except torch.AcceleratorError:
-            # After one, every further call of this process to the GPU fails: a new process is the only remedy.
             traceback.print_exc()
             os._exit(1)
-        tensors_out = {name: arrays.to_tensor(array) for name, array in outputs.items()}
-        return time.perf_counter() - begun_s, tensors_out
+
+    return run

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
 from bessemer_server.domain import registry
-from bessemer_server.training import published
+from bessemer_server.training import pending, published
 
 Array = npt.NDArray[Any]
 AUTO = "auto"
@@ -26,6 +26,22 @@ class Engine(Protocol):
     def run(self, inputs: Array) -> Array:
         """Outputs for raw inputs (of texts: token ids), as `published.Published.forward` gives them."""
         ...
+
+
+@runtime_checkable
+class Ahead(Engine, Protocol):
+    """An engine whose device computes by itself."""
+
+    def begin(self, inputs: Array) -> pending.Pending[Array]:
+        """As `run`, without waiting for it: a second batch may begin while the first is computed. The inputs stay as they are until
+        the result was taken.
+        """
+        ...
+
+
+def begin(engine: Engine, inputs: Array) -> pending.Pending[Array]:
+    """Run it; where its device computes by itself, do not wait for that."""
+    return engine.begin(inputs) if isinstance(engine, Ahead) else pending.of(engine.run(inputs))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

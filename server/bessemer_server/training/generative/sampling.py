@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from bessemer_server.domain import errors, plans
-from bessemer_server.training import published
+from bessemer_server.training import pending, published
 from bessemer_server.training.engines import torch_eager
 from bessemer_server.training.generative import noise
 
@@ -48,6 +48,10 @@ class Sampler:
         count, seed = _check(inputs)
         chunks = [self._draw(seed, chunk) for chunk in range(-(-count // CHUNK))]
         return {"images": np.concatenate(chunks)[:count]}
+
+    def begin(self, inputs: Mapping[str, Array]) -> pending.Pending[dict[str, Array]]:
+        """See `predictors.Predictor.begin`: it is done when this returns."""
+        return pending.of(self.predict(inputs))
 
     def describe(self) -> dict[str, str]:
         """The engine is always the same: another one might make another picture of the same seed."""
