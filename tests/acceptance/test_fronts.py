@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 import bessemer
 from bessemer.inference.v2 import inference_pb2 as pb
-from bessemer_server.rpc.fronts import hub, reserving
+from bessemer_server.rpc.fronts import hub, memory, reserving
 
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 ALONE = (
@@ -113,20 +113,71 @@ def test_refusals_are_those_of_a_server_that_receives_calls_itself(fronted, serv
             assert {refuse(one, body) for one in through} == {expected}
 
 
-def test_large_predictions_arrive_whole(fronted):
+@pytest.fixture(scope="module")
+def pictured(fronted):
+    """The same with a model of pictures, which may have any size."""
     with bessemer.connect(fronted.address) as client:
         options = {"filters": [2, 2], "units": 4}
-        client.train("mnist_cnn", dataset="digits", epochs=1, name="pictures", options=options).wait(
+        client.train("mnist_cnn", dataset="digits", epochs=20, name="pictures", options=options).wait(
             progress=False
         )
-    pictures = np.random.default_rng(1).integers(0, 17, (9, 1000, 1100, 1), np.uint8)
+    return fronted
+
+
+def make_pictures(count: int, height: int, width: int, seed: int = 1) -> bytes:
+    coarse = np.random.default_rng(seed).integers(0, 17, (count, 4, 4, 1), np.uint8)
+    pictures = coarse.repeat(height // 4, axis=1).repeat(width // 4, axis=2)
     tensor = pb.ModelInferRequest.InferInputTensor(name="image", datatype="UINT8", shape=pictures.shape)
     request = pb.ModelInferRequest(
         model_name="pictures", inputs=[tensor], raw_input_contents=[pictures.tobytes()]
     )
-    body = request.SerializeToString()
-    with calls(fronted.address, 3) as predict:
+    return request.SerializeToString()
+
+
+def test_large_predictions_arrive_whole(pictured):
+    body = make_pictures(9, 1000, 1100)
+    with calls(pictured.address, 3) as predict:
         assert {len(one(body, timeout=60)) for one in predict} == {len(predict[0](body, timeout=60))}
+
+
+async def test_large_predictions_have_their_own_answers_whoever_gives_up_beside_them(pictured):
+    """More at once than the shared memory has room for, some of which are taken back or late: places are used again and again."""
+    bodies = [make_pictures(1, 300 + 40 * seed, 1000, seed=seed) for seed in range(36)]
+    channels = [grpc.aio.insecure_channel(pictured.address, ALONE) for _ in range(12)]
+    predict = [
+        channel.unary_unary(INFER, response_deserializer=pb.ModelInferResponse.FromString)
+        for channel in channels
+    ]
+    expected = [read_scores(await predict[0](body)) for body in bodies]
+    assert len({tuple(scores.round(4)) for scores in expected}) > 30
+    assert 4 * sum(map(len, bodies)) > 2 * memory.ARENA_BYTES
+
+    async def ask(number: int) -> None:
+        for turn in range(4):
+            call = predict[(number + turn) % 12](bodies[number])
+            late = predict[number % 12](bodies[number], timeout=0.02 * turn)
+            taken_back = predict[(number + 5) % 12](bodies[number])
+            asyncio.get_running_loop().call_later(0.01 * number, taken_back.cancel)
+            np.testing.assert_allclose(read_scores(await call), expected[number], atol=1e-5)
+            for other in (late, taken_back):
+                try:
+                    np.testing.assert_allclose(read_scores(await other), expected[number], atol=1e-5)
+                except grpc.aio.AioRpcError as error:
+                    assert error.code() in (
+                        grpc.StatusCode.DEADLINE_EXCEEDED,
+                        grpc.StatusCode.RESOURCE_EXHAUSTED,
+                    )
+                except asyncio.CancelledError:
+                    assert other.cancelled()
+
+    async with asyncio.timeout(120):
+        await asyncio.gather(*(ask(number) for number in range(len(bodies))))
+    for channel in channels:
+        await channel.close()
+
+
+def read_scores(answer: pb.ModelInferResponse) -> np.ndarray:
+    return np.frombuffer(answer.raw_output_contents[0], "<f4")
 
 
 def test_deadlines_and_clients_that_give_up_are_heard_of_by_the_server(fronted):

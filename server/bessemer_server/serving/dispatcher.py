@@ -172,6 +172,7 @@ class Dispatcher:
                 _fail(item.payload, errors.DeadlineExceeded("the deadline passed while the request waited"))
             if batch:
                 await self._feed(lane, batch)
+                batch.clear()  # while this waits for the next one, nobody needs the memory of its inputs
             elif not late:
                 self._arrived.clear()
                 await self._arrived.wait()

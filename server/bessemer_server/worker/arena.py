@@ -18,7 +18,7 @@ class Arena:
     """The memory in this process; pickled into a process that is being started, it is the same memory there."""
 
     def __init__(self, descriptor: int, size_bytes: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self._memory = mmap.mmap(descriptor, size_bytes)
         self.view = memoryview(self._memory)
         self.size_bytes = size_bytes
@@ -28,10 +28,10 @@ class Arena:
         self.view.release()
         with contextlib.suppress(BufferError):  # someone reads: the memory goes with the last view
             self._memory.close()
-        os.close(self._descriptor)
+        os.close(self.descriptor)
 
     def __reduce__(self) -> tuple[Callable[..., Arena], tuple[Any, ...]]:
-        return _rebuild, (reduction.DupFd(self._descriptor), self.size_bytes)
+        return _rebuild, (reduction.DupFd(self.descriptor), self.size_bytes)
 
 
 def create(size_bytes: int) -> Arena | None:

@@ -22,11 +22,14 @@ async def test_frames_of_any_size_arrive_whole_and_in_order():
     )
     sender = await link.connect(ours, lambda *_: None, lambda: None)
     for number, body in enumerate(bodies):
-        await sender.send(frames.encode(Kind.REQUEST, number, body, number / 8))
+        free = range(number % 4)
+        await sender.send(frames.encode(Kind.REQUEST, number, body, number / 8, free))
     sender.close()
     async with asyncio.timeout(30):
         await lost.wait()
     sender.write(frames.encode(Kind.STOP))  # nobody is there: it goes nowhere
     receiver.close()
     assert [body for _, body in seen] == bodies
-    assert [head for head, _ in seen] == [(n, Kind.REQUEST, n / 8) for n in range(len(bodies))]
+    assert [head for head, _ in seen] == [
+        (n, Kind.REQUEST, n / 8, tuple(range(n % 4))) for n in range(len(bodies))
+    ]

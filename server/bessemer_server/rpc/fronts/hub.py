@@ -12,9 +12,11 @@ from collections.abc import Sequence
 
 from bessemer_server.domain import errors
 from bessemer_server.executors import link
-from bessemer_server.rpc.fronts import frames
+from bessemer_server.rpc.fronts import frames, memory
 from bessemer_server.rpc.fronts.frames import Kind
 from bessemer_server.rpc.fronts.predicting import Infer, Refusal
+from bessemer_server.worker import arena
+from bessemer_server.worker.arena import Arena
 
 RESTART_S = 0.5
 END_PATIENCE_S = 10.0
@@ -25,8 +27,9 @@ log = logging.getLogger(__name__)
 class _Connection:
     """To one front."""
 
-    def __init__(self, infer: asyncio.Future[Infer]) -> None:
+    def __init__(self, infer: asyncio.Future[Infer], shared: Arena | None = None) -> None:
         self._infer = infer
+        self._views = memory.Views(shared, self._tell_free) if shared else None
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._link: link.Link | None = None
         self.is_ready = asyncio.Event()
@@ -51,26 +54,44 @@ class _Connection:
         head = frames.decode(encoded)
         match head.kind:
             case Kind.REQUEST:
-                left_s = None if math.isinf(head.left_s) else head.left_s
-                answering = asyncio.get_running_loop().create_task(self._answer(head.number, body, left_s))
-                self._calls[head.number] = answering
-                # By the task and not in it: one that is cancelled before it begins never runs.
-                answering.add_done_callback(lambda _: self._calls.pop(head.number))
+                self._take(head, body)
+            case Kind.SHARED_REQUEST:
+                assert self._views is not None
+                self._take(head, self._views.look(*frames.decode_place(body)))
             case Kind.CANCEL:
                 if call := self._calls.get(head.number):
                     call.cancel()
             case Kind.READY:
                 self.is_ready.set()
 
+    def _take(self, head: frames.Head, request: bytes | memoryview) -> None:
+        left_s = None if math.isinf(head.left_s) else head.left_s
+        answering = asyncio.get_running_loop().create_task(self._answer(head.number, request, left_s))
+        self._calls[head.number] = answering
+        # By the task and not in it: one that is cancelled before it begins never runs.
+        answering.add_done_callback(lambda _: self._calls.pop(head.number))
+
     async def _answer(self, number: int, request: bytes | memoryview, left_s: float | None) -> None:
         assert self._link is not None
+        infer = self._infer.result()(request, left_s)
+        del request  # who infers has it alone: its place is free as soon as that ends
         try:
-            kind, body = Kind.ANSWER, await self._infer.result()(request, left_s)
+            kind, body = Kind.ANSWER, await infer
         except Refusal as refusal:
             kind, body = Kind.REFUSAL, refusal.status.SerializeToString()
-        await self._link.send(frames.encode(kind, number, body))
+        await self._link.send(frames.encode(kind, number, body, free=self._take_free()))
+
+    def _take_free(self) -> list[int]:
+        return self._views.take_free() if self._views else []
+
+    def _tell_free(self) -> None:
+        """Of places that no answer has told."""
+        assert self._link is not None
+        self._link.write(frames.encode(Kind.FREE, free=self._take_free()))
 
     def _lose(self) -> None:
+        if self._views:
+            self._views.close()
         for call in list(self._calls.values()):
             call.cancel()
         self.ended.set()
@@ -123,8 +144,9 @@ class Hub:
 
     async def _run(self, ready: asyncio.Event) -> None:
         """One front, from its beginning to its end."""
-        connection = _Connection(self._infer)
-        process = await self._spawn(connection)
+        shared = arena.create(memory.ARENA_BYTES)
+        connection = _Connection(self._infer, shared)
+        process = await self._spawn(connection, shared)
         self._connections.add(connection)
         if self._is_stopping:  # meanwhile, and this one has not been told
             connection.stop()
@@ -139,15 +161,16 @@ class Hub:
             self._connections.discard(connection)
             await _end(process)
 
-    async def _spawn(self, connection: _Connection) -> subprocess.Popen[bytes]:
+    async def _spawn(self, connection: _Connection, shared: Arena | None) -> subprocess.Popen[bytes]:
         ours, theirs = socket.socketpair()
         await connection.open(ours)
         with theirs:  # closed here, our end sees it whether a process was started or not
+            place = (shared.descriptor, shared.size_bytes) if shared else ()
             # Not asyncio's: uvloop forks for it, which gRPC does not like beside its threads.
             return await asyncio.to_thread(
                 subprocess.Popen,
-                [sys.executable, "-m", MODULE, str(theirs.fileno()), *self._arguments],
-                pass_fds=(theirs.fileno(),),
+                [sys.executable, "-m", MODULE, *self._arguments, *map(str, [theirs.fileno(), *place])],
+                pass_fds=(theirs.fileno(), *place[:1]),
                 stdin=subprocess.DEVNULL,
             )
 

@@ -1,6 +1,7 @@
-"""The front itself: `python -m bessemer_server.rpc.fronts.process FD LISTEN UPSTREAM`.
+"""The front itself: `python -m bessemer_server.rpc.fronts.process LISTEN UPSTREAM FD [MEMORY BYTES]`.
 
-FD is its end of the socket pair, LISTEN the address that it shares with others, UPSTREAM the server's own.
+LISTEN is the address that it shares with others, UPSTREAM the server's own, FD its end of the socket pair, and MEMORY the descriptor of
+so many bytes that it shares with the server.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import uvloop
 from google.rpc import status_pb2
 
 from bessemer_server.executors import link
-from bessemer_server.rpc.fronts import frames, predicting, reserving
+from bessemer_server.rpc.fronts import frames, memory, predicting, reserving
 from bessemer_server.rpc.fronts.frames import Kind
 from bessemer_server.rpc.fronts.front import Front
+from bessemer_server.worker.arena import Arena
 
 GONE = status_pb2.Status(
     code=grpc.StatusCode.UNAVAILABLE.value[0], message="the server is gone; ask again"
@@ -28,7 +30,8 @@ GONE = status_pb2.Status(
 class Courier:
     """Hands predictions to the server, and its answers to who asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: memory.Places | None = None) -> None:
+        self._places = places
         self._numbers = itertools.count(1)
         self._pending: dict[int, asyncio.Future[tuple[int, bytes]]] = {}
         self._link: link.Link | None = None
@@ -63,7 +66,7 @@ class Courier:
         answer: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
         self._pending[number] = answer
         try:
-            await self._link.send(frames.encode(Kind.REQUEST, number, request, left_s))
+            await self._link.send(self._encode(number, request, left_s))
             return await answer
         except asyncio.CancelledError:
             self._link.write(frames.encode(Kind.CANCEL, number))
@@ -71,8 +74,18 @@ class Courier:
         finally:
             del self._pending[number]
 
+    def _encode(
+        self, number: int, request: bytes | memoryview, left_s: float | None
+    ) -> list[bytes | memoryview]:
+        place = self._places.put(request) if self._places else None
+        if place is None:
+            return frames.encode(Kind.REQUEST, number, request, left_s)
+        return frames.encode(Kind.SHARED_REQUEST, number, frames.encode_place(*place), left_s)
+
     def _receive(self, encoded: bytes, body: bytes | memoryview) -> None:
         head = frames.decode(encoded)
+        if head.free and self._places:
+            self._places.free(head.free)
         if head.kind in (Kind.LISTEN, Kind.STOP):
             self.told.set()
         if head.kind == Kind.STOP:
@@ -90,9 +103,9 @@ class Courier:
                 answer.set_result((Kind.REFUSAL, GONE))
 
 
-async def run(connection: socket.socket, listen: str, upstream: str) -> None:
+async def run(listen: str, upstream: str, connection: socket.socket, shared: Arena | None) -> None:
     """Until the server says stop, or is gone."""
-    courier = Courier()
+    courier = Courier(memory.Places(shared) if shared else None)
     await courier.connect(connection)
     await courier.told.wait()
     if courier.ended.is_set():
@@ -107,10 +120,12 @@ async def run(connection: socket.socket, listen: str, upstream: str) -> None:
 
 def main() -> None:
     """See the module."""
-    fd, listen, upstream = sys.argv[1:]
+    listen, upstream, *numbers = sys.argv[1:]
+    descriptor, *place = map(int, numbers)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # meant for the server, whose end is seen here
-    uvloop.run(run(socket.socket(fileno=int(fd)), listen, upstream))
+    shared = Arena(*place) if place else None
+    uvloop.run(run(listen, upstream, socket.socket(fileno=descriptor), shared))
 
 
 if __name__ == "__main__":
