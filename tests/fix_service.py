@@ -18,6 +18,8 @@ from typing import Any
 import psutil
 import pytest
 
+from bessemer_server.rpc.fronts import hub
+
 READY = re.compile(r"bessemer-server listening on (\S+) \(data in (.+)\)")
 START_TIMEOUT_S = 60
 DEVICE = os.environ.get("BESSEMER_TEST_DEVICE", "cpu")
@@ -79,8 +81,8 @@ class Service:
         return [p for p in psutil.Process(self.pid).children(recursive=True) if os.getsid(p.pid) == p.pid]
 
     def predictors(self) -> list[psutil.Process]:
-        """Those that predict: the server shares memory with them."""
-        children = self.processes()[1:]
+        """Those that predict: the server shares memory with them, and they are no fronts."""
+        children = [p for p in self.processes()[1:] if hub.MODULE not in p.cmdline()]
         return [p for p in children if any("memfd:bessemer" in part.path for part in p.memory_maps())]
 
     def log(self) -> str:
