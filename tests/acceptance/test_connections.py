@@ -75,6 +75,17 @@ def test_tritonclient_may_compress(served, compression):
     np.testing.assert_allclose(packed.as_numpy("probabilities"), plain, atol=1e-6)
 
 
+@pytest.mark.parametrize("size", [100, 9_000, 17_000, 60_000])
+def test_metadata_comes_through_with_every_call(served, size):
+    """gRPC's own bound is 8 KiB, from which on it refuses by chance."""
+    metadata = (("x-trace", "v" * size),)
+    with grpc.insecure_channel(served.address) as channel:
+        for method, request in (("ModelInfer", make_request()), ("ServerLive", b"")):
+            ask = channel.unary_unary(f"/inference.GRPCInferenceService/{method}")
+            for _ in range(10):
+                assert ask(request, metadata=metadata, timeout=60)
+
+
 async def test_thousands_of_calls_share_one_connection(served):
     async with grpc.aio.insecure_channel(served.address) as channel:
         ask = channel.unary_unary(predicting.PATH)

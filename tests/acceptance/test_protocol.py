@@ -344,10 +344,10 @@ BOMB = encode(np.zeros((10, 10, 1), np.uint8), "PNG", "1", size=(20_000, 20_000)
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (b"no picture", "row 1 no picture can be read from it"),
-        (b"", "row 1 no picture can be read from it"),
-        (encode(digits()[0], "PNG")[:-30], "row 1 no picture can be read from it"),
-        (BOMB, "row 1 has (20000×20000|more than 64,000,000) pixels"),
+        (b"no picture", "row 1: no picture can be read from it"),
+        (b"", "row 1: no picture can be read from it"),
+        (encode(digits()[0], "PNG")[:-30], "row 1: no picture can be read from it"),
+        (BOMB, "row 1: has (20000×20000|more than 64,000,000) pixels"),
     ],
     ids=["words", "nothing", "torn", "bomb"],
 )

@@ -60,6 +60,12 @@ class FailedPrecondition(DomainError):
     default_reason = "FAILED_PRECONDITION"
 
 
+class Unimplemented(DomainError):
+    """The service has no such thing, whatever else is asked for."""
+
+    default_reason = "UNIMPLEMENTED"
+
+
 class StaleAttempt(DomainError):
     """A write of an attempt that is no longer the current one. Nothing was changed."""
 

@@ -33,6 +33,7 @@ class InferenceModel:
         self._encode = texts.Encoder(prepared) if prepared["kind"] == "text" else None
         model = published.Published(definition, weights, torch.device(device))
         self._choice = choosing.choose(model, torch.get_num_threads(), engine)
+        self._begin = kinds.beginning(self._choice.engine)
 
     @property
     def classes(self) -> int:
@@ -53,7 +54,7 @@ class InferenceModel:
     def begin(self, inputs: Mapping[str, Array]) -> pending.Pending[dict[str, Array]]:
         """As `predict`, without waiting for a device that computes by itself."""
         array = self._prepare(self._check(inputs))
-        return kinds.begin(self._choice.engine, array).then(self._name)
+        return self._begin(array).then(self._name)
 
     def run(self, array: Array) -> Array:
         """Probabilities [N, K] for raw inputs that fit the signature."""

@@ -35,6 +35,20 @@ def main(connection: socket.socket, arena: Arena | None, device: str, threads: i
     service.serve(connection, handlers, arena, ahead={"predict"})
 
 
+def _fatal(step: Callable[P, T]) -> Callable[P, T]:
+    """After an error of the accelerator every further call of this process to it fails: a new process is the only remedy."""
+
+    @functools.wraps(step)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return step(*args, **kwargs)
+        except torch.AcceleratorError:
+            traceback.print_exc()
+            os._exit(1)
+
+    return run
+
+
 class Predictor:
     """The models of one process, by key (name/version)."""
 
@@ -74,25 +88,22 @@ class Predictor:
     ) -> pending.Pending[tuple[Any, service.Body]]:
         """Run one batch, of which `limit` samples may go through at once. Returns the seconds that it took."""
         begun_s = time.perf_counter()
-        inputs = {name: arrays.to_array(tensor) for name, tensor in body.items()}
-        going = _fatal(self._models[arguments["key"]].begin)(inputs, arguments.get("limit"))
-        return pending.Pending(_fatal(going.done), functools.partial(self._finish, going, begun_s))
+        going = self._begin(arguments, body)
+        return pending.Pending(
+            functools.partial(self._is_done, going), functools.partial(self._finish, going, begun_s)
+        )
 
+    @_fatal
+    def _begin(self, arguments: Mapping[str, Any], body: service.Body) -> pending.Pending[dict[str, Any]]:
+        inputs = {name: arrays.to_array(tensor) for name, tensor in body.items()}
+        return self._models[arguments["key"]].begin(inputs, arguments.get("limit"))
+
+    @_fatal
+    def _is_done(self, going: pending.Pending[dict[str, Any]]) -> bool:
+        return going.done()
+
+    @_fatal
     def _finish(self, going: pending.Pending[dict[str, Any]], begun_s: float) -> service.Result:
-        outputs = _fatal(going.result)()
-        tensors_out = {name: arrays.to_tensor(array) for name, array in outputs.items()}
+        tensors_out = {name: arrays.to_tensor(array) for name, array in going.result().items()}
         before_s, self._free_s = self._free_s, time.perf_counter()
         return self._free_s - max(begun_s, before_s), tensors_out
-
-
-def _fatal(step: Callable[P, T]) -> Callable[P, T]:
-    """After an error of the accelerator every further call of this process to it fails: a new process is the only remedy."""
-
-    def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return step(*args, **kwargs)
-        except torch.AcceleratorError:
-            traceback.print_exc()
-            os._exit(1)
-
-    return run

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from google.rpc import status_pb2
 
 from bessemer_server.domain import errors as domain_errors
 from bessemer_server.rpc import errors
+from bessemer_server.rpc.http2 import messages
 from bessemer_server.rpc.http2.stream import Stream
 
 METHOD = "ModelInfer"
 PATH = "/inference.GRPCInferenceService/ModelInfer"
 DETAILS = "grpc-status-details-bin"
+ACCEPTED = "grpc-accept-encoding"
 
 Infer = Callable[[bytes | memoryview, float | None], Awaitable[bytes]]
 """From a ModelInferRequest and the seconds that are left to a ModelInferResponse. Raises `Refusal`."""
@@ -76,9 +78,10 @@ class PredictionCall:
 
 def refuse(stream: Stream, error: domain_errors.DomainError) -> None:
     """End a call with an error."""
-    finish(stream, errors.to_status(error))
+    known = [(ACCEPTED, messages.ENCODINGS)] if isinstance(error, domain_errors.Unimplemented) else []
+    finish(stream, errors.to_status(error), known)
 
 
-def finish(stream: Stream, status: status_pb2.Status) -> None:
-    """End a call with a status and its details."""
-    stream.finish(status.code, status.message, [(DETAILS, status.SerializeToString())])
+def finish(stream: Stream, status: status_pb2.Status, metadata: Iterable[tuple[str, str]] = ()) -> None:
+    """End a call with a status, its details and whatever else is to be told."""
+    stream.finish(status.code, status.message, [(DETAILS, status.SerializeToString()), *metadata])

@@ -18,6 +18,8 @@ MAX_STREAMS = 4096
 WINDOW = 16 << 20
 """Of the connection; what comes is given back at once, since each stream has a window of its own."""
 STREAM_WINDOW = 1 << 20
+UNREAD_BYTES = 32 << 20
+"""Answers that a client may leave unread on its connection: what would go beyond is refused. One answer may be larger alone."""
 MAX_PIECE_BYTES = 64 << 10
 """Of data that is sent in one frame, whatever the client would take."""
 OURS = {
@@ -74,6 +76,7 @@ class Connection:
         self._owed = 0
         self._out_window = frames.FIRST_WINDOW
         self.their_window = frames.FIRST_WINDOW
+        self.unread = 0
         self._has_other_windows = False
         self._has_more_room = False
         self._their_frame_bytes = frames.FIRST_FRAME_BYTES
@@ -129,6 +132,11 @@ class Connection:
     def room(self) -> int:
         """How many bytes of data can go now, in one frame."""
         return 0 if self._is_paused else min(self._out_window, self._their_frame_bytes)
+
+    @property
+    def may_leave_more(self) -> bool:
+        """Whether the client may leave more unread."""
+        return self.unread < UNREAD_BYTES
 
     def spend(self, size: int) -> None:
         """So many go."""

@@ -13,6 +13,7 @@ PREFIX = struct.Struct(">BI")
 MAX_BYTES = 256 << 20
 IDENTITY = "identity"
 ENCODINGS = ",".join([IDENTITY, *WINDOW_BITS])
+"""Those that there are, as gRPC's protocol has a server name them to who used another."""
 
 
 class Budget:
@@ -128,9 +129,13 @@ class Reader:
     def _check(self, is_compressed: int, length: int) -> None:
         if is_compressed > 1:
             raise errors.InvalidArgument("a message begins with neither 0 nor 1: this is no gRPC")
-        if is_compressed and self._encoding not in WINDOW_BITS:
+        if is_compressed and self._encoding == IDENTITY:
             raise errors.InvalidArgument(
-                f"a message is compressed, but grpc-encoding is {self._encoding!r}; there are {ENCODINGS}"
+                "a message is compressed, but the call does not say how (grpc-encoding)"
+            )
+        if is_compressed and self._encoding not in WINDOW_BITS:
+            raise errors.Unimplemented(
+                f"messages compressed by {self._encoding[:100]!r} cannot be read; there are {ENCODINGS}"
             )
         if length > MAX_BYTES:
             raise too_large(length, MAX_BYTES)

@@ -60,6 +60,12 @@ class Line(Protocol):
     """What the client takes on each stream before it says more. It may change, for those that are there too."""
     budget: messages.Budget
     refuse: Refuse
+    unread: int
+    """Bytes of answers that the client leaves no room for, of all streams."""
+
+    @property
+    def may_leave_more(self) -> bool:
+        """Whether it may leave more."""
 
     def emit(self, data: bytes) -> None:
         """Send these frames."""
@@ -232,15 +238,22 @@ class Stream:
 
     def send(self, message: bytes) -> None:
         """The next message."""
-        if self.is_over:
+        if self.is_over or self._end is not None:
+            return
+        if not self._line.may_leave_more:
+            self._fail(_too_much_unread(self._line.unread))
             return
         if not self._begun:
             self._begun = True
             self._line.emit(frames.frame(frames.HEADERS, frames.END_HEADERS, self.id, headers.BEGIN))
         data = messages.pack(message)
         self._pending.append(memoryview(data))
-        self._pending_bytes += len(data)
+        self._count_unread(len(data))
         self.flush()
+
+    def _count_unread(self, more: int) -> None:
+        self._pending_bytes += more
+        self._line.unread += more
 
     def finish(self, code: int = 0, text: str = "", metadata: Iterable[tuple[Any, Any]] = ()) -> None:
         """The end, after all that was sent."""
@@ -286,7 +299,7 @@ class Stream:
         self._line.spend(size)
         self._line.emit(frames.head(size, frames.DATA, 0, self.id) + bytes(piece[:size]))
         self._out_extra -= size
-        self._pending_bytes -= size
+        self._count_unread(-size)
         if size == len(piece):
             self._pending.popleft()
         else:
@@ -314,7 +327,15 @@ class Stream:
         self.is_over = True
         self._arrived = None
         self._pending.clear()
+        self._count_unread(-self._pending_bytes)
         self._reader.close()
+
+
+def _too_much_unread(count: int) -> errors.ResourceExhausted:
+    return errors.ResourceExhausted(
+        f"{count:,} bytes of answers wait on this connection for the client to read them; ask again when it has",
+        reason="ANSWERS_UNREAD",
+    )
 
 
 def _cut(frame: bytes) -> tuple[bytes, bytes]:

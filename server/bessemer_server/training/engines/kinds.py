@@ -39,9 +39,11 @@ class Ahead(Engine, Protocol):
         ...
 
 
-def begin(engine: Engine, inputs: Array) -> pending.Pending[Array]:
-    """Run it; where its device computes by itself, do not wait for that."""
-    return engine.begin(inputs) if isinstance(engine, Ahead) else pending.of(engine.run(inputs))
+def beginning(engine: Engine) -> Callable[[Array], pending.Pending[Array]]:
+    """How it begins: where its device computes by itself, without waiting for that. To be asked once: to look takes longer than many a
+    network.
+    """
+    return engine.begin if isinstance(engine, Ahead) else lambda inputs: pending.of(engine.run(inputs))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -173,6 +173,59 @@ def test_a_compressed_message_gives_back_the_window_that_it_took_and_no_more():
         assert wires.budget.used == 0
 
 
+def test_answers_that_a_client_leaves_unread_are_bounded_for_its_connection(monkeypatch):
+    monkeypatch.setattr(connection, "UNREAD_BYTES", 1 << 20)
+    wires, message = Wires(Keep), bytes(300_000)
+    numbers = [wires.ask(ends=False) for _ in range(8)]
+    wires.exchange()
+    for call in wires.calls:
+        call.stream.answer(message)
+    wires.exchange(reads=False)
+    ends = [wires.answer(number) for number in numbers]
+    refused = [
+        number for number, (_, end) in zip(numbers, ends, strict=True) if end.get("grpc-status") == "8"
+    ]
+    assert refused == numbers[4:]  # four are a MiB and more, but for what the client has taken
+    assert all(call.is_cancelled == (call in wires.calls[4:]) for call in wires.calls)
+    assert 1 << 20 <= wires.server.unread <= 4 * 300_005
+    wires.client.increment_flow_control_window(1 << 24)
+    for number in numbers[:4]:
+        wires.client.increment_flow_control_window(1 << 20, number)
+    wires.exchange()
+    assert [wires.answer(number)[0] for number in numbers[:4]] == [[message]] * 4
+    assert wires.server.unread == 0
+    last = wires.ask(ends=False)
+    wires.exchange()
+    wires.calls[-1].stream.answer(message)
+    wires.client.increment_flow_control_window(1 << 20, last)
+    wires.exchange()
+    assert wires.answer(last)[0] == [message]
+
+
+def test_what_a_client_left_unread_is_forgotten_with_its_calls():
+    wires = Wires(Keep)
+    numbers = [wires.ask(ends=False) for _ in range(2)]
+    wires.exchange()
+    for call in wires.calls:
+        call.stream.answer(bytes(300_000))
+    wires.client.reset_stream(numbers[0])
+    wires.exchange(reads=False)
+    assert 0 < wires.server.unread < 300_005
+    wires.server.lose()
+    assert wires.server.unread == 0
+
+
+def test_a_compression_that_there_is_not_is_told_with_those_that_there_are():
+    wires = Wires()
+    number = wires.ask(head=[*HEAD, ("grpc-encoding", "snappy")], ends=False)
+    wires.say(number, b"\1\0\0\0\1x")
+    said, end = wires.answer(number)
+    assert said == []
+    assert end["grpc-status"] == "12"  # UNIMPLEMENTED
+    assert "'snappy' cannot be read" in end["grpc-message"]
+    assert end["grpc-accept-encoding"] == "identity,gzip,deflate"
+
+
 def test_a_call_that_is_reset_is_cancelled_and_forgotten():
     wires = Wires(Keep)
     number = wires.ask(b"x", ends=False)
