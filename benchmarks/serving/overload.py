@@ -105,8 +105,10 @@ def flood(target: load.Target, rate: float, seconds: float) -> tuple[float, floa
     return count / sent_s + PROBES_PER_S, answered / elapsed, latencies
 
 
-async def probe(target: load.Target, seconds: float) -> dict[str, list[float]]:
-    """Milliseconds until an answer or a refusal, by status."""
+async def probe(
+    target: load.Target, seconds: float, per_s: float = PROBES_PER_S, deadline_s: float = DEADLINE_S
+) -> dict[str, list[float]]:
+    """Milliseconds until an answer or a refusal, by status; so many requests per second are sent, whatever comes back."""
     found = defaultdict(list)
     async with grpc.aio.insecure_channel(target.address, (("grpc.enable_retries", 0),)) as channel:
         call: Any = channel.unary_unary(target.path)
@@ -115,15 +117,15 @@ async def probe(target: load.Target, seconds: float) -> dict[str, list[float]]:
             begun = time.perf_counter()
             status = "OK"
             try:
-                await call(target.body, timeout=DEADLINE_S)
+                await call(target.body, timeout=deadline_s)
             except grpc.aio.AioRpcError as error:
                 status = error.code().name
             found[status].append((time.perf_counter() - begun) * 1000)
 
         asked = []
-        for _ in range(round(PROBES_PER_S * seconds)):
+        for _ in range(round(per_s * seconds)):
             asked.append(asyncio.create_task(ask()))
-            await asyncio.sleep(1 / PROBES_PER_S)
+            await asyncio.sleep(1 / per_s)
         await asyncio.gather(*asked)
     return dict(found)
 

@@ -36,9 +36,11 @@ class Published:
 
 
 @contextlib.contextmanager
-def start_bessemer(workload: workloads.Workload, folder: pathlib.Path) -> Iterator[tuple[System, Published]]:
+def start_bessemer(
+    workload: workloads.Workload, folder: pathlib.Path, slots: int = 1
+) -> Iterator[tuple[System, Published]]:
     """With the workload's model, whose files come into `folder`."""
-    with services.start("--slots", "1") as service:
+    with services.start("--slots", str(slots)) as service:
         with bessemer.connect(service.address) as client:
             workload.publish(workload, client, folder)
             workload.export(client, folder)

@@ -83,7 +83,7 @@ async def test_the_last_view_may_go_in_another_thread(pair):
     dropping.start()
     dropping.join()
     await asyncio.sleep(0.01)
-    assert sorted(sum(pair.told, [])) == [0, SIZE, 2 * SIZE]
+    assert sorted(start for told in pair.told for start in told) == [0, SIZE, 2 * SIZE]
 
 
 async def test_a_view_outlives_its_front():
