@@ -43,6 +43,24 @@ async def test_a_server_that_does_not_come_to_serve_ends_its_fronts_without_wait
     assert fronts() == []
 
 
+async def test_a_front_that_stands_still_is_replaced(monkeypatch, tmp_path):
+    monkeypatch.setattr(hub, "STUCK_S", 0.5)
+    monkeypatch.setattr(hub, "MOMENT_S", 0.1)
+    address, kept = reserving.reserve("127.0.0.1:0")
+    with kept:
+        begun = hub.Hub(address, f"unix:{tmp_path}/server.sock", 2)
+        await begun.start(refuse)
+        stopped, other = before = fronts()
+        await asyncio.sleep(1.5)  # two rounds, in which nobody stands still
+        assert fronts() == before
+        stopped.suspend()
+        async with asyncio.timeout(30):
+            while len(fronts()) != 2 or stopped in fronts():  # noqa: ASYNC110 - processes know no events
+                await asyncio.sleep(0.05)
+        assert other in fronts()
+        await begun.stop()
+
+
 async def test_a_call_that_is_taken_back_before_it_begins_leaves_nothing_behind():
     infer: asyncio.Future[predicting.Infer] = asyncio.get_running_loop().create_future()
     infer.set_result(refuse)

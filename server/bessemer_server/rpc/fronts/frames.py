@@ -16,7 +16,7 @@ _START_BYTES = 8
 
 
 class Kind(enum.IntEnum):
-    """What a frame is: the first four are a front's, the others the server's."""
+    """What a frame is: the first five are a front's, the others the server's."""
 
     READY = 0
     """Calls can come."""
@@ -26,15 +26,19 @@ class Kind(enum.IntEnum):
     """The body is the place of one in shared memory."""
     CANCEL = 3
     """Nobody waits for the answer any more."""
-    ANSWER = 4
+    HERE = 4
+    """Asked for."""
+    ANSWER = 5
     """The body is a ModelInferResponse."""
-    REFUSAL = 5
+    REFUSAL = 6
     """The body is a google.rpc.Status."""
-    FREE = 6
+    FREE = 7
     """Nothing but places in shared memory that are free again."""
-    LISTEN = 7
+    LISTEN = 8
     """The server can answer."""
-    STOP = 8
+    WHERE = 9
+    """To be answered with `HERE`."""
+    STOP = 10
     """Take no more calls, let those under way end, and end."""
 
 

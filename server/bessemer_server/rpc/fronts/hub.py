@@ -19,6 +19,10 @@ from bessemer_server.worker import arena
 from bessemer_server.worker.arena import Arena
 
 RESTART_S = 0.5
+STUCK_S = 5.0
+"""A front that says nothing for so long, though it is asked, is ended: its clients connect to others."""
+MOMENT_S = 1.0
+"""So much more it has, since it may be this process that stood still."""
 END_PATIENCE_S = 10.0
 MODULE = "bessemer_server.rpc.fronts.process"
 log = logging.getLogger(__name__)
@@ -32,6 +36,7 @@ class _Connection:
         self._views = memory.Views(shared, self._tell_free) if shared else None
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._link: link.Link | None = None
+        self._was_heard = False
         self.is_ready = asyncio.Event()
         self.ended = asyncio.Event()
 
@@ -45,12 +50,26 @@ class _Connection:
         await asyncio.shield(self._infer)
         self._link.write(frames.encode(Kind.LISTEN))
 
+    async def wait_until_stuck(self) -> None:
+        """Returns when it says nothing any more, though it is asked."""
+        assert self._link is not None
+        await self.is_ready.wait()
+        while True:
+            self._was_heard = False
+            self._link.write(frames.encode(Kind.WHERE))
+            await asyncio.sleep(STUCK_S)
+            if not self._was_heard:
+                await asyncio.sleep(MOMENT_S)
+            if not self._was_heard:
+                return
+
     def stop(self) -> None:
         """Have it end."""
         assert self._link is not None
         self._link.write(frames.encode(Kind.STOP))
 
     def _receive(self, encoded: bytes, body: bytes | memoryview) -> None:
+        self._was_heard = True
         head = frames.decode(encoded)
         match head.kind:
             case Kind.REQUEST:
@@ -150,14 +169,18 @@ class Hub:
         self._connections.add(connection)
         if self._is_stopping:  # meanwhile, and this one has not been told
             connection.stop()
-        listening = asyncio.create_task(connection.listen())
+        tasks = [
+            asyncio.create_task(connection.listen()),
+            asyncio.create_task(_end_stuck(connection, process)),
+        ]
         try:
             await _first(connection.is_ready, connection.ended)
             if connection.is_ready.is_set():
                 ready.set()
             await connection.ended.wait()
         finally:
-            listening.cancel()
+            for task in tasks:
+                task.cancel()
             self._connections.discard(connection)
             await _end(process)
 
@@ -187,6 +210,12 @@ async def _first(*events: asyncio.Event) -> None:
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     for each in waiting:
         each.cancel()
+
+
+async def _end_stuck(connection: _Connection, process: subprocess.Popen[bytes]) -> None:
+    await connection.wait_until_stuck()
+    log.error("front stuck")
+    process.kill()
 
 
 async def _end(process: subprocess.Popen[bytes]) -> None:

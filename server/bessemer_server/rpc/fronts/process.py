@@ -86,6 +86,9 @@ class Courier:
         head = frames.decode(encoded)
         if head.free and self._places:
             self._places.free(head.free)
+        if head.kind == Kind.WHERE:
+            assert self._link is not None
+            self._link.write(frames.encode(Kind.HERE))
         if head.kind in (Kind.LISTEN, Kind.STOP):
             self.told.set()
         if head.kind == Kind.STOP:
