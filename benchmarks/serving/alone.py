@@ -16,18 +16,15 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-import onnxruntime
 
-from benchmarks.serving import load, systems, workloads
+from benchmarks.serving import bare, load, systems, workloads
 
 
 def make_engine(file: pathlib.Path) -> Callable[[], object]:
     """One prediction."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    run = bare.open_engine(file, threads=1)
     picture = np.ascontiguousarray(workloads.MNIST_CNN.make_sample())
-    return lambda: session.run(None, {"image": picture})
+    return lambda: run(picture)
 
 
 def measure_engine(run: Callable[[], object], seconds: float, pause_s: float = 0.0) -> float:

@@ -19,12 +19,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 import safetensors
 import torch
 
 from benchmarks import machine
-from benchmarks.serving import load, systems, workloads
+from benchmarks.serving import bare, load, systems, workloads
 from bessemer_server.training import published
 from bessemer_server.training.engines import cuda_graph
 
@@ -59,10 +58,7 @@ def make_engines(folder: pathlib.Path) -> list[Bare]:
 
 
 def _make_on_cpu(file: pathlib.Path, threads: int) -> Bare:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    return Bare(f"ONNX Runtime, {threads} threads", lambda pixels: session.run(None, {"image": pixels}))
+    return Bare(f"ONNX Runtime, {threads} threads", bare.open_engine(file, threads))
 
 
 def _make_on_gpu(file: pathlib.Path) -> Bare:
@@ -89,22 +85,22 @@ def main() -> None:
         engine, batch = max(tried, key=lambda way: tried[way])
         for way, speed in tried.items():
             print(f"bare, {way[0].name}, batches of {way[1]}: {speed:.1f} images/s")
-        ours, bare = [], []
+        ours, alone = [], []
         for _ in range(arguments.rounds):
-            bare.append(engine.measure(batch, arguments.seconds))
+            alone.append(engine.measure(batch, arguments.seconds))
             ours.append(
                 load.run(system.target, system.pid, clients=arguments.clients, seconds=arguments.seconds)
             )
     served = statistics.median(sample.requests_per_second for sample in ours)
-    alone = statistics.median(bare)
-    print(f"bare: {alone:.1f} images/s ({', '.join(f'{each:.1f}' for each in bare)})")
+    unserved = statistics.median(alone)
+    print(f"bare: {unserved:.1f} images/s ({', '.join(f'{each:.1f}' for each in alone)})")
     print(
         f"served, {arguments.clients} clients: {served:.1f} images/s "
         f"({', '.join(f'{each.requests_per_second:.1f}' for each in ours)}), p50 "
         f"{statistics.median(each.p50_ms for each in ours):.0f} ms, "
         f"{statistics.median(each.cpu_ms for each in ours):.0f} CPU-ms each"
     )
-    print(f"served / bare: {served / alone:.2f}")
+    print(f"served / bare: {served / unserved:.2f}")
 
 
 if __name__ == "__main__":
