@@ -94,6 +94,19 @@ async def test_other_methods_wait_until_nothing_is_computed(helper, tmp_path):
     await second
 
 
+async def test_a_server_that_goes_amid_all_this_leaves_no_stack_trace(forkserver, tmp_path, capfd):
+    helper = Helper("device", forkserver, run_device, tmp_path)
+    first, second, third = (begin(helper, name) for name in ("first", "second", "third"))
+    await wait_for(tmp_path / "second has begun")
+    closing = asyncio.create_task(helper.close())
+    for name in ("first", "second", "third"):
+        (tmp_path / name).touch()
+    await closing
+    ended = await asyncio.gather(first, second, third, return_exceptions=True)
+    assert {type(error) for error in ended} == {errors.Unavailable}
+    assert "Traceback" not in capfd.readouterr().err
+
+
 async def test_what_fails_while_it_is_computed_fails_alone(helper, tmp_path):
     first, second = begin(helper, "first", error="gone"), begin(helper, "second")
     await wait_for(tmp_path / "second has begun")

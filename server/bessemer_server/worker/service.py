@@ -5,6 +5,7 @@ What a device computes by itself is not waited for: the next request is read mea
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import select
@@ -46,7 +47,14 @@ def serve(
     )  # Ctrl-C is for the server, which closes this connection in its time.
     shared = arena.view if arena else None
     asked: deque[pending.Pending[_Frame]] = deque()
-    with connection, _Incoming(connection) as incoming, io.BufferedReader(incoming) as stream:
+    with (
+        contextlib.suppress(
+            ConnectionError
+        ),  # the other end is gone amid a request, or before it had its answer
+        connection,
+        _Incoming(connection) as incoming,
+        io.BufferedReader(incoming) as stream,
+    ):
         while True:
             while asked and (len(asked) == AT_ONCE or asked[0].done()):
                 _send(connection, asked.popleft().result())
