@@ -72,7 +72,7 @@ def test_a_path_is_a_name_and_leads_nowhere(service, send, tmp_path):
     target = tmp_path / "x" / "1.png"
     code, text = send(header, pb.FileChunk(path=f"../../../../{target}", data=b"?"))
     assert code == "INVALID_ARGUMENT"
-    assert "no picture can be read" in text
+    assert "is no picture that can be read" in text
     assert not target.exists()
 
 

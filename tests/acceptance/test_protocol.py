@@ -344,10 +344,10 @@ BOMB = encode(np.zeros((10, 10, 1), np.uint8), "PNG", "1", size=(20_000, 20_000)
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (b"no picture", "row 1: no picture can be read from it"),
-        (b"", "row 1: no picture can be read from it"),
-        (encode(digits()[0], "PNG")[:-30], "row 1: no picture can be read from it"),
-        (BOMB, "row 1: has (20000×20000|more than 64,000,000) pixels"),
+        (b"no picture", "row 1 is no picture that can be read"),
+        (b"", "row 1 is no picture that can be read"),
+        (encode(digits()[0], "PNG")[:-30], "row 1 is no picture that can be read"),
+        (BOMB, "row 1 has (20000×20000|more than 64,000,000) pixels"),
     ],
     ids=["words", "nothing", "torn", "bomb"],
 )
@@ -363,6 +363,23 @@ def test_pixels_of_no_picture_are_refused(server, painter, shape):
     with pytest.raises(InferenceServerException) as refused:
         scores(server, picture(np.zeros(shape, np.uint8)))
     assert refused.value.status() == "StatusCode.INVALID_ARGUMENT"
+
+
+def test_a_large_answer_is_that_of_small_ones(server):
+    """It is made in another thread."""
+    rows = np.random.default_rng(5).normal(3, 2, (3_000, 4)).astype(np.float32)
+
+    def ask(given):
+        ranked = server.infer(NAME, [tensor(given)], outputs=classes(3)).as_numpy("probabilities")
+        split = [[each.decode().split(":") for each in row] for row in ranked]
+        scores = np.zeros((len(given), 3))
+        for scored, row in zip(scores, split, strict=True):
+            for value, index, _ in row:
+                scored[int(index)] = float(value)
+        return scores
+
+    parts = [ask(rows[start : start + 100]) for start in range(0, len(rows), 100)]
+    np.testing.assert_allclose(ask(rows), np.concatenate(parts), atol=2e-6)
 
 
 def test_class_and_label_are_given_when_they_are_asked_for(server):

@@ -176,6 +176,12 @@ def _repeat_an_input(draw: random.Random, request: pb.ModelInferRequest) -> str:
     return f"input '{request.inputs[index].name}'"
 
 
+def _repeat_an_output(draw: random.Random, request: pb.ModelInferRequest) -> str:
+    for _ in range(draw.choice((9, 100, 5_000))):
+        request.outputs.add(name="probabilities")
+    return "outputs are asked for"
+
+
 def _ask_for_another_output(draw: random.Random, request: pb.ModelInferRequest) -> str:
     name = draw.choice(("", "x", "PROBABILITIES", "logits", "o" * 200_000))
     request.outputs.add(name=name)
@@ -268,6 +274,7 @@ FAULTS: tuple[tuple[str, Spoil, Sequence[Subject]], ...] = (
     ("an input too many", _have_another_input, SUBJECTS),
     ("an input twice", _repeat_an_input, SUBJECTS),
     ("an unknown output", _ask_for_another_output, SUBJECTS),
+    ("an output again and again", _repeat_an_output, SUBJECTS),
     ("parameters", _have_wrong_parameters, SUBJECTS),
     ("classification", _ask_for_wrong_classes, BATCHED),
     ("half a place in shared memory", _share_half, SUBJECTS),

@@ -44,7 +44,7 @@ def attempt(work: Callable[..., T], *arguments: Any) -> T | Faulty:
         return Faulty(f"has more than {MAX_PIXELS:,} pixels; make it smaller")
     except Exception:
         return Faulty(
-            f"no picture can be read from it; it must be a whole {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file"
+            f"is no picture that can be read; it must be a whole {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file"
         )
 
 

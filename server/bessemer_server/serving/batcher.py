@@ -49,11 +49,15 @@ class Item(Generic[P]):
 
 
 class Batcher(Generic[P]):
-    """A bounded queue per model and priority."""
+    """A queue per model and priority. What waits is bounded for each model, so that a flood on one takes no room from another; and
+    in all, but for a model of which nothing waits.
+    """
 
-    def __init__(self, max_batch_rows: int, max_waiting_rows: int) -> None:
+    def __init__(self, max_batch_rows: int, max_waiting_rows: int, max_waiting: int = sys.maxsize) -> None:
+        """`max_waiting_rows`: of one model; `max_waiting`: requests of all."""
         self._max_batch_rows = max_batch_rows
         self._max_waiting_rows = max_waiting_rows
+        self._max_waiting = max_waiting
         self._queues: dict[tuple[int, Hashable], deque[tuple[int, Item[P]]]] = {}
         self._costs: dict[Hashable, Costs] = defaultdict(Costs)
         self._pays: dict[Hashable, int] = defaultdict(lambda: Costs().limit(max_batch_rows))
@@ -72,11 +76,7 @@ class Batcher(Generic[P]):
 
     def add(self, item: Item[P]) -> None:
         """Queue a request. Raises `ResourceExhausted` when too much waits."""
-        if self.waiting_rows and self.waiting_rows + item.rows > self._max_waiting_rows:
-            raise errors.ResourceExhausted(
-                f"{self.waiting_rows} rows wait for a prediction already; try again later",
-                reason="QUEUE_FULL",
-            )
+        self._check_room(item)
         number = next(self._arrivals)
         if item.queue not in self._rows and not self.is_waiting(item.model):
             # What it was spared while it did not ask is no credit, and what it spent while nobody else did no debt.
@@ -88,6 +88,15 @@ class Batcher(Generic[P]):
         self.waiting += 1
         self.waiting_rows += item.rows
         self._rows[item.queue] = self._rows.get(item.queue, 0) + item.rows
+
+    def _check_room(self, item: Item[P]) -> None:
+        if self.waiting < self._max_waiting and self.waiting_rows + item.rows <= self._max_waiting_rows:
+            return  # whatever model they are of
+        own = self.rows_before(item.model, 0)
+        if own and (self.waiting >= self._max_waiting or own + item.rows > self._max_waiting_rows):
+            raise errors.ResourceExhausted(
+                f"{own} rows of the model wait for a prediction already; try again later", reason="QUEUE_FULL"
+            )
 
     def rows_before(self, model: Hashable, priority: int) -> int:
         """Rows of the model that wait and would go before a request of this priority."""

@@ -17,6 +17,9 @@ ENDED = "HELPER_ENDED"
 """The predictor process died, and did so again when it was asked once more."""
 MAX_BATCH_ROWS = 64
 MAX_WAITING_ROWS = 16_384
+"""Of one model."""
+MAX_WAITING = 65_536
+"""Requests of all models."""
 
 Tensors = Mapping[str, tensors.Tensor]
 
@@ -70,7 +73,7 @@ class Dispatcher:
         self._predictors = predictors
         self._lanes = [_Lane(predictor) for predictor in predictors]
         self._loops = 2 if fed_ahead else 1
-        self._batcher: Batcher[_Waiting] = Batcher(MAX_BATCH_ROWS, MAX_WAITING_ROWS)
+        self._batcher: Batcher[_Waiting] = Batcher(MAX_BATCH_ROWS, MAX_WAITING_ROWS, MAX_WAITING)
         self._arrived = asyncio.Event()
         self._pace = pace.Pace()
         self._running: list[asyncio.Task[None]] = []

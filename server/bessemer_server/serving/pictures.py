@@ -67,7 +67,7 @@ def _fit(tensor: tensors.Tensor, spec: TensorSpec, model: str) -> tensors.Tensor
         outcomes = [pictures.attempt(place, each, target) for each, target in zip(given, pixels, strict=True)]
     faults = {row: fault for row, fault in enumerate(outcomes) if isinstance(fault, pictures.Faulty)}
     if faults:
-        told = "; ".join(f"row {row}: {fault}" for row, fault in list(faults.items())[:MAX_TOLD])
+        told = "; ".join(f"row {row} {fault}" for row, fault in list(faults.items())[:MAX_TOLD])
         more = f"; {len(faults) - MAX_TOLD} more" if len(faults) > MAX_TOLD else ""
         raise errors.InvalidArgument(f"input '{spec.name}' for model '{model}': {told}{more}")
     return tensors.Tensor(spec.datatype, pixels.shape, pixels.data.cast("B"))

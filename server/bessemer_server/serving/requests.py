@@ -14,6 +14,8 @@ from bessemer_server.domain.models import Model, TensorSpec
 from bessemer_server.serving import contents, pictures, texts, verdicts
 
 MAX_BATCH = 4096
+MAX_OUTPUTS = 8
+"""That a request may name, each in another form: what is asked for again and again would be built as many times."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -131,6 +133,10 @@ def _check_raw(request: Request, model: Model) -> None:
 def _check_outputs(request: Request, model: Model) -> None:
     if not request.outputs:
         return
+    if len(request.outputs) > MAX_OUTPUTS:
+        raise errors.InvalidArgument(
+            f"{len(request.outputs):,} outputs are asked for of model '{model.name}', but no request may name more than {MAX_OUTPUTS}"
+        )
     known = {spec.name for spec in (*model.outputs, *verdicts.specs(model))}
     for name in request.outputs:
         if name not in known:

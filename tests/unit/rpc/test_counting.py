@@ -9,6 +9,7 @@ import pytest
 
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors
+from bessemer_server.rpc.inference import messages
 from tests.unit.rpc import test_forms
 
 
@@ -60,6 +61,19 @@ async def test_classes_of_what_has_none_are_refused_before_anything_is_computed(
     for name in ("label", "class"):
         with pytest.raises(errors.InvalidArgument, match="only scores in FP32 have classes"):
             await serving.infer_bytes(make_request(output=name, classes=2).SerializeToString(), None)
+
+
+async def test_an_answer_that_nobody_could_take_is_refused(monkeypatch):
+    monkeypatch.setattr(messages, "MAX_ANSWER_BYTES", 100)
+    serving = test_forms.make()
+    request = make_request(output="probabilities", classes=2)
+    for classes in (2, 5_000_000):  # there are fewer
+        request.outputs[0].parameters["classification"].int64_param = classes
+        assert await serving.infer_bytes(request.SerializeToString(), None)
+    for _ in range(6):
+        request.outputs.add(name="probabilities").parameters["classification"].int64_param = 3
+    with pytest.raises(errors.InvalidArgument, match="ask for fewer rows or outputs at once"):
+        await serving.infer_bytes(request.SerializeToString(), None)
 
 
 async def test_an_output_that_is_asked_for_twice_comes_in_each_form():

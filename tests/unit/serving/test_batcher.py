@@ -154,8 +154,24 @@ def test_what_models_spent_long_ago_is_forgotten():
 def test_a_full_queue_refuses_at_once_and_says_so():
     batcher = Batcher(max_batch_rows=4, max_waiting_rows=8)
     batcher.add(item("a", 0, rows=8))
-    with pytest.raises(errors.ResourceExhausted, match="8 rows wait"):
+    with pytest.raises(errors.ResourceExhausted, match="8 rows of the model wait"):
         batcher.add(item("a", 1))
+
+
+def test_a_flood_on_one_model_takes_no_room_from_another():
+    batcher = Batcher(max_batch_rows=4, max_waiting_rows=8, max_waiting=6)
+    for model in "ab":
+        batcher.add(item(model, 0, rows=8))
+    for model in "cd":
+        batcher.add(item(model, 0, rows=4))
+        batcher.add(item(model, 1, rows=4))
+    with pytest.raises(errors.ResourceExhausted, match="8 rows of the model wait"):
+        batcher.add(item("d", 2))
+    with pytest.raises(errors.ResourceExhausted, match="8 rows of the model wait"):
+        batcher.add(item("a", 1))
+    batcher.add(item("e", 0, rows=100))  # whatever waits of others
+    with pytest.raises(errors.ResourceExhausted):
+        batcher.add(item("e", 1))
 
 
 def test_what_was_given_up_makes_room_at_once():

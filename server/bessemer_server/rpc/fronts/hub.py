@@ -21,10 +21,15 @@ from bessemer_server.worker.arena import Arena
 RESTART_S = 0.5
 STUCK_S = 5.0
 """A front that says nothing for so long, though it is asked, is ended: its clients connect to others."""
+START_S = 60.0
+"""A front that cannot take calls by then is ended, too."""
 MOMENT_S = 1.0
 """So much more it has, since it may be this process that stood still."""
 END_PATIENCE_S = 10.0
 MODULE = "bessemer_server.rpc.fronts.process"
+NOT_READY = (
+    "front ended before it could take calls; if the code was replaced meanwhile, start the server again"
+)
 log = logging.getLogger(__name__)
 
 
@@ -51,9 +56,13 @@ class _Connection:
         self._link.write(frames.encode(Kind.LISTEN))
 
     async def wait_until_stuck(self) -> None:
-        """Returns when it says nothing any more, though it is asked."""
+        """Returns when it says nothing any more, though it is asked, or does not begin."""
         assert self._link is not None
-        await self.is_ready.wait()
+        try:
+            async with asyncio.timeout(START_S):
+                await self.is_ready.wait()
+        except TimeoutError:
+            return
         while True:
             self._was_heard = False
             self._link.write(frames.encode(Kind.WHERE))
@@ -151,18 +160,19 @@ class Hub:
 
     async def _keep(self, ready: asyncio.Event) -> None:
         while not self._is_stopping:
+            was_ready = False
             try:
-                await self._run(ready)
+                was_ready = await self._run(ready)
             except OSError:  # no room for a process, or too many files: later there may be
                 log.exception("front not started")
             if not ready.is_set():
                 return  # it never could: another one could not either
             if not self._is_stopping:
-                log.warning("front ended")
+                log.warning("front ended" if was_ready else NOT_READY)
                 await asyncio.sleep(RESTART_S)
 
-    async def _run(self, ready: asyncio.Event) -> None:
-        """One front, from its beginning to its end."""
+    async def _run(self, ready: asyncio.Event) -> bool:
+        """One front, from its beginning to its end; whether it could take calls."""
         shared = arena.create(memory.ARENA_BYTES)
         connection = _Connection(self._infer, shared)
         process = await self._spawn(connection, shared)
@@ -178,6 +188,7 @@ class Hub:
             if connection.is_ready.is_set():
                 ready.set()
             await connection.ended.wait()
+            return connection.is_ready.is_set()
         finally:
             for task in tasks:
                 task.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +14,10 @@ from bessemer_server.rpc.inference import frugal
 from bessemer_server.serving import classification, contents, parameters, places, regions, requests, verdicts
 
 MAX_AXES = 16
-
+MAX_ANSWER_BYTES = 256 << 20
+"""Of its outputs; clients take 4 MiB unless they are told to take more."""
+RANKED_BYTES = 24
+"""About so many has a class with its score, index and label."""
 
 NOTHING: Mapping[int, Any] = types.MappingProxyType({})
 
@@ -88,6 +92,23 @@ def choose(
 ) -> list[tensors.Tensor]:
     """The outputs that were asked for (`names`), in their order."""
     return [_choose(name, outputs, classes.get(i, 0), model) for i, name in enumerate(names)]
+
+
+def check_size(
+    names: Sequence[str], outputs: Mapping[str, tensors.Tensor], classes: Mapping[int, int]
+) -> int:
+    """About how many bytes an answer with these outputs has. Raises `InvalidArgument` for more than any may have."""
+    total = 0
+    for i, name in enumerate(names):
+        source = outputs.get(name) or outputs[verdicts.SOURCE]
+        ranked = min(classes.get(i, 0), math.prod(source.shape[1:]))
+        total += source.rows * ranked * RANKED_BYTES if ranked else source.size_bytes
+    if total > MAX_ANSWER_BYTES:
+        raise errors.InvalidArgument(
+            f"the answer would have some {total:,} bytes, but none has more than {MAX_ANSWER_BYTES:,}; ask for fewer rows or outputs at "
+            "once"
+        )
+    return total
 
 
 def answer(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import importlib.metadata
 import time
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf import message_factory
@@ -22,6 +23,9 @@ from bessemer_server.serving.fleet import Fleet
 from bessemer_server.serving.repository import Repository
 
 Context = grpc.aio.ServicerContext[Any, Any]
+T = TypeVar("T")
+ASIDE_BYTES = 64 << 10
+"""Of an answer from which on it is made in a thread of its own: to rank so many scores takes some milliseconds."""
 
 SERVICE = "inference.GRPCInferenceService"
 EXTENSIONS = (
@@ -213,9 +217,11 @@ class InferenceServicer:
             given = messages.parse(asked, await sharing.read(spans.inputs))
             inputs = requests.check(given, model)
             outputs = await self._run(model, inputs, timeout_s, wishes, begun_ns)
-        chosen = messages.choose(messages.names(request, model), model, outputs, classes)
+        names = messages.names(request, model)
+        size = messages.check_size(names, outputs, classes)
+        chosen = await _aside(size, functools.partial(messages.choose, names, model, outputs, classes))
         await sharing.write(spans.outputs, request, chosen)
-        return messages.answer(asked, model, chosen, spans.outputs)
+        return await _aside(size, functools.partial(messages.answer, asked, model, chosen, spans.outputs))
 
     async def ModelStreamInfer(
         self, request_iterator: AsyncIterator[frugal.Decoded], context: Context
@@ -293,6 +299,11 @@ class InferenceServicer:
             if self._repository.is_unloaded(name):
                 await self._fleet.unload(name)
         return pb.RepositoryModelUnloadResponse()
+
+
+async def _aside(size_bytes: int, work: Callable[[], T]) -> T:
+    """Make an answer of so many bytes: a large one takes too long for others to wait."""
+    return await asyncio.to_thread(work) if size_bytes > ASIDE_BYTES else work()
 
 
 def check_repository(name: str) -> None:
