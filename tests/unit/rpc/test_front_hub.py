@@ -61,6 +61,40 @@ async def test_a_front_that_stands_still_is_replaced(monkeypatch, tmp_path):
         await begun.stop()
 
 
+async def test_fronts_wait_for_a_server_that_takes_long_to_come(monkeypatch, tmp_path):
+    monkeypatch.setattr(hub, "START_S", 3.0)
+    address, kept = reserving.reserve("127.0.0.1:0")
+    with kept:
+        begun = hub.Hub(address, f"unix:{tmp_path}/server.sock", 2)
+        await asyncio.sleep(4)
+        before = fronts()
+        await begun.start(refuse)
+        assert fronts() == before
+        await begun.stop()
+
+
+async def test_a_front_that_does_not_begin_is_ended_and_that_is_told(monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr(hub, "START_S", 0.5)
+    address, kept = reserving.reserve("127.0.0.1:0")
+    with kept:
+        begun = hub.Hub(address, f"unix:{tmp_path}/server.sock", 1)
+        await begun.start(refuse)
+        real = hub.frames.encode
+        monkeypatch.setattr(
+            hub.frames,
+            "encode",
+            lambda kind, *args, **more: real(Kind.FREE if kind == Kind.LISTEN else kind, *args, **more),
+        )
+        (first,) = fronts()
+        first.kill()
+        async with asyncio.timeout(30):
+            while hub.NOT_READY not in caplog.messages:  # noqa: ASYNC110 - processes know no events
+                await asyncio.sleep(0.05)
+        monkeypatch.setattr(hub.frames, "encode", real)
+        await begun.stop()
+    assert "front stuck" in caplog.messages
+
+
 async def test_a_call_that_is_taken_back_before_it_begins_leaves_nothing_behind():
     infer: asyncio.Future[predicting.Infer] = asyncio.get_running_loop().create_future()
     infer.set_result(refuse)

@@ -58,6 +58,7 @@ class _Connection:
     async def wait_until_stuck(self) -> None:
         """Returns when it says nothing any more, though it is asked, or does not begin."""
         assert self._link is not None
+        await asyncio.shield(self._infer)  # before, it is not asked to
         try:
             async with asyncio.timeout(START_S):
                 await self.is_ready.wait()
@@ -173,9 +174,7 @@ class Hub:
 
     async def _run(self, ready: asyncio.Event) -> bool:
         """One front, from its beginning to its end; whether it could take calls."""
-        shared = arena.create(memory.ARENA_BYTES)
-        connection = _Connection(self._infer, shared)
-        process = await self._spawn(connection, shared)
+        connection, process = await self._spawn()
         self._connections.add(connection)
         if self._is_stopping:  # meanwhile, and this one has not been told
             connection.stop()
@@ -195,18 +194,21 @@ class Hub:
             self._connections.discard(connection)
             await _end(process)
 
-    async def _spawn(self, connection: _Connection, shared: Arena | None) -> subprocess.Popen[bytes]:
+    async def _spawn(self) -> tuple[_Connection, subprocess.Popen[bytes]]:
         ours, theirs = socket.socketpair()
-        await connection.open(ours)
         with theirs:  # closed here, our end sees it whether a process was started or not
+            shared = arena.create(memory.ARENA_BYTES)
+            connection = _Connection(self._infer, shared)
+            await connection.open(ours)
             place = (shared.descriptor, shared.size_bytes) if shared else ()
             # Not asyncio's: uvloop forks for it, which gRPC does not like beside its threads.
-            return await asyncio.to_thread(
+            process = await asyncio.to_thread(
                 subprocess.Popen,
                 [sys.executable, "-m", MODULE, *self._arguments, *map(str, [theirs.fileno(), *place])],
                 pass_fds=(theirs.fileno(), *place[:1]),
                 stdin=subprocess.DEVNULL,
             )
+        return connection, process
 
 
 async def _all(events: Sequence[asyncio.Event]) -> None:
