@@ -79,9 +79,9 @@ async def test_a_front_that_does_not_begin_is_ended_and_that_is_told(monkeypatch
     with kept:
         begun = hub.Hub(address, f"unix:{tmp_path}/server.sock", 1)
         await begun.start(refuse)
-        real = hub.frames.encode
+        real = frames.encode
         monkeypatch.setattr(
-            hub.frames,
+            frames,
             "encode",
             lambda kind, *args, **more: real(Kind.FREE if kind == Kind.LISTEN else kind, *args, **more),
         )
@@ -90,7 +90,7 @@ async def test_a_front_that_does_not_begin_is_ended_and_that_is_told(monkeypatch
         async with asyncio.timeout(30):
             while hub.NOT_READY not in caplog.messages:  # noqa: ASYNC110 - processes know no events
                 await asyncio.sleep(0.05)
-        monkeypatch.setattr(hub.frames, "encode", real)
+        monkeypatch.setattr(frames, "encode", real)
         await begun.stop()
     assert "front stuck" in caplog.messages
 
