@@ -118,7 +118,7 @@ def pictured(fronted):
     """The same with a model of pictures, which may have any size."""
     with bessemer.connect(fronted.address) as client:
         options = {"filters": [2, 2], "units": 4}
-        client.train("mnist_cnn", dataset="digits", epochs=20, name="pictures", options=options).wait(
+        client.train("mnist_cnn", dataset="digits", epochs=8, name="pictures", options=options).wait(
             progress=False
         )
     return fronted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import psutil
 import pytest
@@ -44,14 +45,13 @@ async def test_a_server_that_does_not_come_to_serve_ends_its_fronts_without_wait
 
 
 async def test_a_front_that_stands_still_is_replaced(monkeypatch, tmp_path):
-    monkeypatch.setattr(hub, "STUCK_S", 0.5)
-    monkeypatch.setattr(hub, "MOMENT_S", 0.1)
+    monkeypatch.setattr(hub, "STUCK_S", 1.5)
     address, kept = reserving.reserve("127.0.0.1:0")
     with kept:
         begun = hub.Hub(address, f"unix:{tmp_path}/server.sock", 2)
         await begun.start(refuse)
         stopped, other = before = fronts()
-        await asyncio.sleep(1.5)  # two rounds, in which nobody stands still
+        await asyncio.sleep(3.5)  # two rounds, in which nobody stands still
         assert fronts() == before
         stopped.suspend()
         async with asyncio.timeout(30):
@@ -61,24 +61,27 @@ async def test_a_front_that_stands_still_is_replaced(monkeypatch, tmp_path):
         await begun.stop()
 
 
-async def test_fronts_wait_for_a_server_that_takes_long_to_come(monkeypatch, tmp_path):
-    monkeypatch.setattr(hub, "START_S", 3.0)
-    address, kept = reserving.reserve("127.0.0.1:0")
-    with kept:
-        begun = hub.Hub(address, f"unix:{tmp_path}/server.sock", 2)
-        await asyncio.sleep(4)
-        before = fronts()
-        await begun.start(refuse)
-        assert fronts() == before
-        await begun.stop()
+async def test_a_front_is_not_late_before_its_server_has_come(monkeypatch):
+    monkeypatch.setattr(hub, "START_S", 0.01)
+    infer: asyncio.Future[predicting.Infer] = asyncio.get_running_loop().create_future()
+    ours, theirs = socket.socketpair()
+    with theirs:
+        connection = hub._Connection(infer)
+        await connection.open(ours)
+        waiting = asyncio.create_task(connection.wait_until_stuck())
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        infer.set_result(refuse)
+        async with asyncio.timeout(10):
+            await waiting
 
 
 async def test_a_front_that_does_not_begin_is_ended_and_that_is_told(monkeypatch, tmp_path, caplog):
-    monkeypatch.setattr(hub, "START_S", 0.5)
     address, kept = reserving.reserve("127.0.0.1:0")
     with kept:
         begun = hub.Hub(address, f"unix:{tmp_path}/server.sock", 1)
         await begun.start(refuse)
+        monkeypatch.setattr(hub, "START_S", 0.5)
         real = frames.encode
         monkeypatch.setattr(
             frames,

@@ -19,7 +19,7 @@ from bessemer_server.worker import arena
 from bessemer_server.worker.arena import Arena
 
 RESTART_S = 0.5
-STUCK_S = 5.0
+STUCK_S = 10.0
 """A front that says nothing for so long, though it is asked, is ended: its clients connect to others."""
 START_S = 60.0
 """A front that cannot take calls by then is ended, too."""
