@@ -13,7 +13,7 @@ import time
 
 import uvloop
 
-from bessemer_server.rpc.fronts import hub, memory, process
+from bessemer_server.rpc.fronts import hub, process, sharing
 from bessemer_server.rpc.fronts.predicting import Infer
 from bessemer_server.worker import arena
 
@@ -49,7 +49,7 @@ def measure(size: int, shared: arena.Arena | None) -> tuple[float, float]:
 
 async def ask(connection: socket.socket, shared: arena.Arena | None, size: int, count: int) -> float:
     """Seconds of the processor, as a front, whose requests are already there."""
-    courier = process.Courier(memory.Places(shared) if shared else None)
+    courier = process.Courier(sharing.Places(shared) if shared else None)
     await courier.connect(connection)
     request, begun_s = bytes(size), time.process_time()
 
@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def _make() -> arena.Arena | None:
-    return arena.create(memory.ARENA_BYTES)
+    return arena.create(sharing.ARENA_BYTES)
 
 
 if __name__ == "__main__":

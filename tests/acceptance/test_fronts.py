@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 import bessemer
 from bessemer.inference.v2 import inference_pb2 as pb
-from bessemer_server.rpc.fronts import hub, memory, reserving
+from bessemer_server.rpc.fronts import hub, reserving, sharing
 
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 ALONE = (
@@ -150,7 +150,7 @@ async def test_large_predictions_have_their_own_answers_whoever_gives_up_beside_
     ]
     expected = [read_scores(await predict[0](body)) for body in bodies]
     assert len({tuple(scores.round(4)) for scores in expected}) > 30
-    assert 4 * sum(map(len, bodies)) > 2 * memory.ARENA_BYTES
+    assert 4 * sum(map(len, bodies)) > 2 * sharing.ARENA_BYTES
 
     async def ask(number: int) -> None:
         for turn in range(4):

@@ -54,7 +54,7 @@ class InferenceModel:
     def begin(self, inputs: Mapping[str, Array]) -> pending.Pending[dict[str, Array]]:
         """As `predict`, without waiting for a device that computes by itself."""
         array = self._prepare(self._check(inputs))
-        return self._begin(array).then(self._name)
+        return self._begin(array).then(self._finish)
 
     def run(self, array: Array) -> Array:
         """Probabilities [N, K] for raw inputs that fit the signature."""
@@ -69,7 +69,7 @@ class InferenceModel:
             return array
         return self._encode([text if isinstance(text, str) else text.decode() for text in array])
 
-    def _name(self, answer: Array) -> dict[str, Array]:
+    def _finish(self, answer: Array) -> dict[str, Array]:
         """What is no number has no likeliest class, and would have one all the same."""
         if not np.isfinite(answer).all():
             row = int(np.argwhere(~np.isfinite(answer))[0][0])

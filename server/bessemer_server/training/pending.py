@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 U = TypeVar("U")
+AT_ONCE = 2
+"""Results of one process that may be pending: one is computed, one waits for the device."""
 
 
 @dataclasses.dataclass(slots=True, eq=False)

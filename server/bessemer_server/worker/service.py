@@ -27,8 +27,6 @@ JOINED_BYTES = 64 * 1024
 Result = tuple[Any, Body]
 Handler = Callable[[Mapping[str, Any], Body], Result | pending.Pending[Result]]
 _Frame = Sequence[bytes | memoryview]
-AT_ONCE = 2
-"""Requests that are read before the first of them is answered."""
 
 
 def serve(
@@ -56,7 +54,7 @@ def serve(
         io.BufferedReader(incoming) as stream,
     ):
         while True:
-            while asked and (len(asked) == AT_ONCE or asked[0].done()):
+            while asked and (len(asked) == pending.AT_ONCE or asked[0].done()):
                 _send(connection, asked.popleft().result())
             # Looked for again and again: that a device is done cannot be waited for together with what may come.
             if asked and not incoming.has_come(stream):

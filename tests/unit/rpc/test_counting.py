@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import threading
 
 import pytest
 
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors
-from bessemer_server.rpc.inference import messages
+from bessemer_server.rpc.inference import messages, servicer
 from tests.unit.rpc import test_forms
 
 
@@ -74,6 +75,22 @@ async def test_an_answer_that_nobody_could_take_is_refused(monkeypatch):
         request.outputs.add(name="probabilities").parameters["classification"].int64_param = 3
     with pytest.raises(errors.InvalidArgument, match="ask for fewer rows or outputs at once"):
         await serving.infer_bytes(request.SerializeToString(), None)
+
+
+@pytest.mark.parametrize(("aside", "is_aside"), [(8, True), (1 << 20, False)])
+async def test_a_large_answer_is_made_aside(monkeypatch, aside, is_aside):
+    monkeypatch.setattr(servicer, "ASIDE_BYTES", aside)
+    choose, threads = messages.choose, []
+
+    def see(*arguments):
+        threads.append(threading.current_thread())
+        return choose(*arguments)
+
+    monkeypatch.setattr(messages, "choose", see)
+    assert await test_forms.make().infer_bytes(
+        make_request(output="probabilities", classes=2).SerializeToString(), None
+    )
+    assert [thread is not threading.main_thread() for thread in threads] == [is_aside]
 
 
 async def test_an_output_that_is_asked_for_twice_comes_in_each_form():

@@ -5,8 +5,10 @@ import dataclasses
 import gc
 import struct
 import time
+import weakref
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bessemer_server.domain import errors
@@ -354,3 +356,16 @@ async def test_the_time_that_a_model_takes_to_load_refuses_nobody_later(dispatch
     dispatcher.check_queue(MODEL, 1.0)
     predictor.gate.set()
     await asyncio.gather(*waiting)
+
+
+async def test_the_inputs_of_a_batch_are_let_go_when_it_is_answered_and_not_with_the_next_one(dispatcher):
+    """They may lie in memory that others wait for."""
+    given = np.zeros(4, np.float32)
+    gone = weakref.finalize(given, lambda: None)
+    asked = asyncio.create_task(
+        dispatcher.predict(MODEL, {"x": Tensor("FP32", (4,), given.data.cast("B"))}, None)
+    )
+    del given
+    assert gone.alive
+    await asked
+    assert not gone.alive

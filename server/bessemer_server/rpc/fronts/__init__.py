@@ -5,7 +5,7 @@ predictions it hands to the server over a socket pair, as bytes, and the answers
 memory that both see.
 
 frames      what goes over the socket pair
-memory      what does not go: large requests, of which both see the bytes
+sharing     what does not go: large requests, of which both see the bytes
 process     the front itself
 passing     calls that are no predictions
 reserving   the port that all fronts share

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from bessemer_server.domain import errors
 from bessemer_server.executors import link
-from bessemer_server.rpc.fronts import frames, memory
+from bessemer_server.rpc.fronts import frames, sharing
 from bessemer_server.rpc.fronts.frames import Kind
 from bessemer_server.rpc.fronts.predicting import Infer, Refusal
 from bessemer_server.worker import arena
@@ -38,7 +38,7 @@ class _Connection:
 
     def __init__(self, infer: asyncio.Future[Infer], shared: Arena | None = None) -> None:
         self._infer = infer
-        self._views = memory.Views(shared, self._tell_free) if shared else None
+        self._views = sharing.Views(shared, self._tell_free) if shared else None
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._link: link.Link | None = None
         self._was_heard = False
@@ -161,15 +161,16 @@ class Hub:
 
     async def _keep(self, ready: asyncio.Event) -> None:
         while not self._is_stopping:
-            was_ready = False
+            told = "front ended"
             try:
-                was_ready = await self._run(ready)
+                if not await self._run(ready):
+                    told = NOT_READY
             except OSError:  # no room for a process, or too many files: later there may be
                 log.exception("front not started")
             if not ready.is_set():
                 return  # it never could: another one could not either
             if not self._is_stopping:
-                log.warning("front ended" if was_ready else NOT_READY)
+                log.warning(told)
                 await asyncio.sleep(RESTART_S)
 
     async def _run(self, ready: asyncio.Event) -> bool:
@@ -197,7 +198,7 @@ class Hub:
     async def _spawn(self) -> tuple[_Connection, subprocess.Popen[bytes]]:
         ours, theirs = socket.socketpair()
         with theirs:  # closed here, our end sees it whether a process was started or not
-            shared = arena.create(memory.ARENA_BYTES)
+            shared = arena.create(sharing.ARENA_BYTES)
             connection = _Connection(self._infer, shared)
             await connection.open(ours)
             place = (shared.descriptor, shared.size_bytes) if shared else ()

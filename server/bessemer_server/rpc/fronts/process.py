@@ -17,7 +17,7 @@ import uvloop
 from google.rpc import status_pb2
 
 from bessemer_server.executors import link
-from bessemer_server.rpc.fronts import frames, memory, predicting, reserving
+from bessemer_server.rpc.fronts import frames, predicting, reserving, sharing
 from bessemer_server.rpc.fronts.frames import Kind
 from bessemer_server.rpc.fronts.front import Front
 from bessemer_server.worker.arena import Arena
@@ -30,7 +30,7 @@ GONE = status_pb2.Status(
 class Courier:
     """Hands predictions to the server, and its answers to who asked."""
 
-    def __init__(self, places: memory.Places | None = None) -> None:
+    def __init__(self, places: sharing.Places | None = None) -> None:
         self._places = places
         self._numbers = itertools.count(1)
         self._pending: dict[int, asyncio.Future[tuple[int, bytes]]] = {}
@@ -108,7 +108,7 @@ class Courier:
 
 async def run(listen: str, upstream: str, connection: socket.socket, shared: Arena | None) -> None:
     """Until the server says stop, or is gone."""
-    courier = Courier(memory.Places(shared) if shared else None)
+    courier = Courier(sharing.Places(shared) if shared else None)
     await courier.connect(connection)
     await courier.told.wait()
     if courier.ended.is_set():

@@ -24,8 +24,6 @@ SIZES = (1, 2, 4, *range(8, 65, 8))
 """Rows of the batches that are recorded: at most a seventh of a large one computes nothing."""
 REHEARSALS = 2
 """Forwards before a recording: libraries choose their kernels and take their memory in the first ones."""
-AT_ONCE = 2
-"""Batches that may have begun and not been taken: one is computed, one waits for the GPU."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ class CudaGraph:
                 torch.empty(answer.shape, dtype=answer.dtype, pin_memory=True),
                 torch.cuda.Event(),
             )
-            for _ in range(AT_ONCE)
+            for _ in range(pending.AT_ONCE)
         ]
 
     def run(self, inputs: kinds.Array) -> kinds.Array:

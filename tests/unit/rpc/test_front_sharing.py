@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 
 import pytest
 
-from bessemer_server.rpc.fronts import memory
+from bessemer_server.domain import errors as domain_errors
+from bessemer_server.rpc import errors
+from bessemer_server.rpc.fronts import hub, predicting, process, sharing
 from bessemer_server.worker import arena
 
-SIZE = memory.SHARE_FROM
+SIZE = sharing.SHARE_FROM
 LETTER = bytes(range(256)) * (SIZE // 256)
 
 
@@ -21,8 +24,8 @@ class Pair:
         shared = arena.create(3 * SIZE)
         assert shared
         self.told: list[list[int]] = []
-        self.places = memory.Places(shared)
-        self.views = memory.Views(shared, lambda: self.told.append(self.views.take_free()))
+        self.places = sharing.Places(shared)
+        self.views = sharing.Views(shared, lambda: self.told.append(self.views.take_free()))
 
     def send(self, request: bytes = LETTER) -> memoryview:
         """What the server sees of it."""
@@ -92,3 +95,41 @@ async def test_a_view_outlives_its_front():
     pair.views.close()
     assert view == LETTER
     del view
+
+
+@pytest.mark.parametrize("how", ["answered", "refused", "taken back"])
+async def test_a_place_is_free_as_soon_as_the_front_has_its_answer(how):
+    shared, asked = arena.create(3 * SIZE), asyncio.Event()
+    assert shared
+    places = sharing.Places(shared)
+    courier = process.Courier(places)
+
+    async def infer(request: bytes | memoryview, left_s: float | None) -> bytes:
+        kept = request[:10]
+        asked.set()
+        if how == "refused":
+            raise predicting.Refusal(errors.to_status(domain_errors.NotFound("no such model")))
+        if how == "taken back":
+            await asyncio.sleep(3600)
+        return bytes(kept)
+
+    known: asyncio.Future[predicting.Infer] = asyncio.get_running_loop().create_future()
+    known.set_result(infer)
+    ours, theirs = socket.socketpair()
+    server = hub._Connection(known, shared)
+    await server.open(ours)
+    await courier.connect(theirs)
+    asking = asyncio.create_task(courier.infer(LETTER, None))
+    await asked.wait()
+    if how == "taken back":
+        assert not places._blocks.is_empty
+        asking.cancel()
+    ended = await asyncio.gather(asking, return_exceptions=True)
+    assert [type(each) for each in ended] == [
+        {"answered": bytes, "refused": predicting.Refusal, "taken back": asyncio.CancelledError}[how]
+    ]
+    if how != "answered":  # an answer takes it along, of the others it is told by itself
+        await asyncio.sleep(0.05)
+    assert places._blocks.is_empty
+    courier._link.close()
+    await server.ended.wait()
