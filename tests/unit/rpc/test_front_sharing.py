@@ -98,7 +98,14 @@ async def test_a_view_outlives_its_front():
 
 
 @pytest.mark.parametrize("how", ["answered", "refused", "taken back"])
-async def test_a_place_is_free_as_soon_as_the_front_has_its_answer(how):
+async def test_a_place_is_free_as_soon_as_the_front_has_its_answer(monkeypatch, how):
+    told, tell = [], hub._Connection._tell_free
+
+    def see(connection: hub._Connection) -> None:
+        told.append(how)
+        tell(connection)
+
+    monkeypatch.setattr(hub._Connection, "_tell_free", see)
     shared, asked = arena.create(3 * SIZE), asyncio.Event()
     assert shared
     places = sharing.Places(shared)
@@ -128,8 +135,11 @@ async def test_a_place_is_free_as_soon_as_the_front_has_its_answer(how):
     assert [type(each) for each in ended] == [
         {"answered": bytes, "refused": predicting.Refusal, "taken back": asyncio.CancelledError}[how]
     ]
-    if how != "answered":  # an answer takes it along, of the others it is told by itself
-        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.05)
     assert places._blocks.is_empty
+    assert told == ([how] if how == "taken back" else [])  # an answer takes it along
+    assert courier._link
     courier._link.close()
+    await courier.ended.wait()
     await server.ended.wait()
+    await asyncio.sleep(0)

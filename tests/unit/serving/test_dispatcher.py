@@ -358,14 +358,37 @@ async def test_the_time_that_a_model_takes_to_load_refuses_nobody_later(dispatch
     await asyncio.gather(*waiting)
 
 
-async def test_the_inputs_of_a_batch_are_let_go_when_it_is_answered_and_not_with_the_next_one(dispatcher):
+async def test_the_inputs_of_a_batch_are_let_go_while_the_next_one_is_computed():
     """They may lie in memory that others wait for."""
+
+    class InTurn(DoublingPredictor):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gates = [asyncio.Event(), asyncio.Event()]
+            self.shut = iter(self.gates)
+
+        async def predict(self, model, inputs):
+            await next(self.shut).wait()
+            return await super().predict(model, inputs)
+
+    predictor: Any = InTurn()
+    dispatcher = Dispatcher(predictor, fed_ahead=True)
+    dispatcher.start()
     given = np.zeros(4, np.float32)
     gone = weakref.finalize(given, lambda: None)
-    asked = asyncio.create_task(
+    first = asyncio.create_task(
         dispatcher.predict(MODEL, {"x": Tensor("FP32", (4,), given.data.cast("B"))}, None)
     )
     del given
-    assert gone.alive
-    await asked
+    await asyncio.sleep(0)
+    second = asyncio.create_task(ask(dispatcher, 1.0, 2.0, 3.0, 4.0))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    predictor.gates[0].set()
+    await first
+    await asyncio.sleep(0)
     assert not gone.alive
+    assert not second.done()
+    predictor.gates[1].set()
+    assert await second == [2.0, 4.0, 6.0, 8.0]
+    await dispatcher.close()
