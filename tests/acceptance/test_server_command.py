@@ -125,7 +125,7 @@ def test_sigterm_during_training_saves_and_the_next_server_goes_on(make_service)
     service.start()
     with bessemer.connect(service.address) as client:
         small = {"filters": [4, 8], "units": 16}
-        job = client.train("mnist_cnn", dataset="digits", epochs=30, name="long", options=small)
+        job = client.train("mnist_cnn", dataset="digits", epochs=12, name="long", options=small)
         for event in job.watch():
             if event.cursor > 6:
                 break
@@ -142,7 +142,7 @@ def test_sigterm_during_training_saves_and_the_next_server_goes_on(make_service)
         assert job.state == "SUCCEEDED"
         assert job.attempt == 2
         assert job.failure is None
-        assert len(job.history["train/loss"]) == 30
+        assert len(job.history["train/loss"]) == 12
         assert len(job.history.steps["train/loss"]) == job.progress.steps
 
 

@@ -11,7 +11,7 @@ from tests.faults import failing, results
 
 TIMES = 50
 """Backups in the long form, each at another moment."""
-SPEC = failing.SPEC | {"epochs": 20}
+SPEC = failing.SPEC | {"epochs": 10}
 """Trains for longer than the command takes to start."""
 
 
