@@ -25,7 +25,7 @@ KEPT_PAGES = 256
 class _Page:
     """Events of one job from one number on."""
 
-    def __init__(self, store: ports.Store, job_id: str, after: int) -> None:
+    def __init__(self, store: ports.History, job_id: str, after: int) -> None:
         self._store = store
         self._job_id = job_id
         self._after = after
@@ -56,7 +56,7 @@ class _Page:
 class Feeds:
     """What the watchers of one server share."""
 
-    def __init__(self, store: ports.Store, notices: Notices) -> None:
+    def __init__(self, store: ports.History, notices: Notices) -> None:
         self._store = store
         self._notices = notices
         self._pages: collections.OrderedDict[tuple[str, int], _Page] = collections.OrderedDict()

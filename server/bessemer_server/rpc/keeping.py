@@ -19,7 +19,7 @@ HOLD = datetime.timedelta(days=1)
 
 @contextlib.asynccontextmanager
 async def stored(
-    store: ports.Store, blobs: ports.BlobStore, spool: spooling.Spool, tensors: Sequence[TensorEntry]
+    store: ports.Holds, blobs: ports.BlobStore, spool: spooling.Spool, tensors: Sequence[TensorEntry]
 ) -> AsyncIterator[None]:
     """The bytes of the tensors are in the store, and stay there at least until this ends: refer to them meanwhile."""
     holder = Holder.of_upload(uuid.uuid4().hex, utc_now() + HOLD)

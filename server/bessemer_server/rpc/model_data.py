@@ -7,7 +7,7 @@ from bessemer_server.domain.datasets import Dataset
 from bessemer_server.domain.models import Model
 
 
-async def find_uploaded(store: ports.Store, dataset: str, model: Model) -> Dataset | None:
+async def find_uploaded(store: ports.Datasets, dataset: str, model: Model) -> Dataset | None:
     """The uploaded data set of that name or, without one, the very content that the model was trained on; None where that
     comes with the service. Raises `FailedPrecondition` when it is gone.
     """

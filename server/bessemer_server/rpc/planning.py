@@ -60,7 +60,7 @@ async def plan_prediction(
         raise _explain(error, {"dataset": unknown}) from error
 
 
-async def _find_asked(store: ports.Store, reference: str) -> Model:
+async def _find_asked(store: ports.Models, reference: str) -> Model:
     name, at, version = reference.partition("@")
     if not name or bool(at) != bool(version):
         description = (
@@ -80,7 +80,7 @@ def _explain(error: errors.InvalidArgument, unknown: Mapping[str, str]) -> error
     )
 
 
-async def _find_uploads(store: ports.Store, spec: Mapping[str, Any]) -> Mapping[str, Dataset]:
+async def _find_uploads(store: ports.Datasets, spec: Mapping[str, Any]) -> Mapping[str, Dataset]:
     found = {}
     for field in FIELDS:
         if (name := spec.get(field)) and (dataset := await store.find_dataset(name=name)):
@@ -88,7 +88,7 @@ async def _find_uploads(store: ports.Store, spec: Mapping[str, Any]) -> Mapping[
     return found
 
 
-async def find_bases(store: ports.Store, spec: Mapping[str, Any]) -> dict[str, bases.Base]:
+async def find_bases(store: ports.Models, spec: Mapping[str, Any]) -> dict[str, bases.Base]:
     """The models that a specification begins with, by reference, each with its version. Raises `errors.InvalidArgument`."""
     found = {}
     for path, reference in bases.find(spec.get("options", {})):
@@ -96,7 +96,7 @@ async def find_bases(store: ports.Store, spec: Mapping[str, Any]) -> dict[str, b
     return found
 
 
-async def _pin(store: ports.Store, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+async def _pin(store: ports.Models, spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """The specification with a version for each model: what is newest now must not change while the job waits."""
     options, pinned = spec["options"], {}
     for path, reference in bases.find(options):
@@ -105,7 +105,7 @@ async def _pin(store: ports.Store, spec: Mapping[str, Any]) -> Mapping[str, Any]
     return {**spec, "options": bases.change(options, lambda _, reference: pinned[reference])}
 
 
-async def _find(store: ports.Store, path: str, reference: str) -> Model:
+async def _find(store: ports.Models, path: str, reference: str) -> Model:
     match = bases.REFERENCE.fullmatch(reference)
     try:
         if match is None:
@@ -122,7 +122,7 @@ async def _find(store: ports.Store, path: str, reference: str) -> Model:
     return model
 
 
-async def _find_version(store: ports.Store, path: str, name: str, version: str) -> Model:
+async def _find_version(store: ports.Models, path: str, name: str, version: str) -> Model:
     """A published model; raises `errors.InvalidArgument` of the field at `path`."""
     try:
         return await references.find(store, name, version)

@@ -18,7 +18,7 @@ TRUE_CLASS = struct.Struct("<i")
 
 
 async def read(
-    store: ports.Store, blobs: ports.BlobStore, job: Job
+    store: ports.Checkpoints, blobs: ports.BlobStore, job: Job
 ) -> AsyncIterator[pb.ReadPredictionsResponse]:
     """A header, then rows. Raises `FailedPrecondition` for a job that has none, `DataLoss`."""
     _check(job)

@@ -33,7 +33,7 @@ class _Work:
     asked_model: jobs.ModelReference | None = None
 
 
-async def find_first(store: ports.Store, request: pb.CreateJobRequest) -> jobs.Job | None:
+async def find_first(store: ports.Jobs, request: pb.CreateJobRequest) -> jobs.Job | None:
     """The job that this very request has made before. It is not planned again: what the job was made of may be gone by now, and
     the answer stays the same.
     """

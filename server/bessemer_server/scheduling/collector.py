@@ -26,7 +26,7 @@ TAKE = 32
 class Collector:
     """Sweeps over the blobs in the background. What may go is decided in a transaction of the store."""
 
-    def __init__(self, store: ports.Store, clock: Callable[[], Time] = utc_now) -> None:
+    def __init__(self, store: ports.Holds, clock: Callable[[], Time] = utc_now) -> None:
         self._store = store
         self._clock = clock
         self._woken = asyncio.Event()

@@ -17,7 +17,7 @@ POLL_S = 1.0
 class Poller:
     """Announces jobs whose last event is another one than at the last look."""
 
-    def __init__(self, store: ports.Store, notices: Notices) -> None:
+    def __init__(self, store: ports.History, notices: Notices) -> None:
         self._store = store
         self._notices = notices
         self._seen: Mapping[str, int] = {}

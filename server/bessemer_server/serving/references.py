@@ -23,7 +23,7 @@ def parse(text: str) -> int | str | None:
     )
 
 
-async def find(store: ports.Store, name: str, text: str) -> Model:
+async def find(store: ports.Models, name: str, text: str) -> Model:
     """The version itself; of an alias for several the one with the largest share. Raises `NotFound`, `InvalidArgument`."""
     version = parse(text)
     if isinstance(version, str):

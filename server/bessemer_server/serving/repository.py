@@ -22,7 +22,7 @@ class Repository:
     another server may have deleted one.
     """
 
-    def __init__(self, store: ports.Store, *, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: ports.Models, *, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._monotonic_s = monotonic_s
         self._versions: Fresh[tuple[str, int], Model] = Fresh(lambda key: self._read(*key), monotonic_s)
