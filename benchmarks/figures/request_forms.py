@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.serving import workloads
 from bessemer_server.domain import checkpoints, models, tensors
 from bessemer_server.rpc import traffic
-from bessemer_server.rpc.inference import forms, servicer
+from bessemer_server.rpc.inference import forms, inferring
 
 ROUNDS, COUNT = 10, 2_000
 WORKLOAD = workloads.MNIST_CNN
@@ -63,14 +63,14 @@ class Forgetful(forms.Forms):
         """Nothing."""
 
 
-def _make(memory: forms.Forms) -> servicer.InferenceServicer:
+def _make(memory: forms.Forms) -> inferring.Inferring:
     one: Any = OneModel()
-    made = servicer.InferenceServicer(one, one, traffic.Traffic())
+    made = inferring.Inferring(one, one, traffic.Traffic())
     made._forms = memory  # noqa: SLF001 - to be measured without it
     return made
 
 
-async def _time(serving: servicer.InferenceServicer, data: bytes) -> float:
+async def _time(serving: inferring.Inferring, data: bytes) -> float:
     begun = time.perf_counter()
     for _ in range(COUNT):
         await serving.infer_bytes(data, None)

@@ -58,6 +58,8 @@ from bessemer_server.rpc.fronts import answering, hub, reserving
 from bessemer_server.rpc.fronts.front import Front
 from bessemer_server.rpc.inference import servicer as inference
 from bessemer_server.rpc.inference import sharing
+from bessemer_server.rpc.inference.inferring import Inferring
+from bessemer_server.rpc.inference.loading import RepositoryServicer
 from bessemer_server.scheduling import policy
 from bessemer_server.scheduling.collector import Collector
 from bessemer_server.scheduling.loop import Scheduler
@@ -178,8 +180,14 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         health_servicer = health.aio.HealthServicer()
         repository = Repository(store)
         calls = traffic.Traffic()
+        shared = _share_memory(settings)
+        predictions = Inferring(repository, computing.fleet, calls, shared)
         inference_servicer = inference.InferenceServicer(
-            repository, computing.fleet, calls, _share_memory(settings)
+            repository,
+            computing.fleet,
+            predictions,
+            RepositoryServicer(repository, computing.fleet, calls),
+            shared,
         )
 
         server = grpc.aio.server(options=options.SERVER)
@@ -205,19 +213,13 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         datasets_pb2_grpc.add_DatasetServiceServicer_to_server(
             datasets.DatasetServicer(store, blobs, planner, ingester, room, collector=collector), guarded
         )
-        resources = worker.Resources(
-            threads=max(1, processors.count() // max(1, settings.slots)),
-            dataset_dir=settings.dataset_dir,
-            cache_dir=settings.cache_dir,
-            keep_checkpoints=settings.keep_checkpoints,
-        )
         worker_pb2_grpc.add_WorkerServiceServicer_to_server(
             worker.WorkerServicer(
                 store,
                 blobs,
                 scheduler,
                 notices,
-                resources,
+                _share_out(settings),
                 logs=log_collector,
                 collector=collector,
                 published=repository.changed,
@@ -231,22 +233,30 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         worker_address = _bind_socket(server, settings)
         await server.start()
         stack.push_async_callback(server.stop, None)
-        await fronts.start(answering.over(inference_servicer))
+        await fronts.start(answering.over(predictions))
         for name in ("", *PUBLIC_SERVICES):
             await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
         failpoints.hit("start.serving")
 
         executor = ProcessExecutor(forkserver, worker_address, settings.logs_dir, scheduler.wake)
         stack.push_async_callback(executor.close)
-        stack.push_async_callback(_cancel, asyncio.create_task(collector.run()))
-        stack.push_async_callback(_cancel, asyncio.create_task(log_collector.run()))
-        stack.push_async_callback(_cancel, asyncio.create_task(Poller(store, notices).run()))
         running = asyncio.create_task(_schedule(scheduler, executor, planner, computing, settings))
-        stack.push_async_callback(_cancel, running)
+        for task in (collector.run(), log_collector.run(), Poller(store, notices).run(), running):
+            stack.push_async_callback(_cancel, asyncio.ensure_future(task))
         gc.freeze()  # what is here stays: looking through it takes a tenth of a second, for which all calls would wait
         yield _Service(
             address, server, fronts, health_servicer, inference_servicer, calls, scheduler, running
         )
+
+
+def _share_out(settings: Settings) -> worker.Resources:
+    """What each trainer has."""
+    return worker.Resources(
+        threads=max(1, processors.count() // max(1, settings.slots)),
+        dataset_dir=settings.dataset_dir,
+        cache_dir=settings.cache_dir,
+        keep_checkpoints=settings.keep_checkpoints,
+    )
 
 
 async def _start_predicting(

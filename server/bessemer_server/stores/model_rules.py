@@ -13,28 +13,21 @@ from bessemer_server.stores import rules
 
 def publish(job: Job, publication: Publication, version: int, now: Time) -> Model:
     """The model that a job makes when it succeeds."""
-    return Model(
-        name=job.name,
-        version=version,
-        job_id=job.id,
-        architecture=rules.architecture(job.effective_spec),
-        dataset=str(job.effective_spec.get("dataset", "")),
-        weights=publication.weights,
-        definition=publication.definition,
-        metrics=job.metrics,
-        parameters=publication.parameters,
-        effective_spec=job.effective_spec,
-        create_time=now,
-        dataset_digest=job.dataset_digest,
+    spec = job.effective_spec
+    origin = Origin(
+        rules.architecture(spec), str(spec.get("dataset", "")), job.dataset_digest, job.metrics, spec
     )
+    return import_model(job.name, publication, origin, version, now, job_id=job.id)
 
 
-def import_model(name: str, publication: Publication, origin: Origin, version: int, now: Time) -> Model:
-    """The model that a file makes."""
+def import_model(
+    name: str, publication: Publication, origin: Origin, version: int, now: Time, *, job_id: str = ""
+) -> Model:
+    """The model that a file makes, or a job."""
     return Model(
         name=name,
         version=version,
-        job_id="",
+        job_id=job_id,
         architecture=origin.architecture,
         dataset=origin.dataset,
         weights=publication.weights,

@@ -10,7 +10,7 @@ import pytest
 
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors
-from bessemer_server.rpc.inference import messages, servicer
+from bessemer_server.rpc.inference import inferring, messages
 from tests.unit.rpc import test_forms
 
 
@@ -79,7 +79,7 @@ async def test_an_answer_that_nobody_could_take_is_refused(monkeypatch):
 
 @pytest.mark.parametrize(("aside", "is_aside"), [(8, True), (1 << 20, False)])
 async def test_a_large_answer_is_made_aside(monkeypatch, aside, is_aside):
-    monkeypatch.setattr(servicer, "ASIDE_BYTES", aside)
+    monkeypatch.setattr(inferring, "ASIDE_BYTES", aside)
     choose, threads = messages.choose, []
 
     def see(*arguments):

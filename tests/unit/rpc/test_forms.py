@@ -14,7 +14,7 @@ from bessemer_server.domain import errors
 from bessemer_server.domain.models import Model
 from bessemer_server.domain.tensors import Tensor
 from bessemer_server.rpc import traffic
-from bessemer_server.rpc.inference import forms, servicer, wire
+from bessemer_server.rpc.inference import forms, inferring, wire
 from bessemer_server.serving import statistics
 from tests.integration.test_predictor import make_model
 
@@ -66,8 +66,8 @@ class Echo:
         return {"probabilities": Tensor("FP32", (given.rows, 2), bytes([total % 251] * (8 * given.rows)))}
 
 
-def make(fleet: Echo | None = None) -> servicer.InferenceServicer:
-    return servicer.InferenceServicer(Models(), fleet or Echo(), traffic.Traffic())  # type: ignore[arg-type]
+def make(fleet: Echo | None = None) -> inferring.Inferring:
+    return inferring.Inferring(Models(), fleet or Echo(), traffic.Traffic())  # type: ignore[arg-type]
 
 
 class Forgetful(forms.Forms):
@@ -75,7 +75,7 @@ class Forgetful(forms.Forms):
         return None
 
 
-async def ask(serving: servicer.InferenceServicer, data: bytes) -> bytes | str:
+async def ask(serving: inferring.Inferring, data: bytes) -> bytes | str:
     try:
         return await serving.infer_bytes(data, None)
     except errors.DomainError as error:
@@ -105,12 +105,12 @@ REQUESTS = {
 
 
 @pytest.fixture
-def remembering() -> servicer.InferenceServicer:
+def remembering() -> inferring.Inferring:
     return make()
 
 
 @pytest.fixture
-def forgetful() -> servicer.InferenceServicer:
+def forgetful() -> inferring.Inferring:
     made = make()
     made._forms = Forgetful()
     return made

@@ -1,0 +1,134 @@
+"""From a prediction's request to its answer: look the model up, check, run, and build what was asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from bessemer.inference.v2 import inference_pb2 as pb
+from bessemer_server.domain.models import Model
+from bessemer_server.rpc import guarding, traffic
+from bessemer_server.rpc.inference import forms, frugal, messages, sharing
+from bessemer_server.serving import parameters, pictures, preparing, requests
+from bessemer_server.serving.fleet import Fleet
+from bessemer_server.serving.repository import Repository
+
+T = TypeVar("T")
+ASIDE_BYTES = 64 << 10
+"""Of an answer from which on it is made in a thread of its own: to rank so many scores takes some milliseconds."""
+
+
+class Inferring:
+    """`infer` for who has a message, `infer_bytes` for who has its bytes: those need not be taken apart where their form is known."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        fleet: Fleet,
+        calls: traffic.Traffic,
+        shared: sharing.Tensors = sharing.NOT_OFFERED,
+    ) -> None:
+        self._repository = repository
+        self._fleet = fleet
+        self._calls = calls
+        self._shared = shared
+        self._forms = forms.Forms()
+        self._preparing = preparing.Preparing()
+
+    async def infer_bytes(self, data: bytes | memoryview, timeout_s: float | None) -> bytes:
+        """The same from a ModelInferRequest to a ModelInferResponse as they are on the wire."""
+        form = self._forms.find(data)
+        if form is None:
+            asked = guarding.decode(frugal.decode, data)
+            response = await self.infer(asked, timeout_s)
+            self._forms.learn(data, asked)
+            return response.SerializeToString()
+        accepted = self._calls.begin(form.message.model_name)
+        try:
+            return await self._predict_known(form, data, timeout_s)
+        finally:
+            self._calls.end(accepted)
+
+    async def _predict_known(
+        self, form: forms.Form, data: bytes | memoryview, timeout_s: float | None
+    ) -> bytes:
+        begun_ns = time.perf_counter_ns()
+        message = form.message
+        model = await self._repository.get(message.model_name, message.model_version, form.routing_key)
+        try:
+            self._fleet.check_queue(model, timeout_s, form.wishes)
+            inputs = form.check(data, model)
+            outputs = await self._run(model, inputs, timeout_s, form.wishes, begun_ns)
+            return form.answer(model, outputs)
+        except BaseException:
+            self._count_failure(model, begun_ns)
+            raise
+
+    async def infer(self, asked: frugal.Decoded, timeout_s: float | None) -> pb.ModelInferResponse:
+        """The same for whoever knows how many seconds are left, or None for any number."""
+        accepted = self._calls.begin(asked.message.model_name)
+        try:
+            return await self._predict(asked, timeout_s)
+        finally:
+            self._calls.end(accepted)
+
+    async def _predict(self, asked: frugal.Decoded, timeout_s: float | None) -> pb.ModelInferResponse:
+        begun_ns = time.perf_counter_ns()
+        request = asked.message
+        routing_key = messages.read_routing_key(request)
+        model = await self._repository.get(request.model_name, request.model_version, routing_key)
+        try:
+            return await self._predict_with(model, asked, timeout_s, begun_ns)
+        except BaseException:  # who gave up has no answer either
+            self._count_failure(model, begun_ns)
+            raise
+
+    async def _predict_with(
+        self, model: Model, asked: frugal.Decoded, timeout_s: float | None, begun_ns: int
+    ) -> pb.ModelInferResponse:
+        request = asked.message
+        wishes = parameters.parse(messages.read_parameters(request.parameters))
+        self._fleet.check_queue(model, timeout_s, wishes)
+        classes = messages.read_classes(request, model)
+        spans = self._shared.find(request)
+        with self._shared.hold(spans):
+            given = messages.parse(asked, await sharing.read(spans.inputs))
+            inputs = requests.check(given, model)
+            outputs = await self._run(model, inputs, timeout_s, wishes, begun_ns)
+        names = messages.names(request, model)
+        size = messages.check_size(names, outputs, classes)
+        chosen = await _aside(size, functools.partial(messages.choose, names, model, outputs, classes))
+        await sharing.write(spans.outputs, request, chosen)
+        return await _aside(size, functools.partial(messages.answer, asked, model, chosen, spans.outputs))
+
+    async def _run(
+        self,
+        model: Model,
+        inputs: pictures.Tensors,
+        timeout_s: float | None,
+        wishes: parameters.Parameters,
+        begun_ns: int,
+    ) -> pictures.Tensors:
+        """Outputs for sound inputs, be they pictures in another form."""
+        if not pictures.are_fit(inputs, model):
+            inputs = await self._preparing.do(
+                functools.partial(pictures.fit, inputs, model),
+                model=model.key,
+                rows=next(iter(inputs.values())).rows,
+                patience_s=wishes.patience_s(timeout_s),
+                priority=wishes.priority,
+            )
+            if timeout_s is not None:
+                timeout_s -= (time.perf_counter_ns() - begun_ns) / 1e9
+        return await self._fleet.predict(model, inputs, timeout_s, wishes, begun_ns)
+
+    def _count_failure(self, model: Model, begun_ns: int) -> None:
+        self._fleet.statistics.record_failure(model.key, time.perf_counter_ns() - begun_ns)
+
+
+async def _aside(size_bytes: int, work: Callable[[], T]) -> T:
+    """Make an answer of so many bytes: a large one takes too long for others to wait."""
+    return await asyncio.to_thread(work) if size_bytes > ASIDE_BYTES else work()
