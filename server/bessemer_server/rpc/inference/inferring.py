@@ -39,7 +39,9 @@ class Inferring:
         self._preparing = preparing.Preparing()
 
     async def infer_bytes(self, data: bytes | memoryview, timeout_s: float | None) -> bytes:
-        """The same from a ModelInferRequest to a ModelInferResponse as they are on the wire."""
+        """From a ModelInferRequest to a ModelInferResponse, both as they are on the wire. `timeout_s`: the seconds that are left, or None for
+        any number. Raises errors of the domain.
+        """
         form = self._forms.find(data)
         if form is None:
             asked = guarding.decode(frugal.decode, data)
@@ -68,7 +70,7 @@ class Inferring:
             raise
 
     async def infer(self, asked: frugal.Decoded, timeout_s: float | None) -> pb.ModelInferResponse:
-        """The same for whoever knows how many seconds are left, or None for any number."""
+        """The same for who has the message."""
         accepted = self._calls.begin(asked.message.model_name)
         try:
             return await self._predict(asked, timeout_s)
