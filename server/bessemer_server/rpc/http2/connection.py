@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bessemer_server.rpc.http2 import decoding, frames, framing, headers, messages
+from bessemer_server.rpc.http2 import decoding, frames, framing, headers, messages, waiting
 from bessemer_server.rpc.http2.frames import Code, ConnectionFault, Setting, StreamFault
 from bessemer_server.rpc.http2.framing import Frame
 from bessemer_server.rpc.http2.stream import Call, Refuse, Stream
@@ -65,7 +65,7 @@ class Connection:
         }
         self._decoder = decoding.Decoder()
         self._streams: dict[int, Stream] = {}
-        self._waiting: dict[int, Stream] = {}
+        self._waiting = waiting.Waiting(lambda: self.room > 0, later)
         self._last = 0
         self._is_going = False
         self._is_paused = False
@@ -118,15 +118,14 @@ class Connection:
     def resume(self) -> None:
         """It does again."""
         self._is_paused = False
-        self._flush_waiting()
+        self._waiting.flush()
 
     # What streams need: see `stream.Line`.
 
     def emit(self, data: bytes) -> None:
         """Send these frames."""
-        if not self._out:
-            self._wake()
         self._out.append(data)
+        self._wake()
 
     @property
     def room(self) -> int:
@@ -144,12 +143,12 @@ class Connection:
 
     def wait(self, stream: Stream) -> None:
         """Until there is room again."""
-        self._waiting[stream.id] = stream
+        self._waiting.add(stream)
 
     def close(self, stream: Stream) -> None:
         """It is over."""
         self._streams.pop(stream.id, None)
-        self._waiting.pop(stream.id, None)
+        self._waiting.discard(stream)
         self._check_end()
 
     def _check_end(self) -> None:
@@ -175,10 +174,10 @@ class Connection:
         """What concerns every stream, once for all frames that came together: thousands of them cost a client nothing."""
         if self._has_other_windows:
             self._has_other_windows = False
-            self._check_windows()
+            self._change_windows()
         if self._has_more_room:
             self._has_more_room = False
-            self._flush_waiting()
+            self._waiting.flush()
 
     def _dispatch(self, frame: Frame) -> None:
         try:
@@ -259,20 +258,23 @@ class Connection:
                     raise ConnectionFault(Code.PROTOCOL_ERROR, f"frames of {value} bytes")
                 self._their_frame_bytes = min(value, MAX_PIECE_BYTES)
         self.emit(frames.frame(frames.SETTINGS, frames.ACK, 0))
-        self._has_more_room = True
 
     def _set_window(self, value: int) -> None:
         if value > frames.MAX_WINDOW:
             raise ConnectionFault(Code.FLOW_CONTROL_ERROR, "a window beyond 2^31 - 1")
-        self.their_window = value
-        self._has_other_windows = True
+        if value != self.their_window:
+            self.their_window = value
+            self._has_other_windows = self._has_more_room = True
 
-    def _check_windows(self) -> None:
+    def _change_windows(self) -> None:
+        """Of every stream, by as much."""
         for stream in self._streams.values():
             try:
                 stream.widen(0)
             except StreamFault as fault:
                 raise ConnectionFault(fault.code, fault.text) from fault
+            if stream.pending_bytes:
+                self._waiting.add(stream)
 
     def _read_window_update(self, number: int, flags: int, payload: bytes) -> None:
         count = frames.read_word(payload) & frames.STREAM_MASK
@@ -294,12 +296,6 @@ class Connection:
             raise StreamFault(Code.PROTOCOL_ERROR, "a window that grows by nothing")
         stream.widen(count)
         stream.flush()
-
-    def _flush_waiting(self) -> None:
-        """In turns: who is not done stands behind the others."""
-        waiting, self._waiting = self._waiting, {}
-        for stream in waiting.values():
-            stream.flush()
 
     def _read_reset(self, number: int, flags: int, payload: bytes) -> None:
         frames.read_word(payload)

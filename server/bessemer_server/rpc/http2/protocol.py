@@ -30,7 +30,7 @@ class Http2Protocol(asyncio.Protocol):
         ended: Callable[[Http2Protocol], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._is_awake = True  # until there is a socket
+        self._is_gathering = True  # until there is a socket
         self.connection = Connection(accept, refuse, budget, self._wake, turns.add)
         self._ended = ended
         self._transport: asyncio.Transport | None = None
@@ -49,17 +49,17 @@ class Http2Protocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
-        self._is_awake = True  # what is answered at once goes out together
+        self._is_gathering = True  # what is answered at once goes out together
         self.connection.receive(data)
         self._flush()
 
     def _wake(self) -> None:
-        if not self._is_awake:
-            self._is_awake = True
-            self._loop.call_soon(self._flush)
+        """What is handed to the transport in one turn of the loop leaves at the end of it, together."""
+        if not self._is_gathering:
+            self._flush()
 
     def _flush(self) -> None:
-        self._is_awake = False
+        self._is_gathering = False
         if self._transport is None or self._transport.is_closing():
             return
         if data := self.connection.take():

@@ -78,7 +78,7 @@ class Line(Protocol):
         """So many of them go."""
 
     def wait(self, stream: Stream) -> None:
-        """Have `flush` called when there is room again."""
+        """Have `flush` called when there is room again on the connection."""
 
     def later(self, piece: Callable[[], None]) -> None:
         """Do a piece of work when others have had their turn."""
@@ -282,7 +282,8 @@ class Stream:
         while self._pending and self._send_piece():
             pass
         if self._pending:
-            self._line.wait(self)
+            if self._out_window > 0:
+                self._line.wait(self)
         elif self._end is not None:
             self._line.emit(
                 frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, self.id, self._end)

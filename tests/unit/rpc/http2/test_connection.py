@@ -11,7 +11,8 @@ import pytest
 from hypothesis import strategies as st
 
 from bessemer_server.domain import errors
-from bessemer_server.rpc.http2 import connection, frames, messages
+from bessemer_server.rpc.http2 import connection, frames, messages, waiting
+from bessemer_server.rpc.http2.stream import Stream
 from tests.unit.rpc.http2.wires import HEAD, Echo, Keep, Wires
 
 SMALL = h2.settings.SettingCodes.INITIAL_WINDOW_SIZE
@@ -356,3 +357,48 @@ def test_a_head_may_come_in_parts_and_trailers_end_a_request():
     assert wires.calls[0].messages == [b"a"]
     assert b"\0\0\0\0\1a" in wires.server.take()
     assert ("x", "y" * 300) in wires.calls[0].stream.head.metadata()
+
+
+def test_a_small_packet_has_few_streams_looked_at(monkeypatch):
+    monkeypatch.setattr(waiting, "AT_ONCE", 4)
+    wires = Wires(Keep)
+    numbers = [wires.ask(b"x") for _ in range(10)]
+    for call in wires.calls:
+        call.stream.send(b"y" * 20_000)
+    wires.exchange(reads=False)  # the connection's window is used up: those behind the fourth wait for it
+    flushed: list[int] = []
+    flush = Stream.flush
+    monkeypatch.setattr(Stream, "flush", lambda stream: (flushed.append(stream.id), flush(stream)))
+
+    wires.client.update_settings({})
+    wires.client.increment_flow_control_window(30_000, numbers[9])
+    wires.pass_on(reads=False)
+    assert set(flushed) <= {numbers[9]}  # whose own window has grown, though the connection's has not
+    flushed.clear()
+
+    wires.client.increment_flow_control_window(1)
+    wires.pass_on(reads=False)
+    assert len(flushed) == 1
+    flushed.clear()
+
+    wires.client.increment_flow_control_window(1 << 20)
+    wires.pass_on(reads=False)
+    assert len(flushed) == 4  # the others have their turn when somebody else had
+    wires.exchange(reads=False)
+    assert [call.stream.pending_bytes for call in wires.calls] == [0] * 10
+
+
+def test_streams_whose_own_windows_are_shut_go_on_when_these_open():
+    wires = Wires(Keep)
+    wires.client.update_settings({SMALL: 0})
+    numbers = [wires.ask(b"x") for _ in range(3)]
+    for call in wires.calls:
+        call.stream.send(b"y" * 100)
+    wires.exchange(reads=False)
+    wires.client.increment_flow_control_window(1)
+    wires.client.increment_flow_control_window(1_000, numbers[1])
+    wires.exchange(reads=False)
+    assert [call.stream.pending_bytes for call in wires.calls] == [105, 0, 105]
+    wires.client.update_settings({SMALL: 1_000})
+    wires.exchange(reads=False)
+    assert [call.stream.pending_bytes for call in wires.calls] == [0, 0, 0]
