@@ -13,8 +13,8 @@ import dataclasses
 import heapq
 import itertools
 import sys
-from collections import defaultdict, deque
-from collections.abc import Hashable, Iterator
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterator
 from typing import Generic, TypeVar
 
 from bessemer_server.domain import errors
@@ -24,6 +24,8 @@ P = TypeVar("P")
 
 HEAP_SLACK = 1024
 """Deadlines of requests that are gone, which may be kept before they are thrown out together."""
+LAST = 16
+"""The level of requests without a priority. One of 15 or more is on the level before: each level is looked at for each batch."""
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -41,11 +43,74 @@ class Item(Generic[P]):
     """1 goes first; 0, the default, goes last."""
     is_gone: bool = False
     """It was taken, dropped or discarded."""
-    queue: tuple[int, Hashable] = dataclasses.field(init=False)
-    """Level, of which lower goes first, and model."""
+    level: int = dataclasses.field(init=False)
+    """Lower goes first."""
+    number: int = 0
+    """In the order of arrival."""
 
     def __post_init__(self) -> None:
-        self.queue = _level(self.priority), self.model
+        self.level = _level(self.priority)
+
+
+class _Queue(Generic[P]):
+    """What waits of one model. Of what is gone nothing is kept: its inputs may be large."""
+
+    __slots__ = ("_levels", "_rows", "rows")
+
+    def __init__(self) -> None:
+        self._levels: dict[int, OrderedDict[int, Item[P]]] = {}
+        self._rows: dict[int, int] = {}
+        """By level."""
+        self.rows = 0
+
+    def add(self, item: Item[P]) -> None:
+        """Behind all others of its level."""
+        self._levels.setdefault(item.level, OrderedDict())[item.number] = item
+        self._rows[item.level] = self._rows.get(item.level, 0) + item.rows
+        self.rows += item.rows
+
+    def remove(self, item: Item[P]) -> None:
+        """It is gone."""
+        level = self._levels[item.level]
+        del level[item.number]
+        self._rows[item.level] -= item.rows
+        self.rows -= item.rows
+        if not level:
+            del self._levels[item.level], self._rows[item.level]
+
+    def __bool__(self) -> bool:
+        return bool(self._levels)
+
+    def __iter__(self) -> Iterator[Item[P]]:
+        return itertools.chain.from_iterable(level.values() for level in self._levels.values())
+
+    def head(self) -> Item[P]:
+        """Whose turn it is, of these."""
+        return next(iter(self._levels[min(self._levels)].values()))
+
+    def rows_before(self, level: int) -> int:
+        """That would go before a request of this level."""
+        if level == LAST:
+            return self.rows
+        return sum([rows for other, rows in self._rows.items() if other <= level])
+
+    def choose(self, most_rows: int) -> list[Item[P]]:
+        """The head, and what fits to it: of each level until something does not."""
+        head = self.head()
+        batch, rows = [head], head.rows
+        if head.form is None:
+            return batch
+        for level in sorted(self._levels):
+            for item in self._levels[level].values():
+                if item is head:
+                    continue
+                if rows + item.rows > most_rows or item.form != head.form:
+                    break
+                batch.append(item)
+                rows += item.rows
+            if rows >= most_rows:
+                break
+        return batch
 
 
 class Batcher(Generic[P]):
@@ -58,7 +123,8 @@ class Batcher(Generic[P]):
         self._max_batch_rows = max_batch_rows
         self._max_waiting_rows = max_waiting_rows
         self._max_waiting = max_waiting
-        self._queues: dict[tuple[int, Hashable], deque[tuple[int, Item[P]]]] = {}
+        self._queues: dict[Hashable, _Queue[P]] = {}
+        """Of models of which something waits."""
         self._costs: dict[Hashable, Costs] = defaultdict(Costs)
         self._pays: dict[Hashable, int] = defaultdict(lambda: Costs().limit(max_batch_rows))
         """Rows of a batch, by what was learnt: asked for each request, and changed by each batch."""
@@ -66,33 +132,35 @@ class Batcher(Generic[P]):
         """Of the predictor, by model, on the scale of `_virtual_s`."""
         self._virtual_s = 0.0
         """What the model of the last batch had spent before it, or with it once nobody waits: where who comes to nobody begins."""
-        self._deadlines: list[tuple[float, int, Item[P]]] = []
+        self._deadlines: list[tuple[float, int]] = []
+        """With the numbers of requests, that may be gone."""
+        self._dated: dict[int, Item[P]] = {}
+        """Those that wait, by number."""
         self._arrivals = itertools.count()
-        self._rows: dict[tuple[int, Hashable], int] = {}
-        """That wait, by queue."""
         self.waiting = 0
         """Requests."""
         self.waiting_rows = 0
 
     def add(self, item: Item[P]) -> None:
         """Queue a request. Raises `ResourceExhausted` when too much waits."""
-        self._check_room(item)
-        number = next(self._arrivals)
-        if item.queue not in self._rows and not self.is_waiting(item.model):
+        queue = self._queues.get(item.model)
+        self._check_room(item, queue.rows if queue else 0)
+        if queue is None:
             # What it was spared while it did not ask is no credit, and what it spent while nobody else did no debt.
-            least_s = min([self._spent_s[model] for model in self.models()], default=self._virtual_s)
+            least_s = min([self._spent_s[model] for model in self._queues], default=self._virtual_s)
             self._spent_s[item.model] = max(self._spent_s.get(item.model, 0.0), least_s)
-        self._queues.setdefault(item.queue, deque()).append((number, item))
+            queue = self._queues[item.model] = _Queue()
+        item.number = next(self._arrivals)
+        queue.add(item)
         if item.deadline_s != float("inf"):
-            heapq.heappush(self._deadlines, (item.deadline_s, number, item))
+            heapq.heappush(self._deadlines, (item.deadline_s, item.number))
+            self._dated[item.number] = item
         self.waiting += 1
         self.waiting_rows += item.rows
-        self._rows[item.queue] = self._rows.get(item.queue, 0) + item.rows
 
-    def _check_room(self, item: Item[P]) -> None:
+    def _check_room(self, item: Item[P], own: int) -> None:
         if self.waiting < self._max_waiting and self.waiting_rows + item.rows <= self._max_waiting_rows:
             return  # whatever model they are of
-        own = self.rows_before(item.model, 0)
         if own and (self.waiting >= self._max_waiting or own + item.rows > self._max_waiting_rows):
             raise errors.ResourceExhausted(
                 f"{own} rows of the model wait for a prediction already; try again later", reason="QUEUE_FULL"
@@ -100,12 +168,12 @@ class Batcher(Generic[P]):
 
     def rows_before(self, model: Hashable, priority: int) -> int:
         """Rows of the model that wait and would go before a request of this priority."""
-        level = _level(priority)
-        return sum(rows for (other, name), rows in self._rows.items() if name == model and other <= level)
+        queue = self._queues.get(model)
+        return queue.rows_before(_level(priority)) if queue else 0
 
-    def models(self) -> set[Hashable]:
+    def models(self) -> Collection[Hashable]:
         """Of which requests wait."""
-        return {model for _, model in self._rows}
+        return self._queues.keys()
 
     def expect_rows(self, model: Hashable) -> int:
         """In the batch of a request that comes now: what waits, as far as it pays, and at least the request."""
@@ -113,38 +181,59 @@ class Batcher(Generic[P]):
 
     def is_waiting(self, model: Hashable) -> bool:
         """Whether any request of the model is."""
-        return any(name == model for _, name in self._rows)
+        return model in self._queues
 
     def discard(self, item: Item[P]) -> None:
         """Nobody waits for its answer any more; nothing happens when it is gone already."""
-        if not item.is_gone:
-            item.is_gone = True
-            self.waiting -= 1
-            self.waiting_rows -= item.rows
-            left = self._rows[item.queue] - item.rows
-            if left:
-                self._rows[item.queue] = left
-            else:
-                del self._rows[item.queue]
+        if item.is_gone:
+            return
+        item.is_gone = True
+        queue = self._queues[item.model]
+        queue.remove(item)
+        if not queue:
+            del self._queues[item.model]
+        self._dated.pop(item.number, None)
+        self.waiting -= 1
+        self.waiting_rows -= item.rows
 
-    def take(self, now_s: float, most_rows: int = sys.maxsize) -> tuple[list[Item[P]], list[Item[P]]]:
-        """The next batch, of at most so many rows if its first request has not more; and the requests that were dropped since
-        their deadline has passed.
+    def head(self, may: Callable[[Item[P]], bool] | None = None) -> Item[P] | None:
+        """The request whose turn it is, among the models whose first request `may` go."""
+        heads = (queue.head() for queue in self._queues.values())
+        return min(filter(may, heads) if may else heads, key=self._turn, default=None)
+
+    def _turn(self, head: Item[P]) -> tuple[int, float, int]:
+        return head.level, self._spent_s.get(head.model, 0.0), head.number
+
+    def take(
+        self,
+        now_s: float,
+        most_rows: int = sys.maxsize,
+        may: Callable[[Item[P]], bool] | None = None,
+    ) -> tuple[list[Item[P]], list[Item[P]]]:
+        """The next batch, of at most so many rows if its first request has not more, by `head`; and the requests that were dropped
+        since their deadline has passed.
         """
-        late = list(self._expire(now_s)) if self._deadlines else []
-        batch: list[Item[P]] = []
-        if (head := self._next()) is not None:
-            self._virtual_s = max(self._virtual_s, self._spent_s.get(head.model, 0.0))
-            for level in sorted(level for level, model in self._queues if model == head.model):
-                self._fill(batch, head, self._queues[level, head.model], most_rows)
+        late = self.expire(now_s)
+        head = self.head(may)
+        if head is None:
+            return [], late
+        self._virtual_s = max(self._virtual_s, self._spent_s.get(head.model, 0.0))
+        batch = self._queues[head.model].choose(min(most_rows, self._pays[head.model]))
         for item in batch:
             self.discard(item)
         return batch, late
 
+    def drop(self, models: Collection[Hashable]) -> list[Item[P]]:
+        """Take all that waits of these."""
+        items = [item for model in models if model in self._queues for item in self._queues[model]]
+        for item in items:
+            self.discard(item)
+        return items
+
     def charge(self, model: Hashable, seconds: float) -> None:
         """The predictor was busy with a batch of the model for so long."""
         self._spent_s[model] = self._spent_s.get(model, 0.0) + seconds
-        if not self._rows:  # who comes next begins there, whoever it is, but for those that spent more
+        if not self._queues:  # who comes next begins there, whoever it is, but for those that spent more
             self._virtual_s = max(self._virtual_s, self._spent_s[model])
             self._spent_s = {each: spent for each, spent in self._spent_s.items() if spent > self._virtual_s}
 
@@ -153,44 +242,26 @@ class Batcher(Generic[P]):
         self._costs[model].add(rows, seconds)
         self._pays[model] = self._costs[model].limit(self._max_batch_rows)
 
-    def _next(self) -> Item[P] | None:
-        """The request whose turn it is."""
-        for key in list(self._queues):
-            queue = self._queues[key]
-            while queue and queue[0][1].is_gone:
-                queue.popleft()
-            if not queue:
-                del self._queues[key]
-        if not self._queues:
-            return None
-        key = min(self._queues, key=lambda k: (k[0], self._spent_s.get(k[1], 0.0), self._queues[k][0][0]))
-        return self._queues[key][0][1]
+    @property
+    def due_s(self) -> float:
+        """The first deadline of what waits; inf where nothing has one."""
+        while self._deadlines and self._deadlines[0][1] not in self._dated:
+            heapq.heappop(self._deadlines)
+        return self._deadlines[0][0] if self._deadlines else float("inf")
 
-    def _fill(
-        self, batch: list[Item[P]], head: Item[P], queue: deque[tuple[int, Item[P]]], most_rows: int
-    ) -> None:
-        """Take from the queue what fits to the head, until something does not."""
-        rows, most_rows = sum(item.rows for item in batch), min(most_rows, self._pays[head.model])
-        while queue:
-            item = queue[0][1]
-            if not item.is_gone:
-                fits = rows + item.rows <= most_rows and head.form is not None
-                if item is not head and not (fits and item.form == head.form):
-                    return
-                batch.append(item)
-                rows += item.rows
-            queue.popleft()
-
-    def _expire(self, now_s: float) -> Iterator[Item[P]]:
-        if len(self._deadlines) > 2 * self.waiting + HEAP_SLACK:
-            self._deadlines = [entry for entry in self._deadlines if not entry[2].is_gone]
+    def expire(self, now_s: float) -> list[Item[P]]:
+        """Drop those whose deadline has passed."""
+        if len(self._deadlines) > 2 * len(self._dated) + HEAP_SLACK:
+            self._deadlines = [(item.deadline_s, number) for number, item in self._dated.items()]
             heapq.heapify(self._deadlines)
+        late = []
         while self._deadlines and self._deadlines[0][0] <= now_s:
-            item = heapq.heappop(self._deadlines)[2]
-            if not item.is_gone:
+            _, number = heapq.heappop(self._deadlines)
+            if item := self._dated.get(number):
                 self.discard(item)
-                yield item
+                late.append(item)
+        return late
 
 
 def _level(priority: int) -> int:
-    return priority or sys.maxsize
+    return min(priority, LAST - 1) if priority else LAST

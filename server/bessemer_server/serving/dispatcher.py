@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import math
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from bessemer_server.domain import errors, ports, tensors
 from bessemer_server.domain.models import Model
+from bessemer_server.executors.alarm import Alarm
 from bessemer_server.serving import pace, parameters, statistics
 from bessemer_server.serving.batcher import Batcher, Item
 
@@ -45,6 +47,14 @@ class _Lane:
     """When it had done the batch before: of the next one, what was before that was waiting."""
     batches: list[tuple[Hashable, int, int]] = dataclasses.field(default_factory=list)
     """Model, rows, and when it was given, of each."""
+    loading: Hashable = None
+    """The model that it loads now, for those that wait for it."""
+    fresh: Hashable = None
+    """The one that it has loaded last and has not computed yet: it shall not make room for another before."""
+
+    def may(self, item: Item[_Waiting]) -> bool:
+        """Whether a batch that begins with this one can be computed now."""
+        return self.predictor.is_loaded(item.payload.model)
 
     def left_s(self, known: pace.Pace) -> float:
         """How long it will still be busy with these."""
@@ -75,6 +85,10 @@ class Dispatcher:
         self._loops = 2 if fed_ahead else 1
         self._batcher: Batcher[_Waiting] = Batcher(MAX_BATCH_ROWS, MAX_WAITING_ROWS, MAX_WAITING)
         self._arrived = asyncio.Event()
+        self._alarm = Alarm(self._look_for_late)
+        self._due_s = math.inf
+        """When it rings."""
+        self._loads: set[asyncio.Task[None]] = set()
         self._pace = pace.Pace()
         self._running: list[asyncio.Task[None]] = []
         self.statistics = counted or statistics.Statistics()
@@ -86,10 +100,14 @@ class Dispatcher:
         ]
 
     async def close(self) -> None:
-        """Stop; requests that still wait fail with `Unavailable`."""
-        for loop in self._running:
-            loop.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        """Stop; requests that have no answer yet fail with `Unavailable`."""
+        tasks = (*self._running, *self._loads)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._alarm.close()
+        for item in self._batcher.drop(list(self._batcher.models())):
+            _fail(item.payload, _stopped())
 
     async def ready(self, model: Model) -> None:
         """Load and warm the model, on each predictor."""
@@ -146,18 +164,19 @@ class Dispatcher:
         asked: parameters.Parameters = parameters.NONE,
         begun_ns: int = 0,
     ) -> Tensors:
-        """Outputs for sound inputs. `timeout_s`: the caller's patience. `begun_ns`: since when the service is at it, by
-        `time.perf_counter_ns`, if not only now. Raises `ResourceExhausted`, `DeadlineExceeded`, `Unavailable`.
+        """Outputs for sound inputs. `begun_ns`: since when the service is at it, by `time.perf_counter_ns`, if not only now;
+        `timeout_s`: the patience that the caller had then. Raises `ResourceExhausted`, `DeadlineExceeded`, `Unavailable`.
         """
         answer: asyncio.Future[Tensors] = asyncio.get_running_loop().create_future()
         now_ns = time.perf_counter_ns()
         waiting = _Waiting(model, inputs, answer, begun_ns or now_ns, now_ns, _rows(inputs))
-        patience_s = asked.patience_s(timeout_s)
+        left_s = asked.patience_s(timeout_s) - (now_ns - waiting.begun_ns) / 1e9
         form = _form(inputs) if model.is_batched else None
-        deadline_s = time.monotonic() + patience_s
-        item = Item(model.key, form, waiting.rows, deadline_s, waiting, asked.priority)
+        item = Item(model.key, form, waiting.rows, time.monotonic() + left_s, waiting, asked.priority)
         self._batcher.add(item)
         self._arrived.set()
+        if item.deadline_s < self._due_s:
+            self._set_alarm()
         try:
             return await answer
         except asyncio.CancelledError:
@@ -167,16 +186,24 @@ class Dispatcher:
             # An error knows where it was raised, which is here, and the answer knows the error: together they would stay.
             del answer, waiting, item, inputs
 
+    def _set_alarm(self) -> None:
+        """Who has waited long enough is told so then, whatever is being computed."""
+        self._due_s = self._batcher.due_s
+        if self._due_s < math.inf:
+            self._alarm.set(max(0.0, self._due_s - time.monotonic()))
+
+    def _look_for_late(self) -> None:
+        _fail_late(self._batcher.expire(time.monotonic()))
+        self._set_alarm()
+
     async def _run(self, lane: _Lane) -> None:
         while True:
             await self._turn(lane)
-            batch, late = self._batcher.take(time.monotonic(), self._share(lane))
-            for item in late:
-                _fail(item.payload, errors.DeadlineExceeded("the deadline passed while the request waited"))
-            if batch:
+            self._load_next(lane)
+            if batch := self._take(lane):
                 await self._feed(lane, batch)
                 batch.clear()  # while this waits for the next one, nobody needs the memory of its inputs
-            elif not late:
+            else:
                 self._arrived.clear()
                 await self._arrived.wait()
 
@@ -186,82 +213,117 @@ class Dispatcher:
             self._arrived.clear()
             await self._arrived.wait()
 
+    def _take(self, lane: _Lane) -> list[Item[_Waiting]]:
+        """The next batch for it. Of a model that is not loaded requests wait, and those of others go on."""
+        batch, late = self._batcher.take(time.monotonic(), self._share(lane), lane.may)
+        _fail_late(late)
+        return batch
+
     def _share(self, lane: _Lane) -> int:
         """How many rows the predictor gets at most: half of all that are there, if it computes some of them."""
         return (self._batcher.waiting_rows + lane.rows + 1) // 2 if lane.rows else MAX_BATCH_ROWS
 
+    def _load_next(self, lane: _Lane) -> None:
+        """Begin to load the model whose turn it is, if it is not there: its weights may be long in coming."""
+        head = self._batcher.head()
+        if head is None or lane.may(head) or any(head.model == each.loading for each in self._lanes):
+            return
+        if lane.loading is None and not self._batcher.is_waiting(lane.fresh):
+            lane.loading = head.model
+            task = asyncio.create_task(self._load(lane, head.payload.model))
+            self._loads.add(task)
+            task.add_done_callback(self._loads.discard)
+
+    async def _load(self, lane: _Lane, model: Model) -> None:
+        try:
+            await lane.predictor.load(model)
+        except Exception as error:  # the model is at fault, and none of the requests
+            for item in self._batcher.drop([model.key]):
+                _fail(item.payload, error)
+        else:
+            lane.fresh = model.key
+        finally:
+            lane.loading = None
+            self._arrived.set()
+
     async def _feed(self, lane: _Lane, batch: list[Item[_Waiting]]) -> None:
         waiting = [item.payload for item in batch]
         key, rows = batch[0].model, _count_rows(waiting)
+        if key == lane.fresh:
+            lane.fresh = None
         lane.rows += rows
-        begun_ns = time.perf_counter_ns()
-        given = key, rows, begun_ns
+        given = key, rows, time.perf_counter_ns()
         lane.batches.append(given)
         try:
-            await self._run_batch(lane, waiting)
+            self._batcher.charge(key, await self._run_part(lane, waiting))
         finally:
             lane.rows -= rows
             lane.batches.remove(given)
-        ended_ns = time.perf_counter_ns()
-        self._batcher.charge(key, (ended_ns - max(begun_ns, lane.free_ns)) / 1e9)
-        lane.free_ns = ended_ns
+        lane.free_ns = time.perf_counter_ns()
         self._arrived.set()  # the other loop of this lane may wait for this one's end
 
-    async def _run_batch(self, lane: _Lane, batch: list[_Waiting]) -> None:
+    async def _run_part(self, lane: _Lane, batch: list[_Waiting]) -> float:
+        """Returns the seconds for which the predictor was busy with it."""
+        begun_ns = time.perf_counter_ns()
         try:
-            await lane.predictor.load(batch[0].model)
-        except Exception as error:  # the model is at fault, and none of the requests
+            return await self._forward(lane, batch)
+        except asyncio.CancelledError:
             for waiting in batch:
-                _fail(waiting, error)
-        else:
-            await self._run_part(lane, batch)
-
-    async def _run_part(self, lane: _Lane, batch: list[_Waiting]) -> None:
-        try:
-            outputs = await self._forward(lane, batch)
+                _fail(waiting, _stopped())
+            raise
         except Exception as error:
+            spent_s = (time.perf_counter_ns() - max(begun_ns, lane.free_ns)) / 1e9
             if len(batch) == 1 or _is_nobodys_fault(error):
                 for waiting in batch:
                     _fail(waiting, error)
-                return
-            half = len(batch) // 2
-            for part in (batch[:half], batch[half:]):  # one of them is at fault: alone, it fails alone
-                await self._run_part(lane, part)
-        else:
-            for waiting, answer in zip(batch, outputs, strict=True):
-                if not waiting.answer.done():
-                    waiting.answer.set_result(answer)
+                return spent_s
+        half = len(batch) // 2
+        for part in (batch[:half], batch[half:]):  # one of them is at fault: alone, it fails alone
+            spent_s += await self._run_part(lane, part)
+        return spent_s
 
-    async def _forward(self, lane: _Lane, batch: list[_Waiting]) -> list[Tensors]:
-        model, rows = batch[0].model, _count_rows(batch)
-        begun = time.perf_counter_ns()
+    async def _forward(self, lane: _Lane, batch: list[_Waiting]) -> float:
+        """Answer all of them. Returns the seconds for which the predictor was busy; raises its errors."""
+        model = batch[0].model
+        begun_ns = time.perf_counter_ns()
         inputs = _join(batch)
-        joined = time.perf_counter_ns()
-        outputs = await lane.predictor.predict(model, inputs)
-        reached = max(joined, lane.free_ns)  # when the predictor came to it
-        inferred = time.perf_counter_ns()
-        answers = _split(outputs, batch)
-        split = time.perf_counter_ns()
-        self._count(batch, rows, (begun, joined, reached, inferred, split))
-        self._batcher.learn(model.key, rows, (inferred - reached) / 1e9)
-        seconds = (split - begun - (reached - joined)) / 1e9
-        self._pace.observe(model.key, rows, seconds, is_behind=self._batcher.is_waiting(model.key))
-        return answers
-
-    def _count(self, batch: list[_Waiting], rows: int, times: Sequence[int]) -> None:
-        begun, joined, reached, inferred, split = times
-        awaited = [
-            waiting for waiting in batch if not waiting.answer.done()
-        ]  # the others gave up: they have failed
+        joined_ns = time.perf_counter_ns()
+        predicted = await lane.predictor.predict(model, inputs)
+        inferred_ns = time.perf_counter_ns()
+        # Two answers may be read together, and then the second one seems to have taken no time.
+        infer_ns = max(inferred_ns - max(joined_ns, lane.free_ns), int(predicted.seconds * 1e9))
+        answers = _split(predicted.outputs, batch)
+        output_ns = time.perf_counter_ns() - inferred_ns
+        queue_ns = max(0, inferred_ns - infer_ns - joined_ns)  # while it computed the batch before
+        awaited = [each for each in batch if not each.answer.done()]  # the others gave up: they have failed
         taken = statistics.Batch(
-            rows,
-            [waiting.arrived_ns - waiting.begun_ns for waiting in awaited],
-            [begun - waiting.arrived_ns + reached - joined for waiting in awaited],
-            joined - begun,
-            inferred - reached,
-            split - inferred,
+            _count_rows(batch),
+            [each.arrived_ns - each.begun_ns for each in awaited],
+            [begun_ns - each.arrived_ns + queue_ns for each in awaited],
+            joined_ns - begun_ns,
+            infer_ns,
+            output_ns,
         )
-        self.statistics.record_batch(batch[0].model.key, taken, time.time_ns() // 1_000_000)
+        for waiting, answer in zip(batch, answers, strict=True):
+            if not waiting.answer.done():
+                waiting.answer.set_result(answer)
+        # Of a process that died, and was asked again, nothing is to be learnt but what the last one has taken.
+        busy_s = predicted.seconds if predicted.is_again else infer_ns / 1e9
+        is_behind = self._batcher.is_waiting(model.key)
+        _afterwards(functools.partial(self._learn, model.key, taken, busy_s, is_behind=is_behind))
+        return busy_s
+
+    def _learn(self, key: statistics.Key, taken: statistics.Batch, busy_s: float, *, is_behind: bool) -> None:
+        self.statistics.record_batch(key, taken, time.time_ns() // 1_000_000)
+        self._batcher.learn(key, taken.rows, busy_s)
+        seconds = busy_s + (taken.input_ns + taken.output_ns) / 1e9
+        self._pace.observe(key, taken.rows, seconds, is_behind=is_behind)
+
+
+def _afterwards(work: Callable[[], None]) -> None:
+    """Do it when those who wait for an answer have it: the next turn of the loop is theirs, at whose end answers leave."""
+    loop = asyncio.get_running_loop()
+    loop.call_soon(loop.call_soon, work)
 
 
 def _form(inputs: Tensors) -> Hashable:
@@ -294,6 +356,15 @@ def _split(outputs: Tensors, batch: list[_Waiting]) -> list[Tensors]:
 def _is_nobodys_fault(error: Exception) -> bool:
     """Whether each of the requests would fail so; a process that has ended may have ended over one of them."""
     return isinstance(error, errors.Unavailable) and error.reason != ENDED
+
+
+def _fail_late(items: list[Item[_Waiting]]) -> None:
+    for item in items:
+        _fail(item.payload, errors.DeadlineExceeded("the deadline passed while the request waited"))
+
+
+def _stopped() -> errors.Unavailable:
+    return errors.Unavailable("the service stops; ask again when it is back", reason="STOPPING")
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:

@@ -1,6 +1,7 @@
 """Which requests share a batch: properties of the pure part."""
 
 import math
+import weakref
 from itertools import chain
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bessemer_server.domain import errors
-from bessemer_server.serving.batcher import Batcher, Item
+from bessemer_server.serving.batcher import LAST, Batcher, Item
 
 ENTRIES = st.lists(
     st.tuples(
@@ -91,8 +92,8 @@ def test_of_one_model_and_priority_the_first_to_come_is_the_first_to_go(entries)
 def test_a_batch_begins_with_the_highest_priority_that_waits(entries):
     batcher, items = fill(entries)
     while batch := batcher.take(0.0)[0]:
-        waiting = [each.queue[0] for each in items if not each.is_gone]
-        assert all(batch[0].queue[0] <= level for level in waiting)
+        waiting = [each.level for each in items if not each.is_gone]
+        assert all(batch[0].level <= level for level in waiting)
 
 
 def test_a_model_with_a_long_queue_holds_up_no_other():
@@ -219,3 +220,73 @@ def test_the_rows_before_a_request_are_those_of_its_model_that_wait_and_go_first
     assert batcher.rows_before("a", priority) == expected
     drain(batcher)
     assert batcher.rows_before("a", priority) == 0
+
+
+class Payload:
+    """What can be seen to be let go."""
+
+
+@pytest.mark.parametrize("goes", ["taken", "discarded", "behind another"])
+def test_nothing_is_kept_of_what_is_gone_though_its_deadline_has_not_come(goes):
+    batcher = Batcher(max_batch_rows=1, max_waiting_rows=8)
+    if goes == "behind another":
+        batcher.add(item("a", 0))
+    payload = Payload()
+    seen = weakref.ref(payload)
+    one = item("a", payload, deadline_s=1e9)
+    batcher.add(one)
+    if goes == "taken":
+        batcher.take(0.0)
+    else:
+        batcher.discard(one)
+    del one, payload
+    assert seen() is None
+
+
+@pytest.mark.parametrize("priority", [14, 15, 2**63, 2**64 - 1])
+def test_any_priority_goes_before_none_and_counts_in_the_bound(priority):
+    batcher = Batcher(max_batch_rows=1, max_waiting_rows=2)
+    batcher.add(item("a", "last"))
+    batcher.add(Item("a", 1, 1, math.inf, "first", priority))
+    with pytest.raises(errors.ResourceExhausted):
+        batcher.add(Item("a", 1, 1, math.inf, "too much", priority))
+    assert [batch[0].payload for batch in drain(batcher)[0]] == ["first", "last"]
+
+
+def test_there_are_so_many_levels_and_no_more():
+    batcher = Batcher(max_batch_rows=64, max_waiting_rows=10_000)
+    for n in range(1000):
+        batcher.add(Item("a", 1, 1, math.inf, n, n))
+    assert len(batcher._queues["a"]._levels) == LAST
+    assert [each.payload for each in chain(*drain(batcher)[0])] == [*range(1, 1000), 0]
+
+
+def test_a_model_that_may_not_go_is_passed_over_and_keeps_its_place():
+    batcher = Batcher(max_batch_rows=1, max_waiting_rows=8)
+    for n, model in enumerate("abab"):
+        batcher.add(item(model, n))
+
+    def may(head):
+        return head.model != "a"
+
+    assert payloads(batcher.take(0.0, may=may)[0]) == [1]
+    assert payloads(batcher.take(0.0)[0]) == [0]
+    assert payloads(batcher.take(0.0, may=may)[0]) == [3]
+    assert batcher.take(0.0, may=may) == ([], [])
+    assert batcher.drop(["b"]) == []
+    assert payloads(batcher.drop(["a"])) == [2]
+    assert (batcher.waiting, batcher.waiting_rows, list(batcher.models())) == (0, 0, [])
+
+
+def test_the_first_deadline_is_that_of_what_waits():
+    batcher = Batcher(max_batch_rows=1, max_waiting_rows=8)
+    assert batcher.due_s == math.inf
+    first, second = item("a", 1, deadline_s=5.0), item("a", 2, deadline_s=7.0)
+    batcher.add(first)
+    batcher.add(second)
+    assert batcher.due_s == 5.0
+    batcher.discard(first)
+    assert batcher.due_s == 7.0
+    assert batcher.expire(6.0) == []
+    assert batcher.expire(7.0) == [second]
+    assert batcher.due_s == math.inf

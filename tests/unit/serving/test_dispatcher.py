@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bessemer_server.domain import errors
+from bessemer_server.domain import errors, ports
 from bessemer_server.domain.tensors import Tensor
 from bessemer_server.serving import parameters
 from bessemer_server.serving.dispatcher import Dispatcher, _Waiting
@@ -26,7 +26,10 @@ class DoublingPredictor:
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.seconds = 0.0
+        self.is_again = False
         self.loads = 0
+        self.models: set[Any] = set()
         self.unloadable: Exception | None = None
         self.load_gate = asyncio.Event()
         self.load_gate.set()
@@ -38,9 +41,14 @@ class DoublingPredictor:
         await self.load_gate.wait()
         if self.unloadable is not None:
             raise self.unloadable
+        self.models.add(model.key)
+
+    def is_loaded(self, model):
+        return model.key in self.models
 
     async def predict(self, model, inputs):
         await self.gate.wait()
+        await asyncio.sleep(0)  # another process always takes some time
         tensor = inputs["x"]
         values = struct.unpack(f"<{tensor.rows}f", tensor.data)
         self.batches.append(tensor.rows)
@@ -48,7 +56,8 @@ class DoublingPredictor:
             raise ValueError("poison")
         if DEADLY in values:
             raise errors.Unavailable("the predictor process ended; try again", reason="HELPER_ENDED")
-        return {"y": Tensor("FP32", tensor.shape, struct.pack(f"<{tensor.rows}f", *(2 * v for v in values)))}
+        doubled = struct.pack(f"<{tensor.rows}f", *(2 * v for v in values))
+        return ports.Predicted({"y": Tensor("FP32", tensor.shape, doubled)}, self.seconds, self.is_again)
 
 
 @pytest.fixture
@@ -58,10 +67,17 @@ async def predictor():
 
 @pytest.fixture
 async def dispatcher(predictor):
+    predictor.models.add(MODEL.key)
     dispatcher = Dispatcher(predictor)
     dispatcher.start()
     yield dispatcher
     await dispatcher.close()
+
+
+async def settle():
+    """Until what comes after answers is done."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 async def ask(dispatcher, *values, model=MODEL, timeout_s=None):
@@ -117,17 +133,17 @@ def count_waiting() -> int:
 
 
 async def test_a_model_that_cannot_be_loaded_is_not_tried_for_each_request(dispatcher, predictor):
-    predictor.gate.clear()
+    predictor.models.clear()
+    predictor.load_gate.clear()
     first = asyncio.create_task(ask(dispatcher, 0.0))
     await asyncio.sleep(0)
     asked = [asyncio.create_task(ask(dispatcher, float(n))) for n in range(16)]
     await asyncio.sleep(0)
     predictor.unloadable = errors.ResourceExhausted("too large")
-    predictor.gate.set()
-    answers = await asyncio.gather(*asked, return_exceptions=True)
+    predictor.load_gate.set()
+    answers = await asyncio.gather(first, *asked, return_exceptions=True)
     assert {type(answer) for answer in answers} == {errors.ResourceExhausted}
-    await first
-    assert predictor.loads < 16  # for each batch, and not for each request
+    assert predictor.loads == 1
 
 
 async def test_models_do_not_share_a_batch(dispatcher, predictor):
@@ -174,6 +190,7 @@ async def test_what_it_took_is_counted_per_request_and_per_batch(dispatcher, pre
     await asyncio.gather(*asked)
     with pytest.raises(ValueError, match="poison"):
         await ask(dispatcher, POISON)
+    await settle()
     found = dispatcher.statistics.of((MODEL.name, MODEL.version))
     assert (found.rows.total, found.rows.count) == (sum(predictor.batches) - 1, len(predictor.batches) - 1)
     parts = (found.queue, found.input, found.infer, found.output)
@@ -193,6 +210,7 @@ async def test_who_gave_up_while_it_was_computed_is_no_success(dispatcher, predi
     await asyncio.sleep(0)
     predictor.gate.set()
     await awaited
+    await settle()
     found = dispatcher.statistics.of((MODEL.name, MODEL.version))
     assert found.rows.total == 2
     assert (found.request.count, found.queue.count, found.infer.count) == (1, 1, 1)
@@ -202,6 +220,7 @@ async def test_what_it_took_to_prepare_is_counted_before_the_queue(dispatcher):
     tensor = Tensor("FP32", (1,), struct.pack("<f", 1.0))
     begun_ns = time.perf_counter_ns() - 10**9
     await dispatcher.predict(MODEL, {"x": tensor}, None, begun_ns=begun_ns)
+    await settle()
     found = dispatcher.statistics.of((MODEL.name, MODEL.version))
     assert found.input.total > 10**9 > found.queue.total
     parts = (found.queue, found.input, found.infer, found.output)
@@ -220,6 +239,7 @@ async def test_a_request_with_priority_overtakes(dispatcher, predictor):
         done.append(name)
 
     other = dataclasses.replace(MODEL, version=2)
+    predictor.models.add(other.key)
     tasks = [asyncio.create_task(note("first", MODEL))]
     await asyncio.sleep(0)
     tasks.append(asyncio.create_task(note("plain", MODEL)))
@@ -242,6 +262,7 @@ async def test_who_finds_the_predictor_idle_does_not_wait_for_others(dispatcher,
 
 async def test_a_request_that_would_be_answered_too_late_is_refused_at_once(dispatcher, predictor):
     await ask(dispatcher, 1.0)
+    await settle()
     predictor.gate.clear()
     asked = [asyncio.create_task(ask(dispatcher, *[1.0] * 4000)) for _ in range(4)]
     await asyncio.sleep(0)
@@ -270,11 +291,6 @@ async def compute(dispatcher, predictor, clock, rows, model=MODEL):
     clock[0] += rows * 10**6
     predictor.gate.set()
     await asked
-
-
-async def settle():
-    for _ in range(10):
-        await asyncio.sleep(0)
 
 
 def is_refused(dispatcher, timeout_s, model=MODEL):
@@ -343,6 +359,7 @@ async def test_others_go_before_in_fair_turns_and_no_further(dispatcher, predict
 async def test_the_time_that_a_model_takes_to_load_refuses_nobody_later(dispatcher, predictor, monkeypatch):
     clock_ns = 0
     monkeypatch.setattr(time, "perf_counter_ns", lambda: clock_ns)
+    predictor.models.clear()
     predictor.load_gate.clear()
     first = asyncio.create_task(ask(dispatcher, 1.0))
     await asyncio.sleep(0)
@@ -392,3 +409,102 @@ async def test_the_inputs_of_a_batch_are_let_go_while_the_next_one_is_computed()
     predictor.gates[1].set()
     assert await second == [2.0, 4.0, 6.0, 8.0]
     await dispatcher.close()
+
+
+async def test_who_waits_for_a_model_to_be_loaded_holds_up_no_other_model_and_pays_for_no_time(
+    dispatcher, predictor
+):
+    other = dataclasses.replace(MODEL, version=2)
+    predictor.load_gate.clear()
+    loading = [asyncio.create_task(ask(dispatcher, float(n), model=other)) for n in range(2)]
+    await settle()
+    assert await ask(dispatcher, 1.0) == [2.0]
+    assert predictor.loads == 1
+    await asyncio.sleep(0.1)
+    predictor.load_gate.set()
+    assert await asyncio.gather(*loading) == [[0.0], [2.0]]
+    await settle()
+    assert dispatcher._batcher._spent_s.get(other.key, 0.0) < 0.05
+
+
+async def test_a_model_that_was_loaded_is_computed_before_another_one_is_loaded(predictor):
+    """Where there is room for one they would only make room for each other."""
+
+    class Narrow(DoublingPredictor):
+        async def load(self, model):
+            await super().load(model)
+            self.models = {model.key}
+
+    predictor = Narrow()
+    dispatcher = Dispatcher(predictor)
+    dispatcher.start()
+    models = [dataclasses.replace(MODEL, version=n) for n in range(1, 5)]
+    asked = [ask(dispatcher, 1.0, 2.0, model=model) for model in models * 3]
+    assert await asyncio.gather(*asked) == [[2.0, 4.0]] * 12
+    assert predictor.loads <= 12
+    await dispatcher.close()
+
+
+async def test_who_has_waited_long_enough_is_told_so_while_others_are_computed(dispatcher, predictor):
+    predictor.gate.clear()
+    first = asyncio.create_task(ask(dispatcher, 1.0))
+    await settle()
+    waiting = [asyncio.create_task(ask(dispatcher, 2.0, timeout_s=limit)) for limit in (0.02, 0.01, 600)]
+    for late in waiting[:2]:
+        with pytest.raises(errors.DeadlineExceeded):
+            await late
+    assert not first.done()
+    predictor.gate.set()
+    assert (await first, await waiting[2]) == ([2.0], [4.0])
+
+
+async def test_patience_counts_from_the_beginning(dispatcher, predictor):
+    tensor = Tensor("FP32", (1,), struct.pack("<f", 1.0))
+    with pytest.raises(errors.DeadlineExceeded):
+        await dispatcher.predict(MODEL, {"x": tensor}, 1.0, begun_ns=time.perf_counter_ns() - 2 * 10**9)
+
+
+async def test_who_has_no_answer_when_the_service_stops_is_told_so(predictor):
+    dispatcher = Dispatcher(predictor)
+    dispatcher.start()
+    predictor.gate.clear()
+    other = dataclasses.replace(MODEL, version=2)
+    predictor.models.add(MODEL.key)
+    predictor.load_gate.clear()
+    asked = [
+        asyncio.create_task(ask(dispatcher, float(n), model=model))
+        for n in range(3)
+        for model in (MODEL, other)
+    ]
+    await settle()
+    await dispatcher.close()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert {getattr(answer, "reason", answer) for answer in answers} == {"STOPPING"}
+
+
+@pytest.mark.parametrize(("is_again", "expected_s"), [(False, 1.0), (True, 0.25)])
+async def test_nothing_is_learnt_of_how_long_a_process_takes_to_come_back(
+    dispatcher, predictor, monkeypatch, is_again, expected_s
+):
+    clock_ns = 0
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: clock_ns)
+    predictor.gate.clear()
+    predictor.seconds, predictor.is_again = 0.25, is_again
+    asked = asyncio.create_task(ask(dispatcher, 1.0))
+    await settle()
+    clock_ns += 10**9
+    predictor.gate.set()
+    await asked
+    await settle()
+    assert dispatcher._pace.expect_s(MODEL.key, 1) == pytest.approx(expected_s)
+
+
+async def test_a_batch_whose_answer_was_read_with_another_one_took_what_the_process_says(
+    dispatcher, predictor, monkeypatch
+):
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: 0)
+    predictor.seconds = 0.25
+    await ask(dispatcher, 1.0)
+    await settle()
+    assert dispatcher._pace.expect_s(MODEL.key, 1) == pytest.approx(0.25)
+    assert dispatcher.statistics.of(MODEL.key).infer.total == 250_000_000

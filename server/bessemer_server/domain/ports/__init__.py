@@ -16,6 +16,7 @@ from bessemer_server.domain.ports.processes import (
     Ingester,
     Logs,
     Planner,
+    Predicted,
     Predictor,
 )
 from bessemer_server.domain.ports.store import Store
@@ -36,6 +37,7 @@ __all__ = [
     "Logs",
     "Models",
     "Planner",
+    "Predicted",
     "Predictor",
     "Store",
 ]

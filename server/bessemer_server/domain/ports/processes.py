@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bessemer_server.domain.bases import NO_BASES, Base
 from bessemer_server.domain.datasets import Content, Upload
@@ -103,6 +103,16 @@ class Logs(Protocol):
         ...
 
 
+class Predicted(NamedTuple):
+    """What a batch has given."""
+
+    outputs: Mapping[str, Tensor]
+    seconds: float
+    """That the process was at it."""
+    is_again: bool = False
+    """Whether the process died over it, and another one had to be started: whoever waited has waited for that too."""
+
+
 class Predictor(Protocol):
     """Holds models and runs them, in a process of its own."""
 
@@ -112,6 +122,10 @@ class Predictor(Protocol):
 
     async def unload(self, name: str, version: int | None = None) -> None:
         """Give back the memory of a version, or of every version of the model; nothing happens for one that is not loaded."""
+        ...
+
+    def is_loaded(self, model: Model) -> bool:
+        """Whether it is, so that `load` would be quick."""
         ...
 
     def loaded(self) -> Sequence[tuple[str, int]]:
@@ -126,7 +140,7 @@ class Predictor(Protocol):
         """What runs a model that was loaded, and what was measured to choose it; empty for one that was not."""
         ...
 
-    async def predict(self, model: Model, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    async def predict(self, model: Model, inputs: Mapping[str, Tensor]) -> Predicted:
         """Outputs by name for inputs that fit the signature; the first axis of each is the batch."""
         ...
 
