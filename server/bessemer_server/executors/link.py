@@ -43,6 +43,11 @@ class Link(asyncio.BufferedProtocol):
         if not self._may_write.is_set():
             await self._may_write.wait()
 
+    async def room(self) -> None:
+        """Wait while the other side does not keep up."""
+        while not self._may_write.is_set():
+            await self._may_write.wait()
+
     def write(self, pieces: Sequence[bytes | memoryview]) -> None:
         """Hand a frame over, however far behind the other side is; to who is gone it goes nowhere."""
         assert self._transport is not None
@@ -54,9 +59,14 @@ class Link(asyncio.BufferedProtocol):
             self._transport.writelines(pieces)
 
     def close(self) -> None:
-        """Hang up."""
+        """Hang up, once all has been sent."""
         assert self._transport is not None
         self._transport.close()
+
+    def abort(self) -> None:
+        """Hang up now, whatever the other side has not read."""
+        assert self._transport is not None
+        self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""

@@ -9,13 +9,15 @@ import grpc
 from bessemer_server.executors import memory
 from bessemer_server.rpc import options
 from bessemer_server.rpc.fronts import passing, predicting
-from bessemer_server.rpc.http2 import messages, server
+from bessemer_server.rpc.http2 import messages, server, unread
 from bessemer_server.rpc.http2.stream import Call, Stream
 
 GRACE_S = 6.0
 """A little more than the server gives the calls that it was passed."""
 HELD_SHARE = 4
 """Requests take at most this part of the memory, an nth."""
+UNREAD_SHARE = 16
+"""And answers that nobody reads this one."""
 
 
 class Front:
@@ -37,8 +39,10 @@ class Front:
                 return predicting.PredictionCall(stream, infer)
             return upstream.accept(stream)
 
-        budget = messages.Budget(memory.available_bytes() // HELD_SHARE)
-        self._server = server.Http2Server(accept, predicting.refuse, budget)
+        bytes_there = memory.available_bytes()
+        budget = messages.Budget(bytes_there // HELD_SHARE)
+        left = unread.Unread(bytes_there // UNREAD_SHARE)
+        self._server = server.Http2Server(accept, predicting.refuse, budget, left)
         # Its connections have it too: the system remembers them for a minute when this process ended them, and would refuse the port
         # to the next server. Not before, so that until then others see that the port is kept.
         self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

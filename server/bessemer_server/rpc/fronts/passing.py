@@ -54,9 +54,12 @@ class PassedCall:
         self._drained.set()
 
     async def _run(self) -> None:
-        head = self._stream.head
+        head, left_s = self._stream.head, self._stream.left_s
+        if left_s == 0:  # gRPC's own library would take it for an error of its own
+            self._stream.finish(grpc.StatusCode.DEADLINE_EXCEEDED.value[0], "the deadline has passed")
+            return
         start: Any = self._channel.stream_stream(head.path)
-        answers = start(self._requests(), timeout=head.timeout_s, metadata=head.metadata())
+        answers = start(self._requests(), timeout=left_s, metadata=head.metadata())
         ends: list[_End] = []
         answers.add_done_callback(lambda ended: ends.append(_read_end(ended)))
         try:

@@ -54,6 +54,9 @@ class PredictionCall:
         if message is None:
             refuse(self._stream, domain_errors.InvalidArgument(f"{METHOD} takes one message; none came"))
             return
+        if self._stream.left_s == 0:
+            refuse(self._stream, domain_errors.DeadlineExceeded("the deadline passed while the request came"))
+            return
         self._task = asyncio.get_running_loop().create_task(self._answer(message))
 
     def cancel(self) -> None:
@@ -69,7 +72,7 @@ class PredictionCall:
 
     async def _answer(self, message: bytes) -> None:
         try:
-            answer = await self._infer(message, self._stream.head.timeout_s)
+            answer = await self._infer(message, self._stream.left_s)
         except Refusal as refusal:
             finish(self._stream, refusal.status)
         else:

@@ -60,13 +60,14 @@ class Courier:
     async def _ask(self, request: bytes | memoryview, left_s: float | None) -> tuple[int, bytes]:
         """Kind and body of the server's answer."""
         assert self._link is not None
+        await self._link.room()  # a request that its client takes back meanwhile takes no memory here
         if self.is_orphan:
             return Kind.REFUSAL, GONE
         number = next(self._numbers)
         answer: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
         self._pending[number] = answer
         try:
-            await self._link.send(self._encode(number, request, left_s))
+            self._link.write(self._encode(number, request, left_s))
             return await answer
         except asyncio.CancelledError:
             self._link.write(frames.encode(Kind.CANCEL, number))

@@ -7,9 +7,10 @@ its reading (`pause`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 
-from bessemer_server.rpc.http2 import decoding, frames, framing, headers, messages, waiting
+from bessemer_server.rpc.http2 import decoding, frames, framing, headers, messages, unread, waiting
 from bessemer_server.rpc.http2.frames import Code, ConnectionFault, Setting, StreamFault
 from bessemer_server.rpc.http2.framing import Frame
 from bessemer_server.rpc.http2.stream import Call, Refuse, Stream
@@ -18,8 +19,6 @@ MAX_STREAMS = 4096
 WINDOW = 16 << 20
 """Of the connection; what comes is given back at once, since each stream has a window of its own."""
 STREAM_WINDOW = 1 << 20
-UNREAD_BYTES = 32 << 20
-"""Answers that a client may leave unread on its connection: what would go beyond is refused. One answer may be larger alone."""
 MAX_PIECE_BYTES = 64 << 10
 """Of data that is sent in one frame, whatever the client would take."""
 OURS = {
@@ -29,6 +28,12 @@ OURS = {
     Setting.MAX_HEADER_LIST_SIZE: headers.MAX_LIST_BYTES,
 }
 LARGEST_FRAME_SETTING = 2**24 - 1
+WORK_AT_ONCE = 1024
+"""Frames that are looked at before others have their turn, of those that came together."""
+WORK_OF_A_CALL = 32
+"""To begin one is as much work as so many frames."""
+STALLED_LOOKS = 4
+"""So often a client may be found not to have read anything, though something is there for it: see `look`."""
 
 Accept = Callable[[Stream], Call]
 """Who answers a new stream."""
@@ -46,8 +51,10 @@ class Connection:
         budget: messages.Budget,
         wake: Callable[[], None],
         later: Callable[[Callable[[], None]], None],
+        *,
+        left: unread.Unread | None = None,
     ) -> None:
-        """`later`: see `stream.Line`."""
+        """`wake` is also called when more may come again; `later`: see `stream.Line`; `left`: what all clients leave unread."""
         self._accept = accept
         self.refuse = refuse
         self.budget = budget
@@ -77,6 +84,13 @@ class Connection:
         self._out_window = frames.FIRST_WINDOW
         self.their_window = frames.FIRST_WINDOW
         self.unread = 0
+        self._left = left or unread.Unread()
+        self._sent = self._sent_before = 0
+        """Bytes of data, now and at the last look."""
+        self._stalled_looks = 0
+        self._work = 0
+        self._rest: Iterator[Frame] | None = None
+        """Of what has come, what was not looked at yet."""
         self._has_other_windows = False
         self._has_more_room = False
         self._their_frame_bytes = frames.FIRST_FRAME_BYTES
@@ -97,6 +111,22 @@ class Connection:
         data = b"".join(self._out)
         self._out.clear()
         return data
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether some of what has come was not looked at yet: until then nothing more shall come."""
+        return self._rest is not None
+
+    def look(self) -> bool:
+        """To be called every `stream.LOOK_S`: ends calls whose clients do not go on with them. Whether the client has read nothing for
+        too long.
+        """
+        for stream in list(self._streams.values()):
+            stream.look()
+        is_stalled = (self.unread > 0 or self._is_paused) and self._sent == self._sent_before
+        self._stalled_looks = self._stalled_looks + 1 if is_stalled else 0
+        self._sent_before = self._sent
+        return self._stalled_looks >= STALLED_LOOKS
 
     def lose(self) -> None:
         """The client is gone."""
@@ -135,11 +165,17 @@ class Connection:
     @property
     def may_leave_more(self) -> bool:
         """Whether the client may leave more unread."""
-        return self.unread < UNREAD_BYTES
+        return self.unread < unread.CONNECTION_BYTES and not self._left.is_full
+
+    def count_unread(self, more: int) -> None:
+        """So many bytes more, or less, are."""
+        self.unread += more
+        self._left.used += more
 
     def spend(self, size: int) -> None:
         """So many go."""
         self._out_window -= size
+        self._sent += size
 
     def wait(self, stream: Stream) -> None:
         """Until there is room again."""
@@ -162,13 +198,32 @@ class Connection:
         """Bytes of the client."""
         if self.is_over:
             return
+        came = self._framing.read(chunk)
+        if self._rest is not None:
+            self._rest = itertools.chain(self._rest, came)
+        else:
+            self._go_on(came)
+
+    def _go_on(self, came: Iterator[Frame]) -> None:
+        self._work = 0
         try:
-            for frame in self._framing.read(chunk):
+            for frame in came:
                 self._dispatch(frame)
+                self._work += 1
+                if self._work >= WORK_AT_ONCE:
+                    self._rest = came
+                    self.later(self._catch_up)
+                    break
             self._settle()
         except ConnectionFault as fault:
             self.emit(frames.goaway(self._last, fault.code, fault.text))
             self.lose()
+
+    def _catch_up(self) -> None:
+        rest, self._rest = self._rest, None
+        if rest is not None and not self.is_over:
+            self._go_on(rest)
+        self._wake()
 
     def _settle(self) -> None:
         """What concerns every stream, once for all frames that came together: thousands of them cost a client nothing."""
@@ -222,6 +277,7 @@ class Connection:
             self._read_trailers(stream, flags)
             return
         self._last = number
+        self._work += WORK_OF_A_CALL
         head = self._decoder.decode(block)
         if self._is_going or len(self._streams) >= MAX_STREAMS:
             raise StreamFault(Code.REFUSED_STREAM, "no more streams")

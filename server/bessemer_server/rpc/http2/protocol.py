@@ -6,14 +6,12 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
-from bessemer_server.rpc.http2 import inflating, messages
+from bessemer_server.rpc.http2 import inflating, messages, unread
 from bessemer_server.rpc.http2.connection import Accept, Connection
-from bessemer_server.rpc.http2.stream import Refuse
+from bessemer_server.rpc.http2.stream import LOOK_S, Refuse
 
 BEGIN_S = 20.0
 """So long a client may take to begin."""
-STALL_S = 60.0
-"""So long it may read nothing while there is something for it."""
 BUFFERED_BYTES = 1 << 20
 """Beyond so much that the client has not read, nothing more of it is read or sent."""
 
@@ -27,25 +25,39 @@ class Http2Protocol(asyncio.Protocol):
         refuse: Refuse,
         budget: messages.Budget,
         turns: inflating.Turns,
+        *,
+        left: unread.Unread,
         ended: Callable[[Http2Protocol], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._is_gathering = True  # until there is a socket
-        self.connection = Connection(accept, refuse, budget, self._wake, turns.add)
+        self.connection = Connection(accept, refuse, budget, self._wake, turns.add, left=left)
         self._ended = ended
         self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._is_read = True
+        """Whether what the client sends is."""
+        self._is_full = False
+        """Whether it does not read what is sent."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=BUFFERED_BYTES)
-        self._timer = self._loop.call_later(BEGIN_S, self._check_begun)
+        self._timers = [
+            self._loop.call_later(BEGIN_S, self._check_begun),
+            self._loop.call_later(LOOK_S, self._look),
+        ]
         self._flush()
 
     def _check_begun(self) -> None:
         if not self.connection.is_set:
-            self._abort()
+            self.abort()
+
+    def _look(self) -> None:
+        self._timers = [self._loop.call_later(LOOK_S, self._look)]
+        if self.connection.look():
+            self.abort()
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
@@ -66,35 +78,32 @@ class Http2Protocol(asyncio.Protocol):
             self._transport.write(data)
         if self.connection.is_over:
             self._transport.close()
+        self._pace()
 
     def pause_writing(self) -> None:
         """The client does not read: neither do we, so that it cannot make us keep more and more for it."""
-        assert self._transport is not None
+        self._is_full = True
         self.connection.pause()
-        self._transport.pause_reading()
-        self._set_timer(STALL_S)
+        self._pace()
 
     def resume_writing(self) -> None:
         """See `asyncio.Protocol`."""
-        assert self._transport is not None
-        if self._timer is not None:
-            self._timer.cancel()
-        self._transport.resume_reading()
+        self._is_full = False
         self.connection.resume()
+        self._pace()
 
-    def _set_timer(self, after_s: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_later(after_s, self._abort)
-
-    def _abort(self) -> None:
-        assert self._transport is not None
-        self._transport.abort()
+    def _pace(self) -> None:
+        """Read, or let the client wait: while it does not read itself, or is ahead of what is made of it."""
+        is_read = not self._is_full and not self.connection.is_behind
+        if self._transport is None or self._transport.is_closing() or is_read == self._is_read:
+            return
+        self._is_read = is_read
+        (self._transport.resume_reading if is_read else self._transport.pause_reading)()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in self._timers:
+            timer.cancel()
         self.connection.lose()
         self._transport = None
         self._ended(self)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 
-from bessemer_server.rpc.http2 import inflating, messages
+from bessemer_server.rpc.http2 import inflating, messages, unread
 from bessemer_server.rpc.http2.connection import Accept
 from bessemer_server.rpc.http2.protocol import Http2Protocol
 from bessemer_server.rpc.http2.stream import Refuse
@@ -19,10 +19,14 @@ KEEPALIVE_S = 60
 class Http2Server:
     """Calls are answered by what `accept` makes of each stream."""
 
-    def __init__(self, accept: Accept, refuse: Refuse, budget: messages.Budget) -> None:
+    def __init__(
+        self, accept: Accept, refuse: Refuse, budget: messages.Budget, left: unread.Unread | None = None
+    ) -> None:
+        """`budget`: of requests, `left`: of answers that clients do not read."""
         self._accept = accept
         self._refuse = refuse
         self._budget = budget
+        self._left = left or unread.Unread()
         self._connections: set[Http2Protocol] = set()
         self._empty = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -58,7 +62,9 @@ class Http2Server:
 
     def _connect(self) -> Http2Protocol:
         assert self._turns
-        protocol = Http2Protocol(self._accept, self._refuse, self._budget, self._turns, self._forget)
+        protocol = Http2Protocol(
+            self._accept, self._refuse, self._budget, self._turns, left=self._left, ended=self._forget
+        )
         self._connections.add(protocol)
         return protocol
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -11,6 +12,13 @@ from bessemer_server.rpc.http2 import frames, headers, messages
 from bessemer_server.rpc.http2.frames import Code, StreamFault
 from bessemer_server.rpc.http2.headers import Head
 from bessemer_server.rpc.http2.inflating import Inflating
+
+LOOK_S = 15.0
+"""So often each connection is looked at."""
+LEAST_BYTES = 60 << 10
+"""Of a message that has begun: as many come between two looks, or it is slow."""
+SLOW_LOOKS = 4
+"""A message that was slow so often is not waited for: what has come of it takes memory from others."""
 
 Refuse = Callable[["Stream", errors.DomainError], None]
 """Ends a stream with an error."""
@@ -67,6 +75,9 @@ class Line(Protocol):
     def may_leave_more(self) -> bool:
         """Whether it may leave more."""
 
+    def count_unread(self, more: int) -> None:
+        """So many bytes more, or less, are unread."""
+
     def emit(self, data: bytes) -> None:
         """Send these frames."""
 
@@ -91,8 +102,8 @@ class Stream:
     """`id` is its number, `call` who answers it."""
 
     __slots__ = (
-        "_advanced", "_arrived", "_begun", "_end", "_in_window", "_line", "_out_extra", "_pending", "_pending_bytes", "_reader",
-        "call", "head", "id", "is_over", "received_all",
+        "_advanced", "_arrived", "_begun", "_end", "_in_window", "_line", "_opened_s", "_out_extra", "_pending", "_pending_bytes",
+        "_reader", "_received", "_slow_looks", "call", "head", "id", "is_over", "received_all",
     )  # fmt: skip
 
     def __init__(self, number: int, head: Head, line: Line) -> None:
@@ -114,6 +125,16 @@ class Stream:
         self._pending_bytes = 0
         self._begun = False
         self._end: bytes | None = None
+        self._opened_s = time.monotonic()
+        self._received = 0
+        """Bytes since the last look."""
+        self._slow_looks = 0
+
+    @property
+    def left_s(self) -> float | None:
+        """What is left of the time that the client gives, which counts from the head on: None for any, and nothing is 0."""
+        timeout_s = self.head.timeout_s
+        return None if timeout_s is None else max(0.0, self._opened_s + timeout_s - time.monotonic())
 
     # What comes.
 
@@ -121,6 +142,7 @@ class Stream:
         """Bytes of its messages; `counted` of its window, padding too. Raises `StreamFault`."""
         if self.received_all:
             raise StreamFault(Code.STREAM_CLOSED, "data after the end of the stream")
+        self._received += counted
         self._in_window -= counted
         if self._in_window < 0:
             raise StreamFault(Code.FLOW_CONTROL_ERROR, "more data than the window allows")
@@ -131,6 +153,7 @@ class Stream:
         was_behind = self._arrived is not None
         try:
             for message in self._reader.feed(data):
+                self._slow_looks = 0
                 if self._arrived is None and isinstance(message, bytes):
                     self.call.receive(message)
                 else:
@@ -154,6 +177,18 @@ class Stream:
             self._fail(errors.InvalidArgument("the stream ends amid a message"))
         elif self._arrived is None:
             self.call.end()
+
+    def look(self) -> None:
+        """Every `LOOK_S`: end the call if its client does not go on with it."""
+        received, self._received = self._received, 0
+        if self.received_all or self.is_over or self._end is not None:
+            return
+        self._slow_looks = self._slow_looks + 1 if self._reader.is_amid and received < LEAST_BYTES else 0
+        if self.left_s == 0:
+            self._fail(errors.DeadlineExceeded("the deadline passed before the whole request had come"))
+        elif self._slow_looks >= SLOW_LOOKS:
+            text = f"a message was begun, and {LEAST_BYTES:,} bytes of it did not come in {LOOK_S:.0f} s, again and again; send it anew"
+            self._fail(errors.Unavailable(text, reason="MESSAGE_STALLED"))
 
     def _keep(self, message: bytes | Inflating) -> None:
         """Behind those before it."""
@@ -240,20 +275,21 @@ class Stream:
         """The next message."""
         if self.is_over or self._end is not None:
             return
-        if not self._line.may_leave_more:
+        data = messages.pack(message)
+        is_left = self._pending or len(data) > min(self._out_window, self._line.room)
+        if is_left and not self._line.may_leave_more:
             self._fail(_too_much_unread(self._line.unread))
             return
         if not self._begun:
             self._begun = True
             self._line.emit(frames.frame(frames.HEADERS, frames.END_HEADERS, self.id, headers.BEGIN))
-        data = messages.pack(message)
         self._pending.append(memoryview(data))
         self._count_unread(len(data))
         self.flush()
 
     def _count_unread(self, more: int) -> None:
         self._pending_bytes += more
-        self._line.unread += more
+        self._line.count_unread(more)
 
     def finish(self, code: int = 0, text: str = "", metadata: Iterable[tuple[Any, Any]] = ()) -> None:
         """The end, after all that was sent."""

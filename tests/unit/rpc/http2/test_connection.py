@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 
 import h2.events
 import h2.settings
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 
 from bessemer_server.domain import errors
-from bessemer_server.rpc.http2 import connection, frames, messages, waiting
+from bessemer_server.rpc.http2 import connection, frames, messages, stream, unread, waiting
 from bessemer_server.rpc.http2.stream import Stream
 from tests.unit.rpc.http2.wires import HEAD, Echo, Keep, Wires
 
@@ -175,7 +176,7 @@ def test_a_compressed_message_gives_back_the_window_that_it_took_and_no_more():
 
 
 def test_answers_that_a_client_leaves_unread_are_bounded_for_its_connection(monkeypatch):
-    monkeypatch.setattr(connection, "UNREAD_BYTES", 1 << 20)
+    monkeypatch.setattr(unread, "CONNECTION_BYTES", 1 << 20)
     wires, message = Wires(Keep), bytes(300_000)
     numbers = [wires.ask(ends=False) for _ in range(8)]
     wires.exchange()
@@ -407,3 +408,93 @@ def test_streams_whose_own_windows_are_shut_go_on_when_these_open():
     wires.client.update_settings({SMALL: 1_000})
     wires.exchange(reads=False)
     assert [call.stream.pending_bytes for call in wires.calls] == [0, 0, 0]
+
+
+def test_a_message_that_hardly_comes_is_not_waited_for():
+    wires = Wires(Keep)
+    whole = messages.pack(b"x" * 1000)
+    slow = wires.ask(ends=False)
+    steady = wires.ask(ends=False)
+    idle = wires.ask(b"done", ends=False)
+    wires.say(slow, whole[:500])
+    for look in range(stream.SLOW_LOOKS):
+        assert wires.budget.used >= 500
+        wires.say(slow, whole[500 + look : 501 + look])
+        wires.say(steady, messages.pack(bytes(stream.LEAST_BYTES)))
+        wires.say(steady, whole[:900])  # amid a message at each look, and yet it goes on
+        assert not wires.server.look()
+        wires.say(steady, whole[900:])
+    wires.exchange()
+    assert wires.answer(slow)[1]["grpc-status"] == "14"
+    assert "was begun" in wires.answer(slow)[1]["grpc-message"]
+    assert [call.is_cancelled for call in wires.calls] == [True, False, False]
+    assert wires.server._streams.keys() == {steady, idle}
+
+
+def test_a_request_that_is_not_there_by_its_deadline_is_given_up(monkeypatch):
+    now_s = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    wires = Wires(Keep)
+    number = wires.ask(b"x", head=[*HEAD, ("grpc-timeout", "1S")], ends=False)
+    wires.server.look()
+    assert wires.calls[0].stream.left_s == 1.0
+    now_s += 2
+    wires.server.look()
+    wires.exchange()
+    assert wires.answer(number)[1]["grpc-status"] == "4"
+    assert wires.calls[0].is_cancelled
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_who_reads_nothing_for_long_is_known(reads):
+    wires = Wires(Keep)
+    wires.ask(b"x")
+    wires.exchange()
+    wires.calls[0].stream.send(b"y" * 1_000_000)
+    wires.exchange(reads=False)
+    looks = []
+    for _ in range(connection.STALLED_LOOKS + 1):
+        if reads:
+            wires.client.increment_flow_control_window(1000)
+            wires.client.increment_flow_control_window(1000, 1)
+            wires.exchange(reads=False)
+        looks.append(wires.server.look())
+    assert looks == [False] * connection.STALLED_LOOKS + [not reads]
+
+
+def test_what_all_clients_leave_unread_is_bounded_and_who_reads_is_not_refused():
+    left = unread.Unread(100_000)
+    wires = [Wires(Keep, left=left) for _ in range(3)]
+    for one in wires:
+        one.ask(b"x")
+        one.exchange()
+    for one in wires[:2]:
+        one.calls[0].stream.send(b"y" * 120_000)
+        one.exchange(reads=False)
+    assert left.is_full
+    wires[1].calls[0].stream.send(b"y")
+    assert [one.calls[0].is_cancelled for one in wires] == [False, True, False]
+    wires[2].calls[0].stream.send(b"z")
+    wires[2].calls[0].stream.finish()
+    wires[2].exchange()
+    assert wires[2].answer(1)[0] == [b"z"]
+    for one in wires:
+        one.server.lose()
+    assert left.used == 0
+
+
+def test_what_comes_at_once_is_looked_at_by_and_by(monkeypatch):
+    monkeypatch.setattr(connection, "WORK_AT_ONCE", 2 * connection.WORK_OF_A_CALL)
+    wires = Wires()
+    for number in range(1, 11, 2):
+        wires.client.send_headers(number, HEAD)
+        wires.client.send_data(number, messages.pack(b"%d" % number), end_stream=True)
+    wires.server.receive(wires.client.data_to_send())
+    assert len(wires.calls) == 2
+    behind = [wires.server.is_behind]
+    wires.client.ping(b"12345678")
+    wires.server.receive(wires.client.data_to_send())
+    wires.exchange()
+    assert [*behind, wires.server.is_behind] == [True, False]
+    assert [wires.answer(number)[0] for number in range(1, 11, 2)] == [[b"%d" % n] for n in range(1, 11, 2)]
+    assert any(isinstance(event, h2.events.PingAckReceived) for event in wires.events)

@@ -12,7 +12,7 @@ import h2.events
 
 from bessemer_server.domain import errors
 from bessemer_server.rpc.fronts import predicting
-from bessemer_server.rpc.http2 import messages
+from bessemer_server.rpc.http2 import messages, unread
 from bessemer_server.rpc.http2.connection import Connection
 from bessemer_server.rpc.http2.stream import Stream
 
@@ -64,12 +64,19 @@ class Keep(Echo):
 class Wires:
     """`server` is ours, `calls` what it was asked, `client` the other one, `events` what that has heard."""
 
-    def __init__(self, call: Callable[[Stream], Echo] = Echo, budget: int = 1 << 30) -> None:
+    def __init__(
+        self,
+        call: Callable[[Stream], Echo] = Echo,
+        budget: int = 1 << 30,
+        left: unread.Unread | None = None,
+    ) -> None:
         self.calls: list[Echo] = []
         self.budget = messages.Budget(budget)
         self.later: deque[Callable[[], None]] = deque()
         """What the server does in further turns."""
-        self.server = Connection(self._accept(call), refuse, self.budget, lambda: None, self.later.append)
+        self.server = Connection(
+            self._accept(call), refuse, self.budget, lambda: None, self.later.append, left=left
+        )
         self.client = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
         self.client.initiate_connection()
         self.events: list[h2.events.Event] = []
