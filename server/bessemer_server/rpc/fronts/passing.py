@@ -12,7 +12,7 @@ from bessemer_server.rpc.http2.headers import Metadata
 from bessemer_server.rpc.http2.stream import Stream
 
 T = TypeVar("T")
-SENT_AHEAD_BYTES = 1 << 20
+SENT_AHEAD_BYTES = 64 << 10
 """So much of an answer may wait for a client that reads slowly; then the server waits too."""
 
 
@@ -29,6 +29,8 @@ class Upstream:
 
 class PassedCall:
     """See `http2.stream.Call`."""
+
+    weight = 256
 
     def __init__(self, stream: Stream, channel: grpc.aio.Channel) -> None:
         self._stream = stream

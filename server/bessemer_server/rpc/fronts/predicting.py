@@ -33,6 +33,7 @@ class PredictionCall:
     """See `http2.stream.Call`."""
 
     __slots__ = ("_has_message", "_infer", "_message", "_stream", "_task")
+    weight = 16
 
     def __init__(self, stream: Stream, infer: Infer) -> None:
         self._stream = stream

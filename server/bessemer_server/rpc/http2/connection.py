@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 
-from bessemer_server.rpc.http2 import decoding, frames, framing, headers, messages, unread, waiting
+from bessemer_server.rpc.http2 import decoding, frames, framing, headers, messages, resets, unread, waiting
 from bessemer_server.rpc.http2.frames import Code, ConnectionFault, Setting, StreamFault
 from bessemer_server.rpc.http2.framing import Frame
 from bessemer_server.rpc.http2.stream import Call, Refuse, Stream
@@ -29,9 +29,7 @@ OURS = {
 }
 LARGEST_FRAME_SETTING = 2**24 - 1
 WORK_AT_ONCE = 1024
-"""Frames that are looked at before others have their turn, of those that came together."""
-WORK_OF_A_CALL = 32
-"""To begin one is as much work as so many frames."""
+"""Frames that are looked at before others have their turn, of those that came together; to begin a call counts as many as its weight."""
 STALLED_LOOKS = 4
 """So often a client may be found not to have read anything, though something is there for it: see `look`."""
 
@@ -72,6 +70,7 @@ class Connection:
         }
         self._decoder = decoding.Decoder()
         self._streams: dict[int, Stream] = {}
+        self._resets = resets.Resets()
         self._waiting = waiting.Waiting(lambda: self.room > 0, later)
         self._last = 0
         self._is_going = False
@@ -277,8 +276,9 @@ class Connection:
             self._read_trailers(stream, flags)
             return
         self._last = number
-        self._work += WORK_OF_A_CALL
         head = self._decoder.decode(block)
+        if self._resets.are_too_many:
+            self._refuse_begun()
         if self._is_going or len(self._streams) >= MAX_STREAMS:
             raise StreamFault(Code.REFUSED_STREAM, "no more streams")
         stream = Stream(number, head, self)
@@ -288,8 +288,17 @@ class Connection:
             stream.reject(405 if head.method != "POST" else 415)
             return
         stream.call = self._accept(stream)
+        self._work += stream.call.weight
         if flags & frames.END_STREAM:
             stream.receive_end()
+
+    def _refuse_begun(self) -> None:
+        """A call of a client that takes so many back."""
+        self._work += resets.REFUSED_WEIGHT
+        self._resets.add(resets.REFUSED_WEIGHT)
+        if self._resets.are_beyond_measure:
+            raise ConnectionFault(Code.ENHANCE_YOUR_CALM, "too many calls are begun and taken back")
+        raise StreamFault(Code.REFUSED_STREAM, "too many calls were taken back")
 
     def _read_trailers(self, stream: Stream | None, flags: int) -> None:
         """They end a request, and say nothing in gRPC."""
@@ -358,6 +367,7 @@ class Connection:
         if not number or number > self._last:
             raise ConnectionFault(Code.PROTOCOL_ERROR, "the end of a stream that was never opened")
         if stream := self._streams.get(number):
+            self._resets.add(stream.call.weight)
             self._cancel(stream)
 
     def _read_ping(self, number: int, flags: int, payload: bytes) -> None:

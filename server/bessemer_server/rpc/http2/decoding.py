@@ -13,14 +13,16 @@ from hpack.table import HeaderTable
 from bessemer_server.rpc.http2 import headers
 from bessemer_server.rpc.http2.frames import Code, ConnectionFault
 
-READ_BYTES = 4 * headers.MAX_LIST_BYTES
-"""Of a longer head nothing is read, and so nothing of what its connection sends afterwards."""
+READ_BYTES = 2 * headers.MAX_LIST_BYTES
+"""A head that has more than it may is read that far, to be refused alone. Of a longer one nothing is read, and so nothing of what its
+connection sends afterwards.
+"""
 KEPT = 64
 """Heads that are remembered of one table."""
 KEPT_BYTES = 1024
-"""A longer block is read anew each time."""
+"""A longer block, or head, is read anew each time. Both count: a block can name a field of the table many times, by a byte each."""
 KEPT_IN_ALL = 4096
-"""Beyond so many heads all are forgotten, but for what connections have before them: a client may send anything."""
+"""Beyond so many heads all are forgotten, wherever they are remembered: a client may send anything, and keep its connections."""
 DEPTH = 8
 """Blocks that filled a table: beyond so many it is its connection's own. Whoever comes to an unknown block has to read all
 those before it.
@@ -46,22 +48,33 @@ class State:
 
 
 class Memory:
-    """What all connections have in common."""
+    """What all connections have in common, and how much they remember together."""
 
     def __init__(self) -> None:
         self.beginning = State(depth=0)
         self._heads = 0
+        self._knowing: list[State] = []
+        """Those that remember something, also for one connection alone."""
 
     def keep(self, state: State, block: bytes, head: headers.Head, *, changed: bool) -> State:
         """Remember what a block means with a table; returns the table afterwards."""
         if changed and state.depth >= DEPTH:
             return State()  # not to be found by others, who could not say how they came there
+        if self._heads >= KEPT_IN_ALL:
+            self._forget()
         after = State(state, block, state.depth + 1) if changed else state
+        if not state.known:
+            self._knowing.append(state)
         state.known[block] = head, after
         self._heads += 1
-        if self._heads > KEPT_IN_ALL:
-            self._heads, self.beginning = 0, State(depth=0)
         return after
+
+    def _forget(self) -> None:
+        """Connections go on where they are: for that they need the blocks before them, and no heads."""
+        for state in self._knowing:
+            state.known.clear()
+        self._knowing.clear()
+        self._heads = 0
 
 
 MEMORY = Memory()
@@ -108,7 +121,7 @@ class Decoder:
                 self._state = after
             return head
         head = headers.read(self._read(block))
-        if len(block) <= KEPT_BYTES and len(state.known) < KEPT:
+        if max(len(block), headers.count(head.fields)) <= KEPT_BYTES and len(state.known) < KEPT:
             self._state = self._memory.keep(state, block, head, changed=self._table.changed)
         return head
 
@@ -117,11 +130,16 @@ class Decoder:
         self._read(block)
 
     def _read(self, block: bytes) -> list[tuple[str, str]]:
-        """The fields of a block; a table that it changes is this connection's own."""
+        """The fields of a block, a letter for each byte: a value need not be UTF-8 (RFC 9110, section 5.5), and is no fault of others
+        on its connection. A table that the block changes is this connection's own.
+        """
         decoder = self._hpack = self._hpack or self._build()
         self._table.changed = False
         try:
-            return [(str(name), str(value)) for name, value in decoder.decode(block)]
+            return [
+                (str(name, "latin-1"), str(value, "latin-1"))
+                for name, value in decoder.decode(block, raw=True)
+            ]
         except hpack.OversizedHeaderListError as error:
             raise ConnectionFault(
                 Code.ENHANCE_YOUR_CALM, f"a head has more than {READ_BYTES} bytes"

@@ -10,7 +10,7 @@ from bessemer_server.rpc.http2.frames import Code, ConnectionFault
 
 DATA_BYTES = 1 << 20
 """The largest frame of data; any other is smaller."""
-HEAD_BYTES = 256 << 10
+HEAD_BYTES = 128 << 10
 """More than a call may have: one that has too much is refused alone, and not with all others of its connection."""
 CONTROL_BYTES = 64 << 10
 LIMITS = {frames.DATA: DATA_BYTES, frames.HEADERS: HEAD_BYTES, frames.CONTINUATION: HEAD_BYTES}
@@ -19,8 +19,8 @@ NO_BYTES = memoryview(b"")
 
 
 class Frame(NamedTuple):
-    """Data comes as soon as it is here, a frame in several parts then, of which the last has the flags; a head that was continued
-    comes as one.
+    """Data comes as soon as it is here, a frame in several parts then, of which the last has the flags, and the first counts all
+    padding; a head that was continued comes as one.
     """
 
     kind: int
@@ -44,6 +44,8 @@ class Framing:
         """Whether the client has begun as it must: with its settings."""
         self._amid: tuple[int, int, int] | None = None
         """Of data that comes in parts: flags, stream, bytes that lack."""
+        self._padding = 0
+        """Bytes of padding that lack, behind data."""
         self._block: tuple[int, int, bytearray] | None = None
         """Of a head that comes in parts: flags, stream, bytes."""
 
@@ -55,33 +57,36 @@ class Framing:
             return
         position = 0 if self._is_begun else self._read_preface(chunk)
         view = memoryview(chunk)
+        end = len(chunk)
         if self._amid:
             part = view[: self._amid[2]]
             position = len(part)
             yield self._go_on(*self._amid, part)
-        end = len(chunk)
+        position += self._drop_padding(end - position)
         while end - position >= frames.HEAD_BYTES:
             high, low, kind, flags, stream = frames.HEAD.unpack_from(chunk, position)
             length = high << 8 | low
             self._check(kind, length)
             start = position + frames.HEAD_BYTES
-            if start + length > end:
-                if kind != frames.DATA or flags & frames.PADDED:
-                    self._awaited = frames.HEAD_BYTES + length
-                    break
-                yield self._go_on(flags, stream & frames.STREAM_MASK, length, view[start:])
-                return
+            is_whole = start + length <= end
+            if kind == frames.DATA and (flags & frames.PADDED or not is_whole):
+                if flags & frames.PADDED and start == end and length:
+                    break  # the first byte of its payload says how much of that is padding
+                yield self._begin_data(flags, stream & frames.STREAM_MASK, length, view[start:])
+                position = min(start + length, end)
+                continue
+            if not is_whole:
+                self._awaited = frames.HEAD_BYTES + length
+                break
             position = start + length
             payload = view[start:position]
-            if kind == frames.DATA:
-                stripped = _strip(payload, flags) if flags & frames.PADDED else payload
-                yield Frame(kind, flags, stream & frames.STREAM_MASK, stripped, length)
-            elif kind in (frames.HEADERS, frames.CONTINUATION):
+            if kind in (frames.HEADERS, frames.CONTINUATION):
                 head = self._join_head(kind, flags, stream & frames.STREAM_MASK, payload)
                 if head is not None:
                     yield head
             else:
-                yield Frame(kind, flags, stream & frames.STREAM_MASK, payload, 0)
+                counted = length if kind == frames.DATA else 0
+                yield Frame(kind, flags, stream & frames.STREAM_MASK, payload, counted)
         self._rest += chunk[position:]
 
     def _join(self, chunk: bytes) -> bytes:
@@ -113,16 +118,34 @@ class Framing:
                 raise ConnectionFault(Code.PROTOCOL_ERROR, "a client begins with its settings")
             self.is_set = True
 
-    def _go_on(self, flags: int, stream: int, lacking: int, part: memoryview) -> Frame:
+    def _begin_data(self, flags: int, stream: int, length: int, rest: memoryview) -> Frame:
+        """What is here of a frame of data that is padded, or not here as a whole."""
+        if not flags & frames.PADDED:
+            return self._go_on(flags, stream, length, rest[:length])
+        self._padding = _read_padding(rest, length)
+        padded = 1 + self._padding
+        part = rest[1 : 1 + length - padded]
+        self._drop_padding(len(rest) - 1 - len(part))
+        return self._go_on(flags, stream, length - padded, part, padded)
+
+    def _go_on(self, flags: int, stream: int, lacking: int, part: memoryview, padded: int = 0) -> Frame:
         """The next part of a frame of data."""
         lacking -= len(part)
         self._amid = (flags, stream, lacking) if lacking else None
-        return Frame(frames.DATA, flags & ~frames.END_STREAM if lacking else flags, stream, part, len(part))
+        return Frame(
+            frames.DATA, flags & ~frames.END_STREAM if lacking else flags, stream, part, len(part) + padded
+        )
+
+    def _drop_padding(self, here: int) -> int:
+        """So many of the bytes that are here are padding."""
+        dropped = min(self._padding, here)
+        self._padding -= dropped
+        return dropped
 
     def _join_head(self, kind: int, flags: int, stream: int, payload: memoryview) -> Frame | None:
         """A whole head, or None while parts of it lack."""
         if kind == frames.HEADERS:
-            block = _strip(payload, flags) if flags & frames.PADDED else payload
+            block = _strip(payload) if flags & frames.PADDED else payload
             if flags & frames.WITH_PRIORITY:
                 block = block[PRIORITY_BYTES:]
             if flags & frames.END_HEADERS:
@@ -142,8 +165,13 @@ class Framing:
         return Frame(frames.HEADERS, first_flags, stream, memoryview(joined), 0)
 
 
-def _strip(payload: memoryview, flags: int) -> memoryview:
+def _strip(payload: memoryview) -> memoryview:
     """A payload without its padding."""
-    if not len(payload) or payload[0] >= len(payload):
+    return payload[1 : len(payload) - _read_padding(payload, len(payload))]
+
+
+def _read_padding(payload: memoryview, length: int) -> int:
+    """How many bytes of padding end a payload of this length that begins so."""
+    if not length or payload[0] >= length:
         raise ConnectionFault(Code.PROTOCOL_ERROR, "more padding than payload")
-    return payload[1 : len(payload) - payload[0]]
+    return payload[0]

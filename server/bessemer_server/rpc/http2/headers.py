@@ -23,6 +23,9 @@ LONGEST_S = 10 * 365 * 86_400.0
 UNITS_S = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
 NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")
+PASSED_NAME = re.compile(r"[0-9a-z\-_.]+")
+PASSED_VALUE = re.compile(r"[ -~]*")
+"""gRPC's protocol has fewer names, and values only of printable ASCII, than HTTP."""
 OF_CONNECTIONS = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"})
 PSEUDO = frozenset({":method", ":scheme", ":path", ":authority"})
 REQUIRED = (":method", ":scheme", ":path")
@@ -47,18 +50,31 @@ class Head(NamedTuple):
     fields: tuple[tuple[str, str], ...]
 
     def metadata(self) -> list[tuple[str, str | bytes]]:
-        """What the client itself has sent."""
+        """What the client itself has sent, but for what HTTP allows and gRPC does not: for one such field gRPC's library would refuse
+        to send any, and the call would end as a mistake of the server.
+        """
         return [
             (name, each)
             for name, value in self.fields
-            if name not in OWN and not name.startswith(RESERVED)
+            if _is_passed(name) and (name.endswith("-bin") or PASSED_VALUE.fullmatch(value))
             for each in (_decode_each(value) if name.endswith("-bin") else (value,))
         ]
 
 
+def _is_passed(name: str) -> bool:
+    return name not in OWN and not name.startswith(RESERVED) and PASSED_NAME.fullmatch(name) is not None
+
+
+def count(fields: Iterable[tuple[str, str]]) -> int:
+    """The bytes of a head, as HTTP/2 counts them."""
+    return sum(len(name) + len(value) + FIELD_BYTES for name, value in fields)
+
+
 def read(fields: Sequence[tuple[str, str]]) -> Head:
-    """The head with these fields. Raises `StreamFault` for one that is not as RFC 9113, section 8.2 and 8.3, has requests."""
-    if sum(len(name) + len(value) + FIELD_BYTES for name, value in fields) > MAX_LIST_BYTES:
+    """The head with these fields, whose letters are bytes. Raises `StreamFault` for one that is not as RFC 9113, section 8.2 and 8.3,
+    has requests.
+    """
+    if count(fields) > MAX_LIST_BYTES:
         raise StreamFault(Code.ENHANCE_YOUR_CALM, f"a head has more than {MAX_LIST_BYTES} bytes")
     found: dict[str, str] = {}
     regular = False
@@ -130,8 +146,6 @@ BEGIN = encode([(":status", "200"), ("content-type", CONTENT_TYPE)])
 """How every answer begins."""
 OK = encode([("grpc-status", "0")])
 """How an answer ends that nothing is to be said of."""
-REPLY_BYTES_MAX = 8 << 10
-"""Clients take no longer heads, as gRPC's own library does by default."""
 
 
 def end(code: int, message: str, metadata: Iterable[tuple[Any, Any]] = ()) -> bytes:

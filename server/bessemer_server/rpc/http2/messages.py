@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import struct
 from collections import deque
+from collections.abc import Iterator
 
 from bessemer_server.domain import errors
 from bessemer_server.rpc.http2.inflating import WINDOW_BITS, Inflating, too_large
@@ -12,6 +13,8 @@ from bessemer_server.rpc.http2.inflating import WINDOW_BITS, Inflating, too_larg
 PREFIX = struct.Struct(">BI")
 MAX_BYTES = 256 << 20
 IDENTITY = "identity"
+SMALL_BYTES = 4 << 10
+"""Pieces of a message that are smaller are put together when they come: each for itself would take more than its bytes."""
 ENCODINGS = ",".join([IDENTITY, *WINDOW_BITS])
 """Those that there are, as gRPC's protocol has a server name them to who used another."""
 
@@ -45,18 +48,19 @@ class Budget:
 class Reader:
     """Puts the messages of one stream together. `close` gives back what they have of the budget."""
 
-    __slots__ = ("_budget", "_costs", "_encoding", "_left", "_pieces", "_prefix", "_taken")
+    __slots__ = ("_budget", "_costs", "_encoding", "_is_closed", "_left", "_pieces", "_prefix", "_taken")
 
     def __init__(self, encoding: str, budget: Budget) -> None:
         self._encoding = encoding
         self._budget = budget
         self._taken = 0
+        self._is_closed = False
         self._costs: deque[list[int]] | None = deque() if encoding in WINDOW_BITS else None
         """Of each message that was found and not released: bytes on the wire, and bytes held. None where its length says both."""
         self._prefix = b""
         self._left = -1
         """Bytes that the message under way lacks; -1 when none is."""
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes | bytearray] = []
 
     @property
     def missing(self) -> int:
@@ -68,23 +72,25 @@ class Reader:
         """Whether a message has begun and not ended."""
         return self._left >= 0 or bool(self._prefix)
 
-    def feed(self, data: memoryview) -> list[bytes | Inflating]:
-        """The messages that end with these bytes, compressed ones yet to be inflated. Raises `ResourceExhausted`, `InvalidArgument`."""
+    def feed(self, data: memoryview) -> Iterator[bytes | Inflating]:
+        """The messages that end with these bytes, compressed ones yet to be inflated. Raises `ResourceExhausted`, `InvalidArgument`.
+
+        One at a time: whoever wants no more of them is spared the work for thousands.
+        """
         size = len(data)
         if self._is_whole(data):
             self._take(size)
             if self._costs is not None:
                 self._costs.append([size, size])
-            return [bytes(data[PREFIX.size :])]
-        found: list[bytes | Inflating] = []
+            yield bytes(data[PREFIX.size :])
+            return
         position = 0
-        while position < size:
+        while position < size and not self._is_closed:
             if self._left < 0:
                 position = self._read_prefix(data, position)
             position = self._read_piece(data, position)
             if not self._left:
-                found.append(self._finish())
-        return found
+                yield self._finish()
 
     def _is_whole(self, data: memoryview) -> bool:
         """Whether it is one message, as most often, and nothing more is to be thought of."""
@@ -97,7 +103,8 @@ class Reader:
         )
 
     def close(self) -> None:
-        """Nothing of this stream is held any more."""
+        """Nothing of this stream is held any more, nor read."""
+        self._is_closed = True
         self._budget.give_back(self._taken)
         self._taken = 0
 
@@ -145,12 +152,20 @@ class Reader:
             return position
         piece = data[position : position + self._left]
         self._take(len(piece))
-        self._pieces.append(bytes(piece))
+        self._gather(piece)
         self._left -= len(piece)
         return position + len(piece)
 
+    def _gather(self, piece: memoryview) -> None:
+        if len(piece) >= SMALL_BYTES:
+            self._pieces.append(bytes(piece))
+        elif self._pieces and isinstance(self._pieces[-1], bytearray):
+            self._pieces[-1] += piece
+        else:
+            self._pieces.append(bytearray(piece))
+
     def _finish(self) -> bytes | Inflating:
-        message = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        message = bytes(self._pieces[0]) if len(self._pieces) == 1 else b"".join(self._pieces)
         is_compressed = self._prefix[0]
         self._left, self._prefix, self._pieces = -1, b"", []
         cost = [len(message) + PREFIX.size] * 2

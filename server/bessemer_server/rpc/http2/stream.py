@@ -27,6 +27,9 @@ Refuse = Callable[["Stream", errors.DomainError], None]
 class Call(Protocol):
     """What a stream tells those who answer it."""
 
+    weight: int
+    """The work of beginning it, in frames."""
+
     def receive(self, message: bytes) -> None:
         """The next message has come. Raises errors of the domain."""
 
@@ -42,6 +45,8 @@ class Call(Protocol):
 
 class _Nobody:
     """Answers a stream that is no call."""
+
+    weight = 1
 
     def receive(self, message: bytes) -> None:
         """See `Call`."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 
 from bessemer_server.domain import errors
-from bessemer_server.rpc.http2 import connection, frames, messages, stream, unread, waiting
+from bessemer_server.rpc.http2 import connection, frames, messages, resets, stream, unread, waiting
 from bessemer_server.rpc.http2.stream import Stream
 from tests.unit.rpc.http2.wires import HEAD, Echo, Keep, Wires
 
@@ -484,7 +484,7 @@ def test_what_all_clients_leave_unread_is_bounded_and_who_reads_is_not_refused()
 
 
 def test_what_comes_at_once_is_looked_at_by_and_by(monkeypatch):
-    monkeypatch.setattr(connection, "WORK_AT_ONCE", 2 * connection.WORK_OF_A_CALL)
+    monkeypatch.setattr(connection, "WORK_AT_ONCE", 2 * Echo.weight)
     wires = Wires()
     for number in range(1, 11, 2):
         wires.client.send_headers(number, HEAD)
@@ -498,3 +498,40 @@ def test_what_comes_at_once_is_looked_at_by_and_by(monkeypatch):
     assert [*behind, wires.server.is_behind] == [True, False]
     assert [wires.answer(number)[0] for number in range(1, 11, 2)] == [[b"%d" % n] for n in range(1, 11, 2)]
     assert any(isinstance(event, h2.events.PingAckReceived) for event in wires.events)
+
+
+def test_who_takes_calls_back_again_and_again_may_begin_no_more_for_a_while(monkeypatch):
+    now_s = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    monkeypatch.setattr(resets, "BURST", 4 * Keep.weight)
+    monkeypatch.setattr(resets, "PER_S", Keep.weight)
+    wires = Wires(Keep)
+    answered = wires.ask(b"x")
+    for _ in range(10):
+        number = wires.client.get_next_available_stream_id()
+        wires.client.send_headers(number, HEAD)
+        wires.exchange()
+        if not wires.heard(number, h2.events.StreamReset):
+            wires.client.reset_stream(number)
+            wires.exchange()
+    assert len(wires.calls) == 1 + 5
+    (refusal,) = wires.heard(number, h2.events.StreamReset)
+    assert refusal.error_code == frames.Code.REFUSED_STREAM
+    assert not wires.calls[0].is_cancelled
+    assert not wires.heard(answered, h2.events.StreamReset)
+    now_s += 6
+    wires.ask(b"x")
+    assert len(wires.calls) == 1 + 6
+
+
+def test_who_goes_on_and_on_with_it_is_sent_away(monkeypatch):
+    monkeypatch.setattr(resets, "BURST", Keep.weight)
+    monkeypatch.setattr(resets, "MOST", 4 * Keep.weight)
+    wires = Wires(Keep)
+    for number in range(1, 41, 2):
+        wires.client.send_headers(number, HEAD)
+        wires.client.reset_stream(number)
+    wires.exchange()
+    (end,) = [event for event in wires.events if isinstance(event, h2.events.ConnectionTerminated)]
+    assert end.error_code == frames.Code.ENHANCE_YOUR_CALM
+    assert wires.server.is_over

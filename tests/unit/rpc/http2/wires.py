@@ -29,6 +29,8 @@ HEAD = [
 class Echo:
     """A call that is answered with what came, once everything has."""
 
+    weight = 32
+
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self.messages: list[bytes] = []
