@@ -24,12 +24,23 @@ FIELDS = {
     "BYTES": ("bytes_contents", ""),
 }
 """Field of InferTensorContents, and code of `array.array` for numbers, for each datatype that can come typed."""
+PIECE = 4096
+"""Values that are converted in one go: meanwhile no other thread runs."""
 
 
 def pack(name: str, model: str, datatype: str, typed: Mapping[str, Sequence[Any]], count: int) -> bytes:
     """The values as little-endian bytes. Raises `InvalidArgument` for another field, other than `count` values, or a value out
     of range.
     """
+    try:
+        return _pack(name, model, datatype, typed, count)
+    except OverflowError as error:
+        raise errors.InvalidArgument(
+            f"a value of input tensor '{name}' for model '{model}' does not fit {datatype}: {error}"
+        ) from error
+
+
+def _pack(name: str, model: str, datatype: str, typed: Mapping[str, Sequence[Any]], count: int) -> bytes:
     field, code = FIELDS.get(datatype, ("", ""))
     if set(typed) != {field}:
         others = ", ".join(sorted(set(typed) - {field}))
@@ -40,15 +51,17 @@ def pack(name: str, model: str, datatype: str, typed: Mapping[str, Sequence[Any]
     _check_count(name, model, datatype, len(typed[field]), count)
     if datatype == "BYTES":
         return tensors.pack_elements(typed[field])
-    try:
-        values = array.array(code, typed[field])
-    except OverflowError as error:
-        raise errors.InvalidArgument(
-            f"a value of input tensor '{name}' for model '{model}' does not fit {datatype}: {error}"
-        ) from error
+    values = _convert(code, typed[field])
     if sys.byteorder == "big":
         values.byteswap()
     return values.tobytes()
+
+
+def _convert(code: str, values: Sequence[Any]) -> array.array[Any]:
+    made = array.array(code)
+    for start in range(0, len(values), PIECE):
+        made.extend(array.array(code, values[start : start + PIECE]))
+    return made
 
 
 def _check_count(name: str, model: str, datatype: str, got: int, count: int) -> None:

@@ -40,7 +40,7 @@ class Preparing:
         priority: int = 0,
     ) -> T:
         """The result of the work for a request about so many rows of a model. Raises what it raises, `ResourceExhausted`,
-        `DeadlineExceeded`.
+        `DeadlineExceeded`, `Unavailable`.
         """
         before = self._queue.rows_before(model, priority)
         pace.check(self._pace.expect_s(model, before) / self._count, patience_s)
@@ -95,8 +95,12 @@ class _Waiting:
 
     def settle(self, done: asyncio.Future[Any]) -> None:
         """The work is done."""
-        if done.cancelled():  # the service ends
-            self.result.cancel()
+        if done.cancelled():  # as if its caller had given up, who waits for an answer
+            self.fail(
+                errors.Unavailable(
+                    "the service stops; ask another one, or this one when it is back", reason="STOPPING"
+                )
+            )
         elif error := done.exception():
             self.fail(error)
         elif not self.result.done():

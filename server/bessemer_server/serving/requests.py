@@ -14,8 +14,17 @@ from bessemer_server.domain.models import Model, TensorSpec
 from bessemer_server.serving import contents, pictures, texts, verdicts
 
 MAX_BATCH = 4096
+MAX_INPUTS = 64
+"""Of a request: more than any model has. Those of one that has more are not looked at."""
 MAX_OUTPUTS = 8
 """That a request may name, each in another form: what is asked for again and again would be built as many times."""
+
+LOOKED_AT = frozenset({"FP32", "BYTES"})
+"""Datatypes whose values are looked at, each of them."""
+SLOW_BYTES = 256 << 10
+"""More of them take milliseconds."""
+SLICE = 16_384
+"""Values that are looked at in one go."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,10 +80,16 @@ class Planned:
             self._check_finite(data)
         return tensors.Tensor(self.spec.datatype, self.shape, data)
 
+    def is_slow(self, count: int) -> bool:
+        """Whether it takes long to `read` so many bytes."""
+        return count > SLOW_BYTES and not self.is_picture and self.spec.datatype in LOOKED_AT
+
     def _check_finite(self, data: bytes | memoryview) -> None:
         """NaN and infinity are refused here, by their row: in a batch they would spoil what others get."""
         values = memoryview(data).cast("f")
-        if math.isfinite(sum(values)):  # as float64: finite float32 values do not sum to infinity
+        # As float64: finite float32 values do not sum to infinity. By slices, since others can go on between two of them.
+        starts = range(0, len(values), SLICE)
+        if all(math.isfinite(sum(values[start : start + SLICE])) for start in starts):
             return
         row = next(i for i, value in enumerate(values) if not math.isfinite(value)) // math.prod(
             self.shape[1:]
@@ -84,18 +99,10 @@ class Planned:
         )
 
 
-def check(request: Request, model: Model) -> dict[str, tensors.Tensor]:
-    """The inputs by name, sound in name, datatype, shape, byte count and values. Raises `InvalidArgument`."""
-    planned = plan(request, model)
-    return {
-        one.name: one.read(tensor.raw if tensor.raw is not None else _pack(tensor, model))
-        for one, tensor in zip(planned, request.inputs, strict=True)
-    }
-
-
 def plan(request: Request, model: Model) -> Sequence[Planned]:
-    """The same for all but the values: another request of the same form needs no other look. Raises `InvalidArgument`."""
+    """The inputs, sound in all but their values: another request of the same form needs no other look. Raises `InvalidArgument`."""
     _check_raw(request, model)
+    check_counts(len(request.inputs), len(request.outputs), model)
     _check_outputs(request, model)
     specs = {spec.name: spec for spec in model.inputs}
     _check_names(request, model, specs)
@@ -106,6 +113,35 @@ def plan(request: Request, model: Model) -> Sequence[Planned]:
             f"input batch sizes do not match each other for '{model.name}': {sorted(rows)}"
         )
     return found
+
+
+def read(request: Request, planned: Sequence[Planned], model: Model) -> dict[str, tensors.Tensor]:
+    """The inputs by name, sound in byte count and values too. Takes a tenth of a second for a MiB or two of typed ones. Raises
+    `InvalidArgument`.
+    """
+    return {
+        one.name: one.read(tensor.raw if tensor.raw is not None else _pack(tensor, model))
+        for one, tensor in zip(planned, request.inputs, strict=True)
+    }
+
+
+def are_slow(request: Request, planned: Sequence[Planned]) -> bool:
+    """Whether it takes long to `read` them, raw as they are."""
+    raw = ((one, tensor.raw) for one, tensor in zip(planned, request.inputs, strict=True))
+    return any(data is not None and one.is_slow(len(data)) for one, data in raw)
+
+
+def check_counts(inputs: int, outputs: int, model: Model) -> None:
+    """Raise `InvalidArgument` for so many tensors that to look at each would keep others waiting."""
+    if inputs > MAX_INPUTS:
+        raise errors.InvalidArgument(
+            f"expected {len(model.inputs)} inputs but got {inputs} inputs for model '{model.name}', and no model has more than "
+            f"{MAX_INPUTS}"
+        )
+    if outputs > MAX_OUTPUTS:
+        raise errors.InvalidArgument(
+            f"{outputs:,} outputs are asked for of model '{model.name}', but no request may name more than {MAX_OUTPUTS}"
+        )
 
 
 def _check_raw(request: Request, model: Model) -> None:
@@ -133,10 +169,6 @@ def _check_raw(request: Request, model: Model) -> None:
 def _check_outputs(request: Request, model: Model) -> None:
     if not request.outputs:
         return
-    if len(request.outputs) > MAX_OUTPUTS:
-        raise errors.InvalidArgument(
-            f"{len(request.outputs):,} outputs are asked for of model '{model.name}', but no request may name more than {MAX_OUTPUTS}"
-        )
     known = {spec.name for spec in (*model.outputs, *verdicts.specs(model))}
     for name in request.outputs:
         if name not in known:
@@ -163,7 +195,8 @@ def _check_names(request: Request, model: Model, specs: Mapping[str, TensorSpec]
 
 def _plan_tensor(tensor: Input, spec: TensorSpec, model: Model) -> Planned:
     is_picture = pictures.is_picture(spec)
-    if is_picture and (tensor.datatype, tensor.shape[1:]) != (spec.datatype, spec.shape[1:]):
+    is_other = is_picture and (tensor.datatype, tensor.shape[1:]) != (spec.datatype, spec.shape[1:])
+    if is_other:
         spec = _other_form(tensor, spec)
     if tensor.datatype != spec.datatype:
         raise errors.InvalidArgument(
@@ -171,6 +204,10 @@ def _plan_tensor(tensor: Input, spec: TensorSpec, model: Model) -> Planned:
             f"'{spec.datatype}'"
         )
     _check_shape(tensor, spec, model)
+    if (
+        is_other and spec.datatype != "BYTES" and tensor.raw is None
+    ):  # raw ones cost nothing until they are fit
+        _check_pixels(math.prod(tensor.shape[:-1]), model)
     size_bytes = -1 if spec.datatype == "BYTES" else tensors.size_bytes(spec.datatype, tensor.shape)
     return Planned(tensor.name, model.name, spec, tensor.shape, size_bytes, is_picture)
 
@@ -206,6 +243,14 @@ def _check_shape(tensor: Input, spec: TensorSpec, model: Model) -> None:
         raise errors.InvalidArgument(
             f"inference request batch-size must be from 1 to {MAX_BATCH} for '{model.name}', got {shape[0]} for input "
             f"'{tensor.name}'"
+        )
+
+
+def _check_pixels(pixels: int, model: Model) -> None:
+    if pixels > pictures.MAX_PIXELS:
+        raise errors.InvalidArgument(
+            f"the pictures of one request for model '{model.name}' have {pixels:,} pixels together, but at most "
+            f"{pictures.MAX_PIXELS:,} are taken; send fewer or smaller ones"
         )
 
 

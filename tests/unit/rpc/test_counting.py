@@ -11,6 +11,7 @@ import pytest
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors
 from bessemer_server.rpc.inference import inferring, messages
+from bessemer_server.serving import requests
 from tests.unit.rpc import test_forms
 
 
@@ -102,3 +103,22 @@ async def test_an_output_that_is_asked_for_twice_comes_in_each_form():
     assert [(each.datatype, list(each.shape)) for each in answer.outputs] == [
         ("BYTES", [1, 2]), ("FP32", [1, 2]), ("BYTES", [1, 1]),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize(("slow", "is_aside"), [(0, True), (1 << 20, False)])
+async def test_many_values_are_looked_at_aside(monkeypatch, slow, is_aside, is_known):
+    serving = test_forms.make()
+    data = make_request().SerializeToString()
+    if is_known:
+        await serving.infer_bytes(data, None)
+    monkeypatch.setattr(requests, "SLOW_BYTES", slow)
+    read, threads = requests.Planned.read, []
+
+    def see(*arguments):
+        threads.append(threading.current_thread())
+        return read(*arguments)
+
+    monkeypatch.setattr(requests.Planned, "read", see)
+    assert await serving.infer_bytes(data, None)
+    assert [thread is not threading.main_thread() for thread in threads] == [is_aside]

@@ -26,18 +26,31 @@ def requests(draw):
     return request
 
 
+def check_contents(asked, rest):
+    """That the typed ones are those of the whole message, which then has none."""
+    assert list(asked.typed) == [i for i, tensor in enumerate(rest.inputs) if tensor.HasField("contents")]
+    for i, parts in asked.typed.items():
+        found = pb.InferTensorContents.FromString(b"".join(parts))
+        assert found.SerializeToString() == rest.inputs[i].contents.SerializeToString()  # NaN is not itself
+        rest.inputs[i].ClearField("contents")
+
+
 @given(requests())
 def test_what_a_client_makes_passes(request):
     data = request.SerializeToString()
     for small in (0, len(data)):  # read where it lies, and decoded
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(frugal, "SMALL_BYTES", small)
-            message, raw = frugal.decode(data)
-        assert list(raw) == list(request.raw_input_contents)
+            asked = frugal.decode(data)
+        assert list(asked.raw) == list(request.raw_input_contents)
+        assert asked.size_bytes == len(data)
         rest = pb.ModelInferRequest.FromString(data)
         if not small:
+            check_contents(asked, rest)
             rest.ClearField("raw_input_contents")
-        assert message.SerializeToString(deterministic=True) == rest.SerializeToString(deterministic=True)
+        assert asked.message.SerializeToString(deterministic=True) == rest.SerializeToString(
+            deterministic=True
+        )
 
 
 @given(requests(), requests())
@@ -46,28 +59,53 @@ def test_raw_contents_are_found_wherever_they_lie(first, second):
     data = first.SerializeToString() + second.SerializeToString()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(frugal, "SMALL_BYTES", 0)
-        message, raw = frugal.decode(data)
-    assert list(raw) == [*first.raw_input_contents, *second.raw_input_contents]
-    assert message.model_name == (second.model_name or first.model_name)
-    assert len(message.inputs) == len(first.inputs) + len(second.inputs)
+        asked = frugal.decode(data)
+    assert list(asked.raw) == [*first.raw_input_contents, *second.raw_input_contents]
+    assert asked.message.model_name == (second.model_name or first.model_name)
+    assert len(asked.message.inputs) == len(first.inputs) + len(second.inputs)
+    check_contents(asked, pb.ModelInferRequest.FromString(data))
+
+
+def test_contents_that_lie_in_parts_are_found_together():
+    """A field of one message that comes twice is one, and so may be nothing."""
+    contents = b"\x2a\x03\x22\x01\x07" + b"\x2a\0" + b"\x2a\x04\x22\x02\x08\x09"
+    data = b"\x2a\x02\x0a\0" + b"\x2a" + bytes([len(contents)]) + contents
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frugal, "SMALL_BYTES", 0)
+        asked = frugal.decode(data)
+    assert {i: b"".join(parts) for i, parts in asked.typed.items()} == {1: b"\x22\x01\x07\x22\x02\x08\x09"}
+    check_contents(asked, pb.ModelInferRequest.FromString(data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\x2a\x03\x2a\x02\x22" + b"\x01\x01", b"\x2a\x02\x2a\x04" + b"\x22\x02\x01\x01"],
+    ids=["a field beyond its contents", "contents beyond their input"],
+)
+def test_what_ends_behind_what_it_lies_in_is_no_message(data):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frugal, "SMALL_BYTES", 0)
+        with pytest.raises(ValueError, match="longer than the message that has it"):
+            frugal.decode(data)
 
 
 def test_large_contents_pass_raw_typed_and_as_many_texts():
     request = pb.ModelInferRequest(raw_input_contents=[bytes(1 << 20)])
     request.inputs.add(name="x").contents.fp32_contents.extend([1.0] * 100_000)
     request.inputs.add(name="text").contents.bytes_contents.extend([b"word"] * 4096)
-    message, raw = frugal.decode(request.SerializeToString())
-    assert list(raw) == [bytes(1 << 20)]
+    asked = frugal.decode(request.SerializeToString())
+    assert list(asked.raw) == [bytes(1 << 20)]
+    check_contents(asked, request)
     request.ClearField("raw_input_contents")
-    assert message == request
+    assert asked.message == request
 
 
 @pytest.mark.parametrize(
     ("tail", "words"),
     [
-        (b"\x2a\0" * 50_000, "more than 20,000 tensors"),
-        (b"\x22\0" * 50_000, "more than 20,000 tensors"),
-        (b"\x2a\x80\x80\x04" + b"\x42\0" * 32_768, "more than 20,000 tensors"),
+        (b"\x2a\0" * 50_000, "more than 6,000 tensors"),
+        (b"\x22\0" * 50_000, "more than 6,000 tensors"),
+        (b"\x2a\x80\x80\x04" + b"\x42\0" * 32_768, "more than 6,000 tensors"),
         (b"\x2a\x84\x80\x04\x1a\x80\x80\x04" + bytes(65_536), "the shape of an input has 65,536 bytes"),
     ],
     ids=["inputs", "parameters", "fields of an input", "shape"],

@@ -10,7 +10,7 @@ import pytest
 
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors
-from bessemer_server.rpc.inference import frugal, streams
+from bessemer_server.rpc.inference import frugal, rooms, streams
 
 
 async def test_the_errors_behind_the_first_one_are_no_news():
@@ -19,7 +19,7 @@ async def test_the_errors_behind_the_first_one_are_no_news():
 
     async def requests():
         for _ in range(3):
-            yield frugal.Decoded(pb.ModelInferRequest(), [])
+            yield streams.Sent(frugal.Decoded(pb.ModelInferRequest(), []))
 
     async def refuse(request):
         nonlocal refused
@@ -31,7 +31,7 @@ async def test_the_errors_behind_the_first_one_are_no_news():
 
     told: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
-    answers = streams.answer_each(requests(), refuse, is_strict=True)
+    answers = streams.answer_each(requests(), refuse, rooms.Room(rooms.Budget(1)), is_strict=True)
     async with contextlib.aclosing(answers):
         with pytest.raises(errors.InvalidArgument):
             async for _ in answers:

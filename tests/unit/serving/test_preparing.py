@@ -110,3 +110,15 @@ async def test_what_waits_is_bounded(work, monkeypatch):
     work.gate.set()
     found = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(each) for each in found] == [str] * 4 + [errors.ResourceExhausted] * 2
+
+
+async def test_who_waits_when_the_service_ends_is_told(work):
+    room = preparing.Preparing(threads=1)
+    first, second = await ask_all(room, work, "a0"), await ask_all(room, work, "a1")
+    room._idle += 1  # so that the second waits for the thread itself
+    room._go_on()
+    room._threads.shutdown(wait=False, cancel_futures=True)
+    with pytest.raises(errors.Unavailable, match="the service stops"):
+        await second[0]
+    work.gate.set()
+    assert await first[0] == "a0"

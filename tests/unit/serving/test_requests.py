@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import math
 import struct
 
 import pytest
@@ -31,9 +32,13 @@ VALUES = [1.0, 2.0, 3.0, 4.0]
 GOOD = requests.Input("features", "FP32", (1, 4), struct.pack("<4f", *VALUES))
 
 
+def read(request, model):
+    return requests.read(request, requests.plan(request, model), model)
+
+
 def check(*inputs, outputs=(), raw_count=None):
     count = sum(i.raw is not None for i in inputs) if raw_count is None else raw_count
-    return requests.check(requests.Request(inputs, outputs, count), MODEL)
+    return read(requests.Request(inputs, outputs, count), MODEL)
 
 
 def test_a_sound_request_comes_through_as_it_is():
@@ -87,7 +92,7 @@ TEXT = requests.Input("text", "BYTES", (2,), frame("gréat".encode(), b"film"))
 
 def check_text(tensor):
     count = tensor.raw is not None
-    return requests.check(requests.Request([tensor], (), count), TEXTS)["text"]
+    return read(requests.Request([tensor], (), count), TEXTS)["text"]
 
 
 def test_sound_texts_come_through_raw_or_typed():
@@ -149,3 +154,50 @@ def test_an_input_in_shared_memory_has_no_contents():
     both = dataclasses.replace(GOOD, is_shared=True, typed={"fp32_contents": VALUES})
     with pytest.raises(errors.InvalidArgument, match=r"unexpected contents .* shared memory .* 'features'"):
         check(both, raw_count=0)
+
+
+IMAGES = dataclasses.replace(
+    MODEL,
+    definition={**DEFINITION, "inputs": [{"name": "image", "datatype": "UINT8", "shape": [-1, 8, 8, 1]}]},
+)
+
+
+@pytest.mark.parametrize("datatype", ["UINT8", "FP32"])
+def test_pictures_with_too_many_pixels_are_refused_by_their_shape_alone(datatype):
+    side = 1 << 14
+    request = requests.Request([requests.Input("image", datatype, (1, side, side, 3), None)], (), 0)
+    with pytest.raises(
+        errors.InvalidArgument, match="have 268,435,456 pixels together, but at most 256,000,000"
+    ):
+        requests.plan(request, IMAGES)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(65, 0), (1, 9), (100_000, 0), (1, 100_000)])
+def test_tensors_are_counted_before_any_is_looked_at(inputs, outputs):
+    with pytest.raises(
+        errors.InvalidArgument, match=r"expected 1 inputs but got|no request may name more than 8"
+    ):
+        requests.check_counts(inputs, outputs, MODEL)
+    requests.check_counts(64, 8, MODEL)
+
+
+@pytest.mark.parametrize("at", [0, 16_383, 16_384, 40_000])
+def test_a_value_that_is_no_number_is_found_wherever_it_is(at):
+    values = [1.0] * 40_001
+    planned = requests.Planned(
+        "x", "m", models.TensorSpec("x", "FP32", (-1, 1)), (40_001, 1), 4 * 40_001, False
+    )
+    planned.read(struct.pack("<40001f", *values))
+    values[at] = math.inf
+    with pytest.raises(errors.InvalidArgument, match=rf"row {at} has NaN or infinity"):
+        planned.read(struct.pack("<40001f", *values))
+
+
+@pytest.mark.parametrize(
+    ("datatype", "is_picture", "count", "slow"),
+    [("FP32", False, 300 << 10, True), ("FP32", False, 200 << 10, False), ("FP32", True, 1 << 20, False),
+     ("BYTES", False, 1 << 20, True), ("BYTES", True, 1 << 20, False), ("UINT8", False, 1 << 20, False)],
+)  # fmt: skip
+def test_values_that_are_looked_at_take_long_where_there_are_many(datatype, is_picture, count, slow):
+    planned = requests.Planned("x", "m", models.TensorSpec("x", datatype, (-1,)), (1,), -1, is_picture)
+    assert planned.is_slow(count) == slow

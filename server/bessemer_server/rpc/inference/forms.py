@@ -46,24 +46,25 @@ class Form:
         self.routing_key = messages.read_routing_key(message)
         self.wishes = parameters.parse(messages.read_parameters(message.parameters))
         self._plan_of: Model | None = None
-        self._plan: Sequence[requests.Planned] = ()
+        self._plan: requests.Planned | None = None
         self._names: Sequence[str] = ()
         """Of the outputs, by the same model."""
         self._head_of: object = None
         self._head = b""
 
-    def check(self, data: bytes | memoryview, model: Model) -> dict[str, tensors.Tensor]:
-        """The inputs of a request of this form, sound in form and values. Raises `InvalidArgument`."""
+    def plan(self, data: bytes | memoryview, model: Model) -> tuple[requests.Planned, memoryview]:
+        """The one input of a request of this form, sound but for its values, and these. Raises `InvalidArgument`."""
         raw = memoryview(data)[len(self.beginning) :]
         if self._plan_of is not model:
-            self._plan = requests.plan(messages.parse(frugal.Decoded(self.message, [raw])), model)
+            given = messages.parse(frugal.Decoded(self.message, [raw]))
+            (self._plan,) = requests.plan(given, model)
             self._names = messages.names(self.message, model)
             self._plan_of = model
-        (planned,) = self._plan
-        return {planned.name: planned.read(raw)}
+        assert self._plan is not None
+        return self._plan, raw
 
     def answer(self, model: Model, outputs: Mapping[str, tensors.Tensor]) -> bytes:
-        """The ModelInferResponse to one that was checked for the same model."""
+        """The ModelInferResponse to one that was planned for the same model."""
         names = self._names if self._plan_of is model else messages.names(self.message, model)
         if len(names) > 1:
             messages.check_size(names, outputs, NO_CLASSES)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain.models import Model
@@ -19,6 +19,20 @@ from bessemer_server.serving.repository import Repository
 T = TypeVar("T")
 ASIDE_BYTES = 64 << 10
 """Of an answer from which on it is made in a thread of its own: to rank so many scores takes some milliseconds."""
+
+
+class _Patience(NamedTuple):
+    """How long a request may take."""
+
+    timeout_s: float | None
+    """What its client had left at the beginning; None for any time."""
+    wishes: parameters.Parameters
+    begun_ns: int
+    """By `time.perf_counter_ns`."""
+
+    def left_s(self) -> float:
+        """Of all of it, now; inf where it has none."""
+        return self.wishes.patience_s(self.timeout_s) - (time.perf_counter_ns() - self.begun_ns) / 1e9
 
 
 class Inferring:
@@ -62,8 +76,14 @@ class Inferring:
         model = await self._repository.get(message.model_name, message.model_version, form.routing_key)
         try:
             self._fleet.check_queue(model, timeout_s, form.wishes)
-            inputs = form.check(data, model)
-            outputs = await self._run(model, inputs, timeout_s, form.wishes, begun_ns)
+            planned, raw = form.plan(data, model)
+            read = functools.partial(_read_one, planned, raw)
+            patience = _Patience(timeout_s, form.wishes, begun_ns)
+            if planned.is_slow(len(raw)):
+                inputs = await self._prepare(read, model, planned.shape[0], patience)
+            else:
+                inputs = read()
+            outputs = await self._run(model, inputs, patience)
             return form.answer(model, outputs)
         except BaseException:
             self._count_failure(model, begun_ns)
@@ -92,43 +112,66 @@ class Inferring:
         self, model: Model, asked: frugal.Decoded, timeout_s: float | None, begun_ns: int
     ) -> pb.ModelInferResponse:
         request = asked.message
+        requests.check_counts(len(request.inputs), len(request.outputs), model)
         wishes = parameters.parse(messages.read_parameters(request.parameters))
         self._fleet.check_queue(model, timeout_s, wishes)
         classes = messages.read_classes(request, model)
         spans = self._shared.find(request)
         with self._shared.hold(spans):
-            given = messages.parse(asked, await sharing.read(spans.inputs))
-            inputs = requests.check(given, model)
-            outputs = await self._run(model, inputs, timeout_s, wishes, begun_ns)
+            shared = await sharing.read(spans.inputs)
+            patience = _Patience(timeout_s, wishes, begun_ns)
+            inputs = await self._check(model, asked, shared, patience)
+            outputs = await self._run(model, inputs, patience)
         names = messages.names(request, model)
         size = messages.check_size(names, outputs, classes)
         chosen = await _aside(size, functools.partial(messages.choose, names, model, outputs, classes))
         await sharing.write(spans.outputs, request, chosen)
         return await _aside(size, functools.partial(messages.answer, asked, model, chosen, spans.outputs))
 
-    async def _run(
-        self,
-        model: Model,
-        inputs: pictures.Tensors,
-        timeout_s: float | None,
-        wishes: parameters.Parameters,
-        begun_ns: int,
+    async def _check(
+        self, model: Model, asked: frugal.Decoded, shared: Mapping[int, bytes], patience: _Patience
     ) -> pictures.Tensors:
+        """Sound inputs. Many values are read in a thread, when all else is known to be sound; and pictures are made fit there."""
+        given = messages.parse(asked, shared)
+        planned = requests.plan(given, model)
+        if not asked.typed and not requests.are_slow(given, planned):
+            return requests.read(given, planned, model)
+        read = functools.partial(_read_and_fit, given, planned, model)
+        return await self._prepare(read, model, planned[0].shape[0], patience)
+
+    async def _run(self, model: Model, inputs: pictures.Tensors, patience: _Patience) -> pictures.Tensors:
         """Outputs for sound inputs, be they pictures in another form."""
         if not pictures.are_fit(inputs, model):
-            inputs = await self._preparing.do(
-                functools.partial(pictures.fit, inputs, model),
-                model=model.key,
-                rows=next(iter(inputs.values())).rows,
-                patience_s=wishes.patience_s(timeout_s),
-                priority=wishes.priority,
-            )
-            if timeout_s is not None:
-                timeout_s -= (time.perf_counter_ns() - begun_ns) / 1e9
-        return await self._fleet.predict(model, inputs, timeout_s, wishes, begun_ns)
+            fit = functools.partial(pictures.fit, inputs, model)
+            inputs = await self._prepare(fit, model, next(iter(inputs.values())).rows, patience)
+        return await self._fleet.predict(
+            model, inputs, patience.timeout_s, patience.wishes, patience.begun_ns
+        )
+
+    async def _prepare(
+        self, work: Callable[[], pictures.Tensors], model: Model, rows: int, patience: _Patience
+    ) -> pictures.Tensors:
+        """What takes long, in a thread."""
+        return await self._preparing.do(
+            work,
+            model=model.key,
+            rows=rows,
+            patience_s=patience.left_s(),
+            priority=patience.wishes.priority,
+        )
 
     def _count_failure(self, model: Model, begun_ns: int) -> None:
         self._fleet.statistics.record_failure(model.key, time.perf_counter_ns() - begun_ns)
+
+
+def _read_and_fit(
+    given: requests.Request, planned: Sequence[requests.Planned], model: Model
+) -> pictures.Tensors:
+    return pictures.fit(requests.read(given, planned, model), model)
+
+
+def _read_one(planned: requests.Planned, raw: memoryview) -> pictures.Tensors:
+    return {planned.name: planned.read(raw)}
 
 
 async def _aside(size_bytes: int, work: Callable[[], T]) -> T:

@@ -73,14 +73,17 @@ class RepositoryServicer:
         if unknown := set(request.parameters) - {"unload_dependents"}:
             raise errors.InvalidArgument(f"unrecognized unload parameter '{min(unknown)}'")
         name = request.model_name
+        was_unloaded = self._repository.is_unloaded(name)
         self._repository.set_unloaded(name, True)  # at once: who loads it from here on has the last word
-        there = False
         try:
             there = await self._repository.has(name)
-        finally:
-            if not there:
+        except BaseException:  # it may have been given up too
+            if not was_unloaded:
                 self._repository.set_unloaded(name, False)
-        if there:
+            raise
+        if not there:
+            self._repository.set_unloaded(name, False)
+        else:
             await self._calls.wait_for(name)  # it would be loaded again for what was accepted before
             if self._repository.is_unloaded(name):
                 await self._fleet.unload(name)

@@ -10,7 +10,7 @@ from typing import Any
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors, tensors
 from bessemer_server.domain.models import Model
-from bessemer_server.rpc.inference import frugal
+from bessemer_server.rpc.inference import frugal, typed
 from bessemer_server.serving import classification, contents, parameters, places, regions, requests, verdicts
 
 MAX_AXES = 16
@@ -23,7 +23,7 @@ NOTHING: Mapping[int, Any] = types.MappingProxyType({})
 
 
 def parse(asked: frugal.Decoded, shared: Mapping[int, bytes] = NOTHING) -> requests.Request:
-    """What was asked, independent of the transport; raw bytes are not copied. `shared` has the bytes of inputs that lay in shared
+    """What was asked, independent of the transport; raw bytes are not copied, typed ones of large requests not read. `shared` has the bytes of inputs that lay in shared
     memory, by position: none of the raw contents is theirs. Raises `InvalidArgument`.
     """
     request, raw = asked.message, iter(asked.raw)
@@ -38,7 +38,7 @@ def parse(asked: frugal.Decoded, shared: Mapping[int, bytes] = NOTHING) -> reque
             datatype=tensor.datatype,
             shape=tuple(tensor.shape),
             raw=shared[i] if i in shared else next(raw, None),
-            typed=_read_typed(tensor.contents) if tensor.HasField("contents") else {},
+            typed=_read_typed(asked, i, tensor),
             is_shared=i in shared,
         )
         for i, tensor in enumerate(request.inputs)
@@ -46,8 +46,12 @@ def parse(asked: frugal.Decoded, shared: Mapping[int, bytes] = NOTHING) -> reque
     return requests.Request(inputs, [output.name for output in request.outputs], len(asked.raw))
 
 
-def _read_typed(given: pb.InferTensorContents) -> dict[str, Sequence[Any]]:
-    return {field.name: values for field, values in given.ListFields()}
+def _read_typed(asked: frugal.Decoded, i: int, tensor: Any) -> Mapping[str, Sequence[Any]]:
+    if i in asked.typed:
+        return typed.Contents(tensor.name, tensor.datatype, asked.typed[i])
+    if not tensor.HasField("contents"):
+        return {}
+    return {field.name: values for field, values in tensor.contents.ListFields()}
 
 
 def read_parameters(given: Mapping[str, Any]) -> parameters.Given:
@@ -154,16 +158,20 @@ def _choose(name: str, outputs: Mapping[str, tensors.Tensor], count: int, model:
 
 def _is_typed(asked: frugal.Decoded) -> bool:
     """Whether any input is; one in shared memory is neither."""
-    return not asked.raw and any(tensor.HasField("contents") for tensor in asked.message.inputs)
+    if asked.raw:
+        return False
+    return bool(asked.typed) or any(tensor.HasField("contents") for tensor in asked.message.inputs)
 
 
 def _add_typed(
     response: pb.ModelInferResponse, chosen: Sequence[tensors.Tensor], shared: Mapping[int, Any]
 ) -> bool:
     """False, and nothing done, when one of them only goes raw."""
-    typed = {i: contents.unpack(tensor) for i, tensor in enumerate(chosen) if i not in shared}
-    if not all(typed.values()):
+    unpacked = {i: contents.unpack(tensor) for i, tensor in enumerate(chosen) if i not in shared}
+    if not all(unpacked.values()):
         return False
-    for i, (field, values) in ((i, found) for i, found in typed.items() if found):
-        getattr(response.outputs[i].contents, field).extend(values)
+    for i, (field, values) in ((i, found) for i, found in unpacked.items() if found):
+        target = getattr(response.outputs[i].contents, field)
+        for start in range(0, len(values), contents.PIECE):
+            target.extend(values[start : start + contents.PIECE])
     return True

@@ -12,8 +12,9 @@ from google.protobuf import message_factory
 
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors
+from bessemer_server.executors import memory
 from bessemer_server.rpc import guarding
-from bessemer_server.rpc.inference import descriptions, frugal, inferring, loading, sharing, streams
+from bessemer_server.rpc.inference import descriptions, frugal, inferring, loading, rooms, sharing, streams
 from bessemer_server.serving import statistics
 from bessemer_server.serving.fleet import Fleet
 from bessemer_server.serving.repository import Repository
@@ -32,6 +33,8 @@ EXTENSIONS = (
     "statistics",
 )
 """By their names in Triton: clients ask before they use one."""
+STREAMS_SHARE = 8
+"""Requests of all streams that are under way take at most this part of the memory, an nth, and those that wait for them as much."""
 
 
 class InferenceServicer:
@@ -50,6 +53,7 @@ class InferenceServicer:
         self._predictions = predictions
         self._loads = loads
         self._shared = shared
+        self._streamed = rooms.Budget(memory.available_bytes() // STREAMS_SHARE)
         self.is_ready = True
 
     def find(self, method: str) -> Any:
@@ -128,7 +132,7 @@ class InferenceServicer:
         return await self._predictions.infer(request, context.time_remaining())
 
     async def ModelStreamInfer(
-        self, request_iterator: AsyncIterator[frugal.Decoded], context: Context
+        self, request_iterator: AsyncIterator[streams.Sent], context: Context
     ) -> AsyncIterator[pb.ModelStreamInferResponse]:
         """As many predictions as the client sends."""
         metadata = {str(key): value for key, value in context.invocation_metadata() or ()}
@@ -136,6 +140,7 @@ class InferenceServicer:
         answers = streams.answer_each(
             request_iterator,
             lambda request: self._predictions.infer(request, context.time_remaining()),
+            rooms.Room(self._streamed),
             is_strict=is_strict,
         )
         async with contextlib.aclosing(answers):
@@ -149,7 +154,7 @@ def register(server: guarding.GuardedServer, servicer: InferenceServicer) -> Non
     handlers = {
         method.name: _make_handler(method.client_streaming)(
             behavior,
-            request_deserializer=_choose_decoder(message_factory.GetMessageClass(method.input_type)),
+            request_deserializer=_choose_decoder(method),
             response_serializer=message_factory.GetMessageClass(method.output_type).SerializeToString,
         )
         for method in methods
@@ -158,8 +163,11 @@ def register(server: guarding.GuardedServer, servicer: InferenceServicer) -> Non
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
 
 
-def _choose_decoder(message: Any) -> Any:
-    return frugal.decode if message is pb.ModelInferRequest else message.FromString
+def _choose_decoder(method: Any) -> Any:
+    message = message_factory.GetMessageClass(method.input_type)
+    if message is not pb.ModelInferRequest:
+        return message.FromString
+    return streams.decode if method.client_streaming else frugal.decode
 
 
 def _make_handler(is_streaming: bool) -> Any:

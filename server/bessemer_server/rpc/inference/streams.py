@@ -9,17 +9,37 @@ from typing import Any
 from bessemer.inference.v2 import inference_pb2 as pb
 from bessemer_server.domain import errors
 from bessemer_server.rpc import errors as rpc_errors
-from bessemer_server.rpc.inference import frugal
+from bessemer_server.rpc.inference import frugal, rooms
 
 AHEAD = 64
 """Requests of one stream that are under way at a time; further ones stay with the client."""
 
 Infer = Callable[[frugal.Decoded], Awaitable[pb.ModelInferResponse]]
-Pending = tuple[frugal.Decoded, asyncio.Future[pb.ModelInferResponse]]
+Outcome = pb.ModelInferResponse | errors.DomainError
+Pending = tuple[str, asyncio.Future[Outcome]]
+"""The id of a request, and what becomes of it: the request itself is not kept until its client reads the answer."""
+
+
+class Sent:
+    """A request of a stream, until it is taken: gRPC keeps each one until the next has come, and that may be long."""
+
+    __slots__ = ("_asked",)
+
+    def __init__(self, asked: frugal.Decoded) -> None:
+        self._asked = [asked]
+
+    def take(self) -> frugal.Decoded:
+        """The request; once."""
+        return self._asked.pop()
+
+
+def decode(data: bytes) -> Sent:
+    """See `frugal.decode`."""
+    return Sent(frugal.decode(data))
 
 
 async def answer_each(
-    stream: AsyncIterator[frugal.Decoded], infer: Infer, *, is_strict: bool
+    stream: AsyncIterator[Sent], infer: Infer, room: rooms.Room, *, is_strict: bool
 ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
     """One answer for each request of the stream. A request that fails is answered with its error, or ends the stream where
     that `is_strict`.
@@ -33,11 +53,11 @@ async def answer_each(
             task.exception()  # seen: behind one that ends the stream nobody waits for it, and that is no news
 
     async def read() -> None:
-        async for request in stream:
-            task = asyncio.ensure_future(infer(request))
-            tasks.add(task)
-            task.add_done_callback(settle)
-            await waiting.put((request, task))
+        async for sent in stream:
+            pending = await _begin(sent.take(), infer, room)
+            tasks.add(pending[1])
+            pending[1].add_done_callback(settle)
+            await waiting.put(pending)
 
     reading = asyncio.ensure_future(read())
     reading.add_done_callback(settle)
@@ -59,15 +79,41 @@ def _wake(waiting: asyncio.Queue[Pending | None]) -> None:
         waiting.put_nowait(None)
 
 
-async def _answer(
-    request: frugal.Decoded, task: asyncio.Future[pb.ModelInferResponse], *, is_strict: bool
-) -> pb.ModelStreamInferResponse:
+async def _begin(asked: frugal.Decoded, infer: Infer, room: rooms.Room) -> Pending:
+    """Let it be answered, when there is room for it."""
+    request_id, size = asked.message.id, asked.size_bytes
     try:
-        response = await task
+        await room.take(size)
+    except errors.ResourceExhausted as error:
+        refused: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        refused.set_result(_without_origin(error))
+        return request_id, refused
+    task = asyncio.ensure_future(_infer(asked, infer))
+    task.add_done_callback(lambda _: room.give_back(size))
+    return request_id, task
+
+
+async def _infer(asked: frugal.Decoded, infer: Infer) -> Outcome:
+    try:
+        return await infer(asked)
     except errors.DomainError as error:
-        if is_strict:
-            raise
-        failed = pb.ModelInferResponse(id=request.message.id)
-        return pb.ModelStreamInferResponse(error_message=rpc_errors.to_message(error), infer_response=failed)
-    response.parameters["triton_final_response"].bool_param = True
-    return pb.ModelStreamInferResponse(infer_response=response)
+        return _without_origin(error)
+
+
+def _without_origin(error: errors.DomainError) -> errors.DomainError:
+    """Where it was raised knows the request, which may be large, and may wait long for its client to read what is before it."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+async def _answer(
+    request_id: str, task: asyncio.Future[Outcome], *, is_strict: bool
+) -> pb.ModelStreamInferResponse:
+    outcome = await task
+    if not isinstance(outcome, errors.DomainError):
+        outcome.parameters["triton_final_response"].bool_param = True
+        return pb.ModelStreamInferResponse(infer_response=outcome)
+    if is_strict:
+        raise outcome
+    failed = pb.ModelInferResponse(id=request_id)
+    return pb.ModelStreamInferResponse(error_message=rpc_errors.to_message(outcome), infer_response=failed)
