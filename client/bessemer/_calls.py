@@ -6,6 +6,7 @@ import datetime
 import json
 import re
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 
 from bessemer import _faults, errors
@@ -30,10 +31,13 @@ CHANNEL_OPTIONS = [
                 "methodConfig": [
                     {
                         # Watching reconnects by itself, behind the last event; and a stream that gRPC retried has waited for
-                        # ever when the server was killed at its beginning (as in grpc/grpc#41036).
+                        # ever when the server was killed at its beginning (as in grpc/grpc#41036). An upload is long: where a
+                        # server that stops cuts it, its reason is told, and not that nothing answers a second later.
                         "name": [
                             {"service": "bessemer.v1.JobService", "method": "WatchJob"},
                             {"service": "bessemer.v1.JobService", "method": "ReadPredictions"},
+                            {"service": "bessemer.v1.ModelService", "method": "UploadModel"},
+                            {"service": "bessemer.v1.DatasetService", "method": "UploadDataset"},
                         ],
                     },
                     {
@@ -167,6 +171,10 @@ def build_set_alias(
 ) -> models_pb2.SetModelAliasRequest:
     """The request that makes or moves an alias. Raises `InvalidArgument`."""
     given = shares if isinstance(shares, Mapping) else {shares: 1}
+    if twice := [version for version, count in Counter(map(str, given)).items() if count > 1]:
+        raise errors.InvalidArgument(
+            violations=(errors.Violation("shares", f"names version {twice[0]} twice"),)
+        )
     for version, share in given.items():
         if isinstance(share, bool) or not isinstance(share, int) or not 1 <= share < 2**31:
             description = f"must be a whole number from 1, in any unit, but is {share!r}"

@@ -5,6 +5,7 @@ Shapes: N pictures, H height, W width, C channels.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bessemer import errors
@@ -19,6 +20,11 @@ INPUTS = ("count", "seed")
 """Names in the signature of a generator."""
 MAX_COUNT = 1024
 INT64 = 2**63 - 1
+
+
+def is_generator(names: Iterable[str]) -> bool:
+    """Whether a model whose inputs have these names makes pictures."""
+    return tuple(names) == INPUTS
 
 
 def build_request(name: str, version: str, count: int, seed: int) -> inference_pb2.ModelInferRequest:

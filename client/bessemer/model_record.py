@@ -120,7 +120,7 @@ class ModelRecord:
 
     @property
     def _is_generator(self) -> bool:
-        return tuple(spec.name for spec in self.inputs) == generation.INPUTS
+        return generation.is_generator(spec.name for spec in self.inputs)
 
     def _check_generator(self) -> None:
         if not self._is_generator:

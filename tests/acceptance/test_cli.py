@@ -319,6 +319,10 @@ def test_models_are_named_and_deleted(cli):
     assert "best" in cli("models", "list", "--name", "cli-named").stdout
     assert json.loads(cli("models", "show", "cli-named@best", "--json").stdout)["version"] == "1"
     assert "has the alias 'best'" in cli("models", "delete", "cli-named@1", status=1).stderr
+    twice = ("--share", "1=1", "--share", "1=2")
+    assert "names version 1 twice" in cli("models", "alias", "cli-named", "best", *twice, status=2).stderr
+    apart = ("--share", "1=1", "--share", "01=2")
+    assert "names version 1 twice" in cli("models", "alias", "cli-named", "best", *apart, status=1).stderr
     assert (
         "takes VERSION=PART" in cli("models", "alias", "cli-named", "best", "--share", "1", status=2).stderr
     )
@@ -327,3 +331,13 @@ def test_models_are_named_and_deleted(cli):
     assert cli("models", "delete", "cli-named@1").stdout == "deleted cli-named@1\n"
     assert cli("models", "delete", "cli-named", "--yes").stdout == "deleted cli-named@2\n"
     assert "there is no model 'cli-named'" in cli("models", "show", "cli-named", status=1).stderr
+
+
+def test_who_asks_a_model_for_what_it_does_not_do_is_told_the_command_for_what_it_does(cli):
+    small = ("--set", "options.latent=8", "--set", "options.filters=8")
+    cli("train", "dcgan", "--dataset", "digits", "--epochs", "1", "--name", "cli-painter", *small)
+    said = cli("predict", "cli-painter", "--text", "x", status=1).stderr
+    assert "draw some with `bessemer sample cli-painter@1`" in said
+    cli("train", "mlp", "--dataset", "iris", "--epochs", "1", "--name", "cli-no-painter")
+    said = cli("sample", "cli-no-painter", status=1).stderr
+    assert "ask it with `bessemer predict cli-no-painter@1 FILE`" in said

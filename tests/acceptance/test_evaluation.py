@@ -7,6 +7,8 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors import numpy as safetensors
+from safetensors import safe_open
 
 import bessemer
 
@@ -92,3 +94,19 @@ def test_a_model_is_measured_on_data_that_a_user_uploaded(service):
         found = model.evaluate()
         assert found["accuracy"] == pytest.approx(job.metrics["test/accuracy"])
         assert found.labels == ("left", "right")
+
+
+def test_a_model_from_a_file_that_names_no_data_set_is_measured_on_one_that_is_named(
+    service, model, tmp_path
+):
+    path, bare = tmp_path / "model.safetensors", tmp_path / "bare.safetensors"
+    model.export(path)
+    with safe_open(path, "numpy") as file:
+        definition = file.metadata()["definition"]
+    safetensors.save_file(safetensors.load_file(path), bare, metadata={"definition": definition})
+    with bessemer.connect(service.address) as client:
+        found = client.models.upload("of-no-data-set", bare)
+        words = "^dataset: is required: of-no-data-set@1 came from a file that names no data set$"
+        with pytest.raises(bessemer.InvalidArgument, match=words):
+            found.evaluate()
+        assert found.evaluate("iris")["accuracy"] == model.evaluate()["accuracy"]

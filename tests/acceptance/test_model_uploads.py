@@ -33,6 +33,10 @@ def run(service, *arguments):
     return CliRunner().invoke(cli.group, ["--server", service.address, *map(str, arguments)])
 
 
+def nest(levels):
+    return json.loads('{"a": ' * levels + "1" + "}" * levels)
+
+
 def test_a_file_comes_back_as_the_model_it_was(client, model, path):
     back = client.models.upload("came-back", path)
     assert (back.name, back.version, back.job_id) == ("came-back", "1", "")
@@ -84,7 +88,7 @@ def test_what_is_no_model_is_refused_in_words_and_publishes_nothing(service, cli
     broken.write_bytes(path.read_bytes()[:-1])
     empty = tmp_path / "empty.safetensors"
     empty.touch()
-    for file, words in ((broken, "file: is no safetensors file"), (empty, "no files were sent")):
+    for file, words in ((broken, "file: is no safetensors file"), (empty, "file: is empty")):
         with pytest.raises(bessemer.InvalidArgument, match=words):
             client.models.upload("nothing", file)
     with pytest.raises(bessemer.InvalidArgument, match="name: must start with a lower-case letter"):
@@ -109,8 +113,11 @@ def test_what_is_no_model_is_refused_in_words_and_publishes_nothing(service, cli
         {"effective_spec": {"options": {"a": 1}, "class_weights": {"x": "y"}}},
         {"architecture": "\ud800"},
         {"metrics": {"\ud800": 1.0}},
+        {"effective_spec": {"options": nest(33)}},
+        {"effective_spec": {"options": nest(40)}},
+        {"effective_spec": {"options": nest(900)}},
     ],
-    ids=["no kind", "no name", "no weight", "half a character", "half a name"],
+    ids=["no kind", "no name", "no weight", "half a character", "half a name", "deep", "deeper", "deepest"],
 )
 def test_a_file_that_says_what_no_message_holds_is_refused_and_harms_no_listing(client, path, tmp_path, said):
     with safe_open(path, "numpy") as file:
@@ -128,7 +135,7 @@ def test_a_file_that_says_what_no_message_holds_is_refused_and_harms_no_listing(
     [
         ([], "an upload begins with its header"),
         ([{"data": b"x"}], "an upload begins with its header"),
-        ([{"header": {"name": "nothing"}}], "no files were sent"),
+        ([{"header": {"name": "nothing"}}], "file: is empty"),
         ([{"header": {"name": "nothing"}}, {"header": {"name": "nothing"}}], "after the header come bytes"),
         ([{"header": {"name": "nothing"}}, {"data": bytes(2 << 20)}], "a chunk has 2,097,152 bytes"),
         ([{"header": {"name": "nothing"}}, {}], "after the header come bytes"),

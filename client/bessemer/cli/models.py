@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bessemer import _calls, confusion, errors, exports, predictions
+from bessemer import _calls, confusion, errors, exports, generation, predictions
 from bessemer.cli import paths, render, samples
 from bessemer.cli.session import Session
 from bessemer.model_record import Prediction, TensorSpec
@@ -101,8 +101,18 @@ def alias(session: Session, *, model: str, alias: str, remove: bool, shares: tup
         found.alias(alias)
         click.echo(f"{name}@{alias} is {name}@{found.version}")
         return
-    session.client.models.set_alias(name, alias, dict(_parse_share(share) for share in shares))
+    session.client.models.set_alias(name, alias, _parse_shares(shares))
     click.echo(f"{name}@{alias} is shared: {', '.join(shares)}")
+
+
+def _parse_shares(texts: tuple[str, ...]) -> dict[str | int, int]:
+    found: dict[str | int, int] = {}
+    for text in texts:
+        version, part = _parse_share(text)
+        if version in found:
+            raise click.UsageError(f"--share names version {version} twice; give each its part once.")
+        found[version] = part
+    return found
 
 
 def _parse_share(text: str) -> tuple[str, int]:
@@ -236,6 +246,7 @@ def predict(
     if not files and not texts:
         raise click.UsageError("Missing argument 'FILE...' (or --text, or --dataset).")
     found = session.client.models.get(model)
+    _check_predicts(found)
     rows = list(zip(texts, found.predict(texts), strict=True)) if texts else []
     rows += [
         (f"{file.name}[{i}]" if len(predictions) > 1 else file.name, prediction)
@@ -267,6 +278,14 @@ def _predict_dataset(
         return
     click.echo(f"job {job.id} ({job.name})", err=True)
     render.write_predictions(job.wait(), output)
+
+
+def _check_predicts(model: Model) -> None:
+    if generation.is_generator(spec.name for spec in model.inputs):
+        name = f"{model.name}@{model.version}"
+        raise errors.FailedPrecondition(
+            f"{name} makes pictures and predicts nothing; draw some with `bessemer sample {name}`"
+        )
 
 
 def _predict(model: Model, file: pathlib.Path) -> list[Prediction]:

@@ -6,7 +6,7 @@ import pathlib
 
 import click
 
-from bessemer import generation, pictures
+from bessemer import errors, generation, pictures
 from bessemer.cli.session import Session
 
 
@@ -26,7 +26,13 @@ def sample(session: Session, model: str, count: int, seed: int, output: pathlib.
 
     MODEL is NAME, for its newest version, or NAME@VERSION.
     """
-    found = session.client.models.get(model).sample(count, seed=seed)
+    asked = session.client.models.get(model)
+    if not generation.is_generator(spec.name for spec in asked.inputs):
+        name = f"{asked.name}@{asked.version}"
+        raise errors.FailedPrecondition(
+            f"{name} makes no pictures, it predicts; ask it with `bessemer predict {name} FILE`"
+        )
+    found = asked.sample(count, seed=seed)
     if output is None:
         click.echo(pictures.sketch(generation.arrange(found)))
         return

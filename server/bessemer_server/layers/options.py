@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pydantic
+import pydantic_core
 
 from bessemer_server.domain import errors
 
 EXACT_INTEGERS = 2**53
 """Up to here every whole number has a floating-point number of its own."""
+MAX_DEPTH = 50
+"""Of lists and dicts in one another; a message, whose depth is bounded, has room for fewer."""
+TOO_DEEP = "too_deep"
 
 
 class Options(pydantic.BaseModel):
@@ -25,7 +29,24 @@ class Options(pydantic.BaseModel):
     @classmethod
     def _whole_numbers(cls, value: Any) -> Any:
         """JSON has one type of number: 32.0 is the integer 32, as in JSON Schema."""
-        return {k: _whole(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+        if not isinstance(value, Mapping):
+            return value
+        for name, each in value.items():
+            if _is_too_deep(each):  # whoever went through it, or wrote it down, would run out of stack
+                raise pydantic_core.PydanticCustomError(
+                    TOO_DEEP, "nested more than {levels} levels deep", {"levels": MAX_DEPTH, "field": name}
+                )
+        return {k: _whole(v) for k, v in value.items()}
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [each for each in level if isinstance(each, list | dict)]
+        if not level:
+            return False
+        level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
+    return True
 
 
 def _whole(value: Any) -> Any:
@@ -37,9 +58,14 @@ def _whole(value: Any) -> Any:
 def violations(error: pydantic.ValidationError, model: type[Options], path: str) -> list[errors.Violation]:
     """One violation per fault, each with a path below `path` (empty for none) and a sentence."""
     return [
-        errors.Violation(join(path, detail["loc"]), _sentence(detail, model))
+        errors.Violation(join(path, _location(detail)), _sentence(detail, model))
         for detail in error.errors(include_url=False)
     ]
+
+
+def _location(detail: Any) -> Sequence[int | str]:
+    location: Sequence[int | str] = detail["loc"]
+    return (*location, detail["ctx"]["field"]) if detail["type"] == TOO_DEEP else location
 
 
 def join(path: str, location: Sequence[int | str]) -> str:
@@ -56,7 +82,10 @@ def show(value: object) -> str:
 
 
 def _sentence(detail: Any, model: type[Options]) -> str:
-    kind, context, given = detail["type"], detail.get("ctx", {}), show(detail["input"])
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == TOO_DEEP:
+        return f"is nested more than {context['levels']} levels deep"
+    given = show(detail["input"])
     match kind:
         case "missing":
             return "is required"

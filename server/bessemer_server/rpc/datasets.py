@@ -64,10 +64,11 @@ class DatasetServicer(datasets_pb2_grpc.DatasetServiceServicer):
         self, request_iterator: AsyncIterator[pb.UploadDatasetRequest], context: Context
     ) -> pb.Dataset:
         """Spool, check in another process, store, make visible."""
-        with spooling.Spool(self._room) as spool:
-            header = await upload_headers.read(request_iterator)
-            upload_headers.check(header, {info.name for info in (await self._planner.catalog()).datasets})
-            async for request in request_iterator:
+        heard = spooling.Heard(request_iterator)
+        header = await upload_headers.read(heard)  # before it takes a place
+        upload_headers.check(header, {info.name for info in (await self._planner.catalog()).datasets})
+        async with spooling.Spool(self._room) as spool:
+            async for request in heard:
                 chunk = upload_headers.chunk_of(request)
                 await spool.add(chunk.path, chunk.data)
             await spool.finish()

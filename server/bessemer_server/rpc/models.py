@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import grpc
@@ -86,8 +86,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
     async def SetModelAlias(self, request: pb.SetModelAliasRequest, context: Context) -> pb.ModelAlias:
         """Make or move."""
         given = request.alias
-        shares = {_parse_share(version): share for version, share in given.shares.items()}
-        alias = aliases.make(given.name, given.alias, shares)
+        alias = aliases.make(given.name, given.alias, _parse_shares(given.shares))
         await self._store.set_alias(alias)
         self._changed(alias.model)
         return convert.alias_to_wire(alias)
@@ -111,7 +110,9 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
     async def EvaluateModel(self, request: pb.EvaluateModelRequest, context: Context) -> pb.Evaluation:
         """Measure one version."""
         model = await references.find(self._store, request.name, request.version)
-        dataset = request.dataset or model.dataset
+        if not (dataset := request.dataset or model.dataset):
+            description = f"is required: {model.name}@{model.version} came from a file that names no data set"
+            raise errors.InvalidArgument(violations=[errors.Violation("dataset", description)])
         uploaded = await model_data.find_uploaded(self._store, request.dataset, model)
         content = uploaded.content if uploaded else None
         found = await self._evaluator.evaluate(model, dataset, request.split or "test", content)
@@ -152,9 +153,19 @@ def _describe_origin(model: Model) -> dict[str, Any]:
     return dataclasses.asdict(origin)
 
 
-def _parse_share(version: str) -> int:
-    number = references.parse(version)
-    if not isinstance(number, int):
-        description = f"names no version: {version[:40]!r}; an alias names versions by their numbers, from 1"
-        raise errors.InvalidArgument(violations=[errors.Violation("shares", description)])
-    return number
+def _parse_shares(given: Mapping[str, int]) -> dict[int, int]:
+    shares: dict[int, int] = {}
+    for version, share in given.items():
+        number = references.parse(version)
+        if not isinstance(number, int):
+            raise _refuse_shares(
+                f"names no version: {version[:40]!r}; an alias names versions by their numbers, from 1"
+            )
+        if number in shares:  # as 1 and 01
+            raise _refuse_shares(f"names version {number} twice")
+        shares[number] = share
+    return shares
+
+
+def _refuse_shares(description: str) -> errors.InvalidArgument:
+    return errors.InvalidArgument(violations=[errors.Violation("shares", description)])

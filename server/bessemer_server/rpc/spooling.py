@@ -11,12 +11,16 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from bessemer_server.domain import errors
 from bessemer_server.domain.checkpoints import BLOB_MAX_BYTES, TensorEntry
 
+T = TypeVar("T")
+
 UPLOADS_AT_ONCE = 4
+SILENCE_S = 60.0
+"""Between two messages of an upload, which keeps others out meanwhile."""
 CHUNK_MAX_BYTES = 1 << 20
 WRITE_BYTES = 4 << 20
 """What is gathered before it is written, off the event loop."""
@@ -38,8 +42,29 @@ class Room:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class Heard(Generic[T]):
+    """The messages of an upload, of which the next one comes soon: `DeadlineExceeded` where it does not."""
+
+    def __init__(self, messages: AsyncIterator[T], silence_s: float = SILENCE_S) -> None:
+        self._messages = messages
+        self._silence_s = silence_s
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        try:
+            async with asyncio.timeout(self._silence_s):
+                return await anext(self._messages)
+        except TimeoutError:
+            raise errors.DeadlineExceeded(
+                f"nothing more came of the upload for {self._silence_s:g} s, so it was given up; send it again",
+                reason="UPLOAD_SILENT",
+            ) from None
+
+
 class Spool:
-    """One upload; a context manager that leaves nothing behind."""
+    """One upload; an asynchronous context manager that leaves nothing behind, and holds up nobody else meanwhile."""
 
     def __init__(self, room: Room) -> None:
         self._room = room
@@ -48,7 +73,7 @@ class Spool:
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         if self._room.taken >= UPLOADS_AT_ONCE:
             raise errors.ResourceExhausted(
                 f"{UPLOADS_AT_ONCE} uploads are in progress already; try again when one has ended",
@@ -57,14 +82,23 @@ class Spool:
         with _translated():
             self._room.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._folder = pathlib.Path(tempfile.mkdtemp(dir=self._room.folder))
-            self._input = (self._folder / "input").open("wb")
+            try:
+                self._input = (self._folder / "input").open("wb")
+            except OSError:
+                shutil.rmtree(self._folder, ignore_errors=True)
+                raise
         self._room.taken += 1
         return self
 
-    def __exit__(
+    async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._room.taken -= 1
+        try:
+            await asyncio.shield(asyncio.to_thread(self._clear))  # also for who was cancelled twice
+        finally:
+            self._room.taken -= 1
+
+    def _clear(self) -> None:
         with contextlib.suppress(OSError):
             self._input.close()
         shutil.rmtree(self._folder, ignore_errors=True)

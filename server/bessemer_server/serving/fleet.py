@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import logging
+import math
+import time
+import weakref
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bessemer_server.domain import errors
 from bessemer_server.domain.models import Model
 from bessemer_server.serving import parameters, placement, statistics
-from bessemer_server.serving.dispatcher import Dispatcher, Tensors
+from bessemer_server.serving.dispatcher import MAX_WAITING, MAX_WAITING_ROWS, Dispatcher, Tensors
 
 log = logging.getLogger(__name__)
+
+Key = statistics.Key
 
 
 class Fleet:
@@ -28,8 +34,11 @@ class Fleet:
         self._wanted = wanted_engine
         self._dispatchers: dict[str, Dispatcher] = {}
         self._is_complete = asyncio.Event()
-        self._choosing = asyncio.Lock()
-        self._placed: dict[tuple[str, int], str] = {}
+        self._choices: dict[Key, _Choice] = {}
+        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        """By what is computed, while it is chosen for."""
+        self._unplaced = _Unplaced()
+        self._placed: dict[Key, str] = {}
         self._kinds: dict[str, str] = {}
         """By what is computed."""
         self._times_us: dict[str, str] = {}
@@ -49,7 +58,13 @@ class Fleet:
 
     async def unload(self, name: str, version: int | None = None) -> None:
         """Give back the memory of a version, or of every version of the model."""
-        for key in [key for key in self._placed if key[0] == name and version in (None, key[1])]:
+
+        def is_meant(key: Key) -> bool:
+            return key[0] == name and version in (None, key[1])
+
+        if going := [choice.task for key, choice in self._choices.items() if is_meant(key)]:
+            await asyncio.wait(going)  # it would be loaded behind this
+        for key in list(filter(is_meant, self._placed)):
             del self._placed[key]
         for dispatcher in self._dispatchers.values():
             await dispatcher.unload(name, version)
@@ -70,7 +85,8 @@ class Fleet:
     @property
     def waiting(self) -> tuple[int, int]:
         """Requests and rows that wait for a device."""
-        requests, rows = zip(*(each.waiting for each in self._dispatchers.values()), strict=True)
+        counts = [self._unplaced.waiting, *(each.waiting for each in self._dispatchers.values())]
+        requests, rows = zip(*counts, strict=True)
         return sum(requests), sum(rows)
 
     def describe(self, model: Model) -> Mapping[str, str]:
@@ -99,23 +115,61 @@ class Fleet:
         begun_ns: int = 0,
     ) -> Tensors:
         """See `Dispatcher.predict`."""
-        dispatcher = self._find(model) or await self._place(model)
+        now_ns = time.perf_counter_ns()
+        begun_ns = begun_ns or now_ns
+        dispatcher = self._find(model)
+        if dispatcher is None:
+            rows = next(iter(inputs.values())).rows
+            left_s = asked.patience_s(timeout_s) - (now_ns - begun_ns) / 1e9
+            dispatcher = await self._place_in_time(model, rows, left_s)
         return await dispatcher.predict(model, inputs, timeout_s, asked, begun_ns)
 
     def _find(self, model: Model) -> Dispatcher | None:
         kind = self._placed.get(model.key)
         return self._dispatchers[kind] if kind else None
 
+    async def _place_in_time(self, model: Model, rows: int, patience_s: float) -> Dispatcher:
+        """Where the model is, for a request that waits for it, in a queue as long as any. Raises `ResourceExhausted`,
+        `DeadlineExceeded`.
+        """
+        with self._unplaced.hold(model.key, rows):
+            try:
+                async with asyncio.timeout(None if patience_s == math.inf else patience_s):
+                    return await self._place(model)
+            except TimeoutError:
+                raise errors.DeadlineExceeded(
+                    "the deadline passed while the request waited for its model to be loaded"
+                ) from None
+
     async def _place(self, model: Model) -> Dispatcher:
         await self._is_complete.wait()
-        kind = self._kinds.get(model.computation)
-        if len(self._dispatchers) == 1:
-            (kind,) = self._dispatchers
-        if not kind:
-            async with self._choosing:
-                kind = self._placed.get(model.key) or await self._choose(model)
-        self._placed[model.key] = kind
+        if kind := self._known(model):
+            self._placed[model.key] = kind
+        else:
+            kind = await self._join_choice(model).wait()
         return self._dispatchers[kind]
+
+    def _known(self, model: Model) -> str | None:
+        """Its kind where nothing has to be tried: there is no other, or one was chosen for the same layers."""
+        if len(self._dispatchers) == 1:
+            return next(iter(self._dispatchers))
+        return self._placed.get(model.key) or self._kinds.get(model.computation)
+
+    def _join_choice(self, model: Model) -> _Choice:
+        """The one that is going on, or a new one: however many wait, the model is tried once for all of them."""
+        choice = self._choices.get(model.key)
+        if choice is None:
+            choice = self._choices[model.key] = _Choice(asyncio.create_task(self._choose_in_turn(model)))
+            choice.task.add_done_callback(lambda _: self._choices.pop(model.key))
+        return choice
+
+    async def _choose_in_turn(self, model: Model) -> str:
+        """Models with the same layers go one after the other: what is found for the first holds for the others."""
+        lock = self._locks.setdefault(model.computation, asyncio.Lock())
+        async with lock:
+            kind = self._known(model) or await self._choose(model)
+        self._placed[model.key] = kind
+        return kind
 
     async def _choose(self, model: Model) -> str:
         """Load it on each kind, and let all but the best forget it. Raises what all of them raise."""
@@ -141,3 +195,68 @@ class Fleet:
         for kind in found.keys() - {best}:
             await self._dispatchers[kind].unload(model.name, model.version)
         return best
+
+
+class _Choice:
+    """A kind of device that is being chosen for a model, and who waits for it: the choice goes on when they leave."""
+
+    def __init__(self, task: asyncio.Task[str]) -> None:
+        self.task = task
+        self._answers: dict[asyncio.Future[str], None] = {}
+        """In the order in which they came."""
+        task.add_done_callback(self._tell)
+
+    async def wait(self) -> str:
+        """The kind. Raises what choosing it raised."""
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._answers[answer] = None
+        try:
+            return await answer
+        finally:
+            del self._answers[answer]
+            del answer  # see `Dispatcher.predict`
+
+    def _tell(self, task: asyncio.Task[str]) -> None:
+        error = _stopped() if task.cancelled() else task.exception()
+        for answer in [answer for answer in self._answers if not answer.done()]:
+            if error:
+                answer.set_exception(error.with_traceback(None))
+            else:
+                answer.set_result(task.result())
+
+
+def _stopped() -> errors.Unavailable:
+    return errors.Unavailable("the service stops; ask again when it is back", reason="STOPPING")
+
+
+class _Unplaced:
+    """Requests whose model is on no device yet, bounded as those that wait for one."""
+
+    def __init__(self) -> None:
+        self._requests = 0
+        self._rows: Counter[Key] = Counter()
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Requests and rows."""
+        return self._requests, self._rows.total()
+
+    @contextlib.contextmanager
+    def hold(self, key: Key, rows: int) -> Iterator[None]:
+        """A place for a request about so many rows of a model. Raises `ResourceExhausted` when too much waits, but not for the first
+        of its model.
+        """
+        own = self._rows[key]
+        if own and (self._requests >= MAX_WAITING or own + rows > MAX_WAITING_ROWS):
+            raise errors.ResourceExhausted(
+                f"{own} rows of the model wait for a prediction already; try again later", reason="QUEUE_FULL"
+            )
+        self._requests += 1
+        self._rows[key] = own + rows
+        try:
+            yield
+        finally:
+            self._requests -= 1
+            self._rows[key] -= rows
+            if not self._rows[key]:
+                del self._rows[key]

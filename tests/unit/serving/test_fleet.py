@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from bessemer_server.domain import errors
+from bessemer_server.domain import errors, ports
 from bessemer_server.domain.tensors import Tensor
 from bessemer_server.serving import parameters
-from bessemer_server.serving.dispatcher import Dispatcher
+from bessemer_server.serving.dispatcher import MAX_WAITING_ROWS, Dispatcher
 from bessemer_server.serving.fleet import Fleet
 from tests.unit.serving.test_requests import MODEL
 
@@ -31,8 +31,16 @@ class Device:
         self.problem: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
+        self.loading = asyncio.Event()
+        self.loading.set()
+        self.tries = 0
+        self.tried = asyncio.Event()
 
     async def load(self, model):
+        self.tries += 1
+        self.tried.set()
+        if model.name != MODEL.name:
+            await self.loading.wait()
         if self.problem:
             raise self.problem
         if (model.name, model.version) not in self.models:
@@ -41,6 +49,9 @@ class Device:
 
     async def unload(self, name, version=None):
         self.models = {k: v for k, v in self.models.items() if k[0] != name or version not in (None, k[1])}
+
+    def is_loaded(self, model):
+        return model.key in self.models
 
     def loaded(self):
         return list(self.models)
@@ -54,7 +65,7 @@ class Device:
 
     async def predict(self, model, inputs):
         await self.gate.wait()
-        return {"on": self.name}
+        return ports.Predicted({"on": self.name}, 0.0)  # type: ignore[dict-item]
 
 
 @pytest.fixture
@@ -184,6 +195,101 @@ async def test_a_caller_who_leaves_while_it_is_chosen_leaves_the_choice_to_the_n
     going.set()
     assert await staying == "cuda:0"
     assert not cpu.models
+
+
+async def test_a_choice_goes_on_when_everybody_has_left(gather, cpu, gpu):
+    fleet = gather(cpu=cpu, cuda=gpu)
+    cpu.loading.clear()
+    asked = asyncio.create_task(ask(fleet, DEEP))
+    await cpu.tried.wait()
+    asked.cancel()
+    cpu.loading.set()
+    assert await ask(fleet, DEEP) == "cuda:0"
+    assert (cpu.tries, cpu.loads) == (1, ["deep"])
+    assert fleet.waiting == (0, 0)
+
+
+async def test_all_who_wait_for_a_model_that_cannot_be_loaded_share_one_try(gather, cpu, gpu):
+    fleet = gather(cpu=cpu, cuda=gpu)
+    cpu.problem = gpu.problem = errors.DataLoss("stored bytes are not what was written")
+    cpu.loading.clear()
+    asked = [asyncio.create_task(ask(fleet, DEEP)) for _ in range(50)]
+    await cpu.tried.wait()
+    cpu.loading.set()
+    told = await asyncio.gather(*asked, return_exceptions=True)
+    assert {type(each) for each in told} == {errors.DataLoss}
+    assert (cpu.tries, gpu.tries) == (1, 1)
+    with pytest.raises(errors.DataLoss):  # who comes later has a try of his own
+        await ask(fleet, DEEP)
+    assert (cpu.tries, gpu.tries) == (2, 2)
+
+
+async def test_a_model_that_is_long_in_loading_holds_up_no_other(gather, cpu, gpu):
+    fleet = gather(cpu=cpu, cuda=gpu)
+    cpu.loading.clear()
+    deep, twin = (asyncio.create_task(ask(fleet, model)) for model in (DEEP, TWIN))
+    assert await ask(fleet, MODEL) == "cpu"
+    assert not deep.done()
+    cpu.loading.set()
+    assert list(await asyncio.gather(deep, twin)) == ["cuda:0", "cuda:0"]
+    assert "twin" not in cpu.loads  # it waited, and followed
+
+
+async def test_what_waits_for_a_model_to_be_loaded_is_counted_and_bounded(gather, cpu, gpu):
+    fleet = gather(cpu=cpu, cuda=gpu)
+    cpu.loading.clear()
+    inputs = {"x": Tensor("FP32", (MAX_WAITING_ROWS - 1,), bytes(4 * (MAX_WAITING_ROWS - 1)))}
+    asked = [asyncio.create_task(fleet.predict(DEEP, each, None)) for each in (inputs, INPUTS)]
+    await cpu.tried.wait()
+    assert fleet.waiting == (2, MAX_WAITING_ROWS)
+    with pytest.raises(errors.ResourceExhausted, match="16384 rows of the model wait") as refusal:
+        await ask(fleet, DEEP)
+    assert refusal.value.reason == "QUEUE_FULL"
+    assert await ask(fleet, MODEL) == "cpu"  # for another there is room
+    cpu.loading.set()
+    assert [answer["on"] for answer in await asyncio.gather(*asked)] == ["cuda:0"] * 2
+    assert fleet.waiting == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("timeout_s", "asked"), [(0.01, parameters.NONE), (None, parameters.Parameters(0, 0.01))]
+)
+async def test_who_waits_for_a_model_longer_than_he_can_is_told_so(gather, cpu, gpu, timeout_s, asked):
+    fleet = gather(cpu=cpu, cuda=gpu)
+    cpu.loading.clear()
+    with pytest.raises(errors.DeadlineExceeded, match="for its model to be loaded"):
+        await fleet.predict(DEEP, INPUTS, timeout_s, asked)
+    assert fleet.waiting == (0, 0)
+    cpu.loading.set()
+    assert await ask(fleet, DEEP) == "cuda:0"
+
+
+async def test_a_model_that_is_unloaded_while_it_is_loaded_for_nobody_is_not_there_afterwards(
+    gather, cpu, gpu
+):
+    fleet = gather(cpu=cpu, cuda=gpu)
+    cpu.loading.clear()
+    asked = asyncio.create_task(ask(fleet, DEEP))
+    await cpu.tried.wait()
+    asked.cancel()
+    unloading = asyncio.create_task(fleet.unload("deep"))
+    await asyncio.sleep(0)
+    assert not unloading.done()
+    cpu.loading.set()
+    await unloading
+    assert (fleet.loaded(), fleet.describe(DEEP)) == ([], {})
+
+
+async def test_who_waits_for_a_model_when_the_service_ends_is_told_so(gather, cpu, gpu):
+    fleet = gather(cpu=cpu, cuda=gpu)
+    cpu.loading.clear()
+    before = asyncio.all_tasks()
+    asked = asyncio.create_task(ask(fleet, DEEP))
+    await cpu.tried.wait()
+    for task in asyncio.all_tasks() - before - {asked}:
+        task.cancel()
+    with pytest.raises(errors.Unavailable, match="the service stops"):
+        await asked
 
 
 async def test_two_devices_of_a_kind_share_a_queue_and_work_at_the_same_time():

@@ -17,6 +17,7 @@ import safetensors
 import torch
 
 from bessemer_server.domain import errors
+from bessemer_server.domain.safetensors import DTYPES as FORMAT_DTYPES
 from bessemer_server.layers import networks
 from bessemer_server.layers.options import Options, violations
 from bessemer_server.training import published, snapshots
@@ -111,7 +112,7 @@ def _take(file: Any, network: networks.Network) -> dict[str, npt.NDArray[Any]]:
     if found:
         raise errors.InvalidArgument(violations=found[:MAX_NAMED])
     return snapshots.to_arrays(
-        {name: _cast(name, file.get_tensor(name), tensor.dtype) for name, tensor in wanted.items()}
+        {name: _cast(name, file, tensor.dtype) for name, tensor in wanted.items()}
     )
 
 
@@ -125,9 +126,11 @@ def _compare_names(wanted: set[str], given: set[str]) -> None:
         raise _refuse("file", f"does not have the network's tensors: it {'; it '.join(problems)}")
 
 
-def _cast(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def _cast(name: str, file: Any, dtype: torch.dtype) -> torch.Tensor:
+    tensor: torch.Tensor = file.get_tensor(name)
     if tensor.is_floating_point() != dtype.is_floating_point or tensor.is_complex():
-        raise _refuse(name, f"has numbers of type {tensor.dtype}; the network has {dtype}")
+        given, known = file.get_slice(name).get_dtype(), str(dtype).removeprefix("torch.")
+        raise _refuse(name, f"has numbers of type {given}; the network has {FORMAT_DTYPES[known]}")
     cast = tensor.to(dtype)
     if cast.is_floating_point() and not torch.isfinite(cast).all():
         raise _refuse(name, "has values that are NaN or infinite")

@@ -77,7 +77,7 @@ def test_weights_of_another_precision_become_those_of_the_network(path):
     found = importing.read(write(path, definition, halves), None)
     assert {array.dtype.name for array in found.weights.values()} == {"float32"}
     whole = {name: array.astype(np.int64) for name, array in weights.items()}
-    assert "has numbers of type torch.int64" in refuse(path, definition, whole)["0.weight"]
+    assert "has numbers of type I64" in refuse(path, definition, whole)["0.weight"]
 
 
 def test_tensors_that_do_not_fit_are_named(path):

@@ -1,0 +1,88 @@
+"""Unloading a model, while the database is slow or away."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bessemer.inference.v2 import inference_pb2 as pb
+from bessemer_server.domain import errors
+from bessemer_server.rpc import traffic
+from bessemer_server.rpc.inference.loading import RepositoryServicer
+from bessemer_server.serving.fleet import Fleet
+from bessemer_server.serving.repository import Repository
+from tests.unit.serving.test_requests import MODEL
+
+NAME = MODEL.name
+UNUSED: Any = None
+
+
+class Models:
+    """A store with one model, until it fails."""
+
+    def __init__(self) -> None:
+        self.problem: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asked = asyncio.Event()
+
+    async def get_model(self, name, version):
+        self.asked.set()
+        await self.gate.wait()
+        if self.problem:
+            raise self.problem
+        return MODEL
+
+
+@pytest.fixture
+async def models():
+    return Models()
+
+
+@pytest.fixture
+async def repository(models):
+    return Repository(models)
+
+
+@pytest.fixture
+async def unload(repository):
+    servicer = RepositoryServicer(repository, Fleet("auto"), traffic.Traffic())
+
+    async def unload(name=NAME):
+        return await servicer.RepositoryModelUnload(pb.RepositoryModelUnloadRequest(model_name=name), UNUSED)
+
+    return unload
+
+
+@pytest.mark.parametrize("is_again", [False, True])
+async def test_an_unload_that_fails_changes_nothing(models, repository, unload, is_again):
+    if is_again:
+        await unload()
+        repository.changed(NAME)
+    models.problem = errors.Unavailable("the database is away")
+    with pytest.raises(errors.Unavailable):
+        await unload()
+    assert repository.is_unloaded(NAME) is is_again
+
+
+@pytest.mark.parametrize("is_again", [False, True])
+async def test_an_unload_that_is_given_up_changes_nothing(models, repository, unload, is_again):
+    if is_again:
+        await unload()
+        repository.changed(NAME)
+    models.gate.clear()
+    models.asked.clear()
+    given_up = asyncio.create_task(unload())
+    await models.asked.wait()
+    assert repository.is_unloaded(NAME)
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    assert repository.is_unloaded(NAME) is is_again
+
+
+async def test_of_a_model_that_is_not_there_nothing_is_kept(models, repository, unload):
+    models.problem = errors.NotFound("no such model")
+    await unload("nobody")
+    assert not repository.is_unloaded("nobody")
