@@ -95,7 +95,7 @@ INPUTS = {"features": tensors.Tensor("FP32", ROWS.shape, ROWS.tobytes())}
 async def ask(client, catalog, number):
     """Predict with a model, and see that the answer is its own."""
     answer = await client.predict(catalog[0][number], INPUTS)
-    given = arrays.to_array(answer["probabilities"])
+    given = arrays.to_array(answer.outputs["probabilities"])
     assert given == pytest.approx(catalog[2][number], abs=1e-3)
 
 
@@ -107,7 +107,11 @@ def resident_bytes(pid):
 
 
 def predicts(helper):
-    return any(call.method == "predict" for call in helper._pending.values())
+    return is_at(helper, "predict")
+
+
+def is_at(helper, method):
+    return any(call.method == method for call in helper._pending.values())
 
 
 def pid_of(helper):
@@ -182,6 +186,24 @@ async def test_other_weights_in_the_same_layers_are_not_measured_again(forkserve
     assert {k: first[k] for k in ("engine", "engine_us")} == {k: second[k] for k in ("engine", "engine_us")}
 
 
+async def test_loads_whose_callers_give_up_are_counted_and_keep_to_the_budget(start, catalog):
+    client, helper = start(int(2.5 * MODEL_BYTES))
+    await client.load(catalog[0][0])
+    (_, _, measured_bytes), = client.memory()  # fmt: skip
+    in_use_bytes, _ = await helper.call("unload", {"key": "nobody"})
+    for model in catalog[0][1:]:
+        loading = asyncio.create_task(client.load(model))
+        while not is_at(helper, "load"):  # noqa: ASYNC110 - nothing tells when it was asked
+            await asyncio.sleep(0)
+        loading.cancel()
+        while is_at(helper, "load"):  # noqa: ASYNC110 - and nobody is told when it is done
+            await asyncio.sleep(0)
+    await client.load(catalog[0][0])
+    left_bytes, _ = await helper.call("unload", {"key": "nobody"})
+    assert sorted(client.loaded()) == [("model-0", 1), (f"model-{MODELS - 1}", 1)]
+    assert left_bytes < in_use_bytes + 1.5 * measured_bytes
+
+
 async def test_a_model_larger_than_the_budget_is_refused_and_others_go_on(start, catalog):
     client, _ = start(MODEL_BYTES // 2)
     with pytest.raises(
@@ -246,13 +268,14 @@ async def test_a_forward_that_hangs_is_ended_soon_and_what_waits_behind_it_is_an
 
 
 async def test_a_batch_that_the_kernel_ended_the_process_over_is_tried_again_in_halves(start, catalog):
-    counts = iter([7, 8])
-    client, helper = start(100 * MIB, count_memory_kills=lambda: next(counts))
+    count = 7
+    client, helper = start(100 * MIB, count_memory_kills=lambda: count)
     await client.load(catalog[0][0])
     os.kill(pid_of(helper), signal.SIGSTOP)
     asking = asyncio.create_task(ask(client, catalog, 0))
     while not helper._pending:  # noqa: ASYNC110 - nothing tells when it was asked
         await asyncio.sleep(0)
+    count += 1
     os.kill(pid_of(helper), signal.SIGKILL)
     await asking
     assert client._limits == {"model-0/1": len(ROWS) // 2}

@@ -15,13 +15,13 @@ import os
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
-from typing import Any, TypeVar
+from typing import Any
 
 from bessemer_server.domain import errors
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 # glibc gives large blocks back to the kernel at once and torch asks for them again at each step: with these settings
@@ -50,26 +50,28 @@ class ForkServer:
         self._patience_s = patience_s
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["bessemer_server.worker.preloaded"])
-        # multiprocessing's bookkeeping is not safe for several at once.
-        self._one_at_a_time = asyncio.Lock()
+        # multiprocessing's bookkeeping is not safe for several at once. Held by the thread that forks: who waits for it may give up.
+        self._one_at_a_time = threading.Lock()
 
     async def fork(
         self, name: str, target: Callable[..., None], *arguments: Any, daemon: bool
     ) -> BaseProcess:
-        """Run `target(*arguments)` in a new process. A daemon ends with this server, others outlive it."""
-        async with self._one_at_a_time:
-            timer = asyncio.get_running_loop().call_later(self._patience_s, _end_stuck, name)
-            try:
-                return await _in_thread(lambda: self._fork(name, target, arguments, daemon))
-            finally:
-                timer.cancel()
+        """Run `target(*arguments)` in a new process. A daemon ends with this server, others outlive it. When the caller gives up, the
+        fork goes on all the same, and the process is ended; what has a descriptor among the arguments must stay open until then.
+        """
+        return await _in_thread(lambda: self._fork(name, target, arguments, daemon))
 
     def _fork(
         self, name: str, target: Callable[..., None], arguments: tuple[Any, ...], daemon: bool
     ) -> BaseProcess:
         try:
-            return self._start(lambda: self._context.Process(None, target, name, arguments, daemon=daemon))
+            with self._one_at_a_time, _limit(self._patience_s, name):
+                return self._start(
+                    lambda: self._context.Process(None, target, name, arguments, daemon=daemon)
+                )
         except (EOFError, OSError) as error:
+            # Where it was raised there is a half-made process, which has descriptors: they are closed when nobody knows it.
+            traceback.clear_frames(error.__traceback__)
             has_ended = isinstance(error, EOFError | ConnectionError)
             why = "the fork server ended" if has_ended else str(error)
             raise errors.Unavailable(
@@ -92,6 +94,18 @@ class ForkServer:
                 return process
 
 
+@contextlib.contextmanager
+def _limit(patience_s: float, name: str) -> Iterator[None]:
+    """A fork server that is not done with the block by then is taken for stuck."""
+    timer = threading.Timer(patience_s, _end_stuck, [name])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def _end_stuck(name: str) -> None:
     """Whoever waits for the fork hears that the fork server has ended; the next fork starts another one."""
     log.error("fork server stuck", extra={"asked_for": name})
@@ -102,27 +116,38 @@ def _end_stuck(name: str) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-async def _in_thread(work: Callable[[], T]) -> T:
-    """What `work` returns. The first fork blocks for as long as the preload takes, and a server that is stopped
+async def _in_thread(fork: Callable[[], BaseProcess]) -> BaseProcess:
+    """The process that `fork` makes. The first one blocks for as long as the preload takes, and a server that is stopped
     meanwhile must not wait for it: hence a daemon thread, which no executor offers."""
     loop = asyncio.get_running_loop()
-    result: asyncio.Future[T] = loop.create_future()
+    result: asyncio.Future[BaseProcess] = loop.create_future()
 
-    def settle(set_result: Callable[..., None], value: T | BaseException) -> None:
+    def give(process: BaseProcess) -> None:
+        if result.done():  # who asked gave up
+            process.kill()
+        else:
+            result.set_result(process)
+
+    def fail(error: BaseException) -> None:
         if not result.done():
-            set_result(value)
+            result.set_exception(error)
 
     def run() -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             try:
-                value = work()
+                process = fork()
             except BaseException as error:
-                loop.call_soon_threadsafe(settle, result.set_exception, error)
+                loop.call_soon_threadsafe(fail, error)
             else:
-                loop.call_soon_threadsafe(settle, result.set_result, value)
+                loop.call_soon_threadsafe(give, process)
 
     threading.Thread(target=run, name="fork", daemon=True).start()
-    return await result
+    try:
+        return await result
+    except asyncio.CancelledError:
+        if not result.cancelled() and result.exception() is None:  # it came just now
+            result.result().kill()
+        raise
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import itertools
 import logging
@@ -15,6 +16,7 @@ from bessemer_server.domain import errors, tensors
 from bessemer_server.executors import link
 from bessemer_server.executors.alarm import Alarm
 from bessemer_server.executors.forkserver import ForkServer
+from bessemer_server.executors.joint import Joint
 from bessemer_server.executors.sharing import Sharing
 from bessemer_server.worker import arena, frames
 
@@ -65,7 +67,7 @@ class Helper:
         self._pending: dict[int, _Call] = {}
         """In the order in which they are answered."""
         self._alarm = Alarm(self._end_stuck)
-        self._starting = asyncio.Lock()
+        self._starts = Joint()
         self._process: BaseProcess | None = None
         self._is_closing = False
         self._link: link.Link | None = None
@@ -89,7 +91,7 @@ class Helper:
         """Ask, and wait for the answer, whose tensors may have `answer_bytes`. `patience_s`: other than the helper's, from when the
         process is at this call. Raises what the helper raised, or `Unavailable` when it died.
         """
-        connection = self._link or await self.start()
+        connection = self._link or await self._start()
         request_id = next(self._ids)
         header = {"id": request_id, "method": method, "arguments": arguments}
         frame = self._encode(header, body or {}, answer_bytes)
@@ -121,7 +123,7 @@ class Helper:
         if self._process is not None:
             self._process.kill()
         if self._link is not None:
-            self._link.close()  # at once: the next call shall fork it again, and not go to one that is about to end
+            self._link.abort()  # at once: the next call shall fork it again, and not go to one that is about to end
         if not call.answer.done():
             call.answer.set_exception(
                 errors.Unavailable(
@@ -130,35 +132,44 @@ class Helper:
                 )
             )
 
-    async def start(self) -> link.Link:
-        """Fork the process unless it is there."""
+    async def start(self) -> None:
+        """Fork the process unless it is there. The fork goes on when all who wait for it give up: it has to have its end of the
+        connection until it is done. Raises `Unavailable`, also once this is closed.
+        """
         if self._link is None:
-            async with self._starting:
-                if self._link is None:
-                    self._link = await self._fork()
-                return self._link
+            await self._starts.do(self._name, self._fork)
+
+    async def _start(self) -> link.Link:
+        await self.start()
+        if self._link is None:  # it ended before anybody could ask it
+            raise self._ended()
         return self._link
 
-    async def _fork(self) -> link.Link:
-        ours, theirs = socket.socketpair()
-        memory = arena.create(self._arena_bytes)
-        shared = (memory,) if self._arena_bytes else ()
-        try:
-            self._process = await self._forkserver.fork(
-                self._name, self._target, theirs, *shared, *self._arguments, daemon=True
-            )
-        except BaseException:
-            ours.close()
-            if memory:
-                memory.close()
-            raise
-        finally:
-            theirs.close()
+    async def _fork(self) -> None:
+        self._check_open()
+        with contextlib.ExitStack() as unused:
+            ours, theirs = socket.socketpair()
+            unused.callback(ours.close)
+            if memory := arena.create(self._arena_bytes):
+                unused.callback(memory.close)
+            shared = (memory,) if self._arena_bytes else ()
+            with theirs:
+                self._process = await self._forkserver.fork(
+                    self._name, self._target, theirs, *shared, *self._arguments, daemon=True
+                )
+            self._check_open()  # without its connection, the process ends by itself
+            unused.pop_all()
         self._sharing = Sharing(memory) if memory else None
-        made = await link.connect(ours, self._receive, self._lose)
+        self._link = await link.connect(ours, self._receive, self._lose)
         self.generation += 1
         log.debug("helper started", extra={"helper": self._name, "pid": self._process.pid})
-        return made
+
+    def _check_open(self) -> None:
+        if self._is_closing:
+            raise errors.Unavailable(f"the {self._name} process was closed", reason="HELPER_CLOSED")
+
+    def _ended(self) -> errors.Unavailable:
+        return errors.Unavailable(f"the {self._name} process ended; try again", reason=Helper.ENDED)
 
     def _receive(self, head: bytes, body: bytes | memoryview) -> None:
         self._settle(*frames.decode(head, body, self._sharing.view if self._sharing else None))
@@ -173,9 +184,7 @@ class Helper:
             self._sharing = None
         for call in self._pending.values():
             if not call.answer.done():
-                call.answer.set_exception(
-                    errors.Unavailable(f"the {self._name} process ended; try again", reason=Helper.ENDED)
-                )
+                call.answer.set_exception(self._ended())
         self._pending.clear()
         self._alarm.clear()
         self._alarm.close()
@@ -193,16 +202,24 @@ class Helper:
             answer.set_result((header["result"], body))
 
     async def close(self) -> None:
-        """End the process: it stops by itself when the connection closes."""
+        """End the process: it stops by itself when the connection closes. One that is being forked is not waited for."""
+        self._is_closing = True
         if self._link is None or self._process is None:
             return
-        self._is_closing = True
-        connection = self._link
-        connection.close()
-        await connection.ended.wait()
+        await _hang_up(self._link)
         await asyncio.to_thread(self._process.join, STOP_GRACE_S)
         if self._process.is_alive():
             self._process.kill()
+        self._process = None  # it has descriptors, and this may be around until the next collection
+
+
+async def _hang_up(connection: link.Link) -> None:
+    connection.close()
+    try:
+        async with asyncio.timeout(STOP_GRACE_S):
+            await connection.ended.wait()
+    except TimeoutError:  # the process is stuck, and does not read what it was sent
+        connection.abort()
 
 
 def _rebuild_error(header: Mapping[str, Any]) -> errors.DomainError:

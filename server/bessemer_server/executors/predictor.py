@@ -12,6 +12,8 @@ from bessemer_server.domain.models import Model
 from bessemer_server.executors import memory, patience, stored
 from bessemer_server.executors.budget import Budget
 from bessemer_server.executors.helper import Helper
+from bessemer_server.executors.joint import Joint
+from bessemer_server.executors.kills import Kills
 
 log = logging.getLogger(__name__)
 LEAST_BYTES = 1 << 20
@@ -35,40 +37,35 @@ class PredictorClient:
         self._blobs = blobs
         self._budget = Budget(memory_bytes)
         self._generation = 0
-        self._loading = asyncio.Lock()
+        self._loads = Joint()
         self._known: dict[str, dict[str, str]] = {}
         self._measured: dict[str, dict[str, str]] = {}
         """What was found of an engine, by layers: other weights in the same layers take as long."""
         self._limits: dict[str, int] = {}
         """Rows of a batch after which the kernel ended the process for want of memory, halved."""
-        self._count_memory_kills = count_memory_kills
-        self._kills = count_memory_kills()
+        self._kills = Kills(count_memory_kills)
         self._patience = patience.Patience(least_patience_s)
 
     async def load(self, model: Model) -> None:
         """See `ports.Predictor.load`. Raises `ResourceExhausted` for a model that is larger than the budget. A process that ends
-        meanwhile, be it over another call, is asked once more.
+        meanwhile, be it over another call, is asked once more. The load goes on when all who wait for it give up: the process has
+        the model then, and it has to be counted.
         """
         key = _key(model)
-        if self._is_loaded(key):
-            self._budget.use(key)
-            return
-        async with self._loading:
-            if self._is_loaded(key):  # who asked first has loaded it
-                return
-            try:
-                await self._load(key, model)
-            except errors.Unavailable as error:
-                if error.reason != Helper.ENDED:
-                    raise
-                await self._load(key, model)
+        while not self._is_loaded(key):  # the process may end as soon as it has the model
+            await self._loads.do(key, lambda: self._load(key, model))
+        self._budget.use(key)
 
     async def unload(self, name: str, version: int | None = None) -> None:
         """See `ports.Predictor.unload`."""
-        async with self._loading:
+        async with self._loads.turn:
             for model in self.loaded():
-                if model[0] == name and version in (None, model[1]):
+                if model[0] == name and version in (None, model[1]) and self._is_loaded(_key_of(*model)):
                     await self._unload(_key_of(*model))
+
+    def is_loaded(self, model: Model) -> bool:
+        """See `ports.Predictor.is_loaded`."""
+        return self._is_loaded(_key(model))
 
     def loaded(self) -> Sequence[tuple[str, int]]:
         """See `ports.Predictor.loaded`."""
@@ -82,45 +79,69 @@ class PredictorClient:
         """See `ports.Predictor.describe`."""
         return self._known.get(_key(model), {})
 
-    async def predict(
-        self, model: Model, inputs: Mapping[str, tensors.Tensor]
-    ) -> Mapping[str, tensors.Tensor]:
+    async def predict(self, model: Model, inputs: Mapping[str, tensors.Tensor]) -> ports.Predicted:
         """See `ports.Predictor.predict`. A process that dies over it is asked once more: predictions change nothing."""
         try:
             return await self._predict(model, inputs)
         except errors.Unavailable as error:
             if error.reason != Helper.ENDED:
                 raise
-        rows = _count_rows(inputs)
-        before, self._kills = self._kills, self._count_memory_kills()
-        if self._kills > before and rows > 1:
-            self._limits[_key(model)] = rows // 2
-        log.warning("predicting again", extra={"model": _key(model), "rows": rows})
-        return await self._predict(model, inputs)
+        log.warning("predicting again", extra={"model": _key(model), "rows": _count_rows(inputs)})
+        return (await self._predict(model, inputs))._replace(is_again=True)
 
-    async def _predict(
-        self, model: Model, inputs: Mapping[str, tensors.Tensor]
-    ) -> Mapping[str, tensors.Tensor]:
+    async def _predict(self, model: Model, inputs: Mapping[str, tensors.Tensor]) -> ports.Predicted:
         key = _key(model)
         await self.load(model)
-        arguments: dict[str, Any] = {"key": key, "limit": self._limits.get(key)}
         rows = _count_rows(inputs)
-        size_bytes = sum([tensor.size_bytes for tensor in inputs.values()])
+        kills = self._kills.note(asyncio.get_running_loop().time())
         # No other call comes between the look at what is loaded and this one, and calls are answered in order.
-        seconds, outputs = await self._helper.call(
+        try:
+            seconds, outputs = await self._ask(model, inputs)
+        except errors.Unavailable as error:
+            if error.reason == Helper.ENDED:
+                self._lower_limit(key, rows, kills)
+            raise
+        self._patience.observe(key, rows, seconds)
+        return ports.Predicted(outputs, seconds)
+
+    async def _ask(
+        self, model: Model, inputs: Mapping[str, tensors.Tensor]
+    ) -> tuple[float, Mapping[str, tensors.Tensor]]:
+        key, rows = _key(model), _count_rows(inputs)
+        arguments: dict[str, Any] = {"key": key, "limit": self._limits.get(key)}
+        size_bytes = sum([tensor.size_bytes for tensor in inputs.values()])
+        return await self._helper.call(
             "predict",
             arguments,
             inputs,
             answer_bytes=rows * model.answer_row_bytes,
             patience_s=self._patience.choose(key, rows, size_bytes, is_batched=model.is_batched),
         )
-        self._patience.observe(key, rows, seconds)
-        return outputs
+
+    def _lower_limit(self, key: str, rows: int, kills: int) -> None:
+        """If the kernel ended the process over this batch. No limit rises again: to try is to have the kernel end a process once more,
+        and it may choose another one.
+        """
+        at_once = min(rows, self._limits.get(key, rows))
+        if self._kills.have_grown(kills) and at_once > 1:
+            self._limits[key] = at_once // 2
 
     def _is_loaded(self, key: str) -> bool:
-        return self._helper.is_alive and self._generation == self._helper.generation and key in self._budget
+        return self._is_same() and key in self._budget
+
+    def _is_same(self) -> bool:
+        """Whether the process is the one that the budget is about."""
+        return self._helper.is_alive and self._generation == self._helper.generation
 
     async def _load(self, key: str, model: Model) -> None:
+        try:
+            await self._try_load(key, model)
+        except errors.Unavailable as error:
+            if error.reason != Helper.ENDED:
+                raise
+            await self._try_load(key, model)
+
+    async def _try_load(self, key: str, model: Model) -> None:
         await self._helper.start()
         if self._generation != self._helper.generation:  # a new process, which has nothing yet
             self._generation = self._helper.generation
@@ -134,10 +155,9 @@ class PredictorClient:
         weights = await stored.read(model.weights.tensors, self._blobs)
         measured = self._measured.get(model.computation, {})
         arguments = {"key": key, "definition": model.definition, "engine": measured.get("engine")}
-        generation = self._generation
-        found, _ = await self._helper.call("load", arguments, weights)
-        if generation != self._helper.generation:
+        if not self._is_same():  # another process would have what no budget counts
             raise errors.Unavailable("the predictor process ended; try again", reason=Helper.ENDED)
+        found, _ = await self._helper.call("load", arguments, weights)
         self._patience.observe(key, 1, found.pop("warm_s"))
         size = max(found.pop("memory_bytes"), weights_bytes, LEAST_BYTES)
         self._measured.setdefault(model.computation, found)
@@ -160,7 +180,11 @@ class PredictorClient:
 
     async def _unload(self, key: str) -> None:
         self._budget.remove(key)  # at once: from here on nobody counts on it
-        await self._helper.call("unload", {"key": key})
+        try:
+            await self._helper.call("unload", {"key": key})
+        except errors.Unavailable as error:
+            if error.reason != Helper.ENDED:  # with the process, the model is gone
+                raise
         log.info("model unloaded", extra={"model": key})
 
 

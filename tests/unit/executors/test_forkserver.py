@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import multiprocessing.forkserver
 import os
+import pathlib
+import threading
+from multiprocessing.process import BaseProcess
 
 import pytest
 
@@ -18,6 +23,66 @@ async def test_a_fork_server_that_cannot_be_started_is_away_and_no_fault_of_who_
     monkeypatch.setattr(vars(multiprocessing.forkserver)["_forkserver"], "ensure_running", fail)
     with pytest.raises(errors.Unavailable, match=r"the trainer could not be started .*Too many open files"):
         await forkserver.ForkServer().fork("trainer", print, daemon=True)
+
+
+def find_descriptors() -> set[pathlib.Path]:
+    return set(pathlib.Path("/proc/self/fd").iterdir())
+
+
+@pytest.fixture
+def without_collection():
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("without_collection")
+async def test_a_fork_server_that_ends_over_a_fork_leaves_no_descriptors(monkeypatch):
+    given: list[int] = []
+
+    def end(_fds: list[int]) -> tuple[int, int]:
+        status, pid_from = os.pipe()
+        data_to, data = os.pipe()
+        os.close(pid_from)
+        given.extend((data_to, status))
+        return status, data
+
+    monkeypatch.setattr(multiprocessing.forkserver, "connect_to_new_process", end)
+    before = find_descriptors()
+    with pytest.raises(errors.Unavailable, match="the fork server ended") as ended:
+        await forkserver.ForkServer().fork("trainer", print, daemon=True)
+    data_to, status = given
+    os.close(data_to)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(status)
+    assert find_descriptors() <= before
+    assert isinstance(ended.value.__cause__, EOFError)
+
+
+class Unwanted(BaseProcess):
+    is_killed = False
+
+    def kill(self) -> None:
+        self.is_killed = True
+
+
+async def test_a_process_that_comes_as_its_caller_gives_up_is_ended() -> None:
+    loop, process = asyncio.get_running_loop(), Unwanted()
+
+    def give_up() -> None:
+        for thread in threading.enumerate():
+            if thread.name == "fork":
+                thread.join()
+        loop.call_soon(asking.cancel)  # the process has come, and the caller has not been told
+
+    def fork() -> BaseProcess:
+        loop.call_soon_threadsafe(give_up)
+        return process
+
+    asking = asyncio.create_task(forkserver._in_thread(fork))
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert process.is_killed
 
 
 def test_no_library_tells_its_makers_of_this_machine(monkeypatch):

@@ -44,3 +44,14 @@ async def test_a_sender_waits_for_a_reader_that_does_not_keep_up_and_not_for_one
     theirs.close()
     await sending
     await connection.ended.wait()
+
+
+async def test_who_hangs_up_now_does_not_wait_for_a_reader_that_is_stuck():
+    ours, theirs = socket.socketpair()
+    connection = await link.connect(ours, lambda head, body: None, lambda: None)
+    with theirs:
+        sending = asyncio.create_task(connection.send([bytes(8 << 20)]))
+        await asyncio.sleep(0)
+        connection.abort()
+        await connection.ended.wait()
+        await sending
