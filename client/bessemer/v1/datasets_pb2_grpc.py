@@ -78,7 +78,8 @@ class DatasetServiceServicer(object):
         all are sound, and then all at once. The same content under the same name is the same data set.
         Errors: INVALID_ARGUMENT (BadRequest names the faulty items by path, the first of them where there are many),
         ALREADY_EXISTS (the name has other content: delete it, or take another name), RESOURCE_EXHAUSTED (a chunk, the upload
-        or the decoded data is too large, or too many uploads are in progress), UNAVAILABLE. Retry: safe.
+        or the decoded data is too large, or too many uploads are in progress), DEADLINE_EXCEEDED (nothing came for a minute),
+        UNAVAILABLE. Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -122,7 +122,8 @@ class ModelServiceServicer(object):
         """Takes a safetensors file, as ExportModel writes it or of anybody's weights, and publishes it as the next version of `name`: the
         header first, then the bytes. Its tensors must be those of the network that its metadata, or a model that is here,
         describes; nothing in it is run. The newest version again is that version, and no other. Errors: INVALID_ARGUMENT (with each
-        tensor or field that does not fit), NOT_FOUND (`like`), RESOURCE_EXHAUSTED (size, or many uploads at once), UNAVAILABLE.
+        tensor or field that does not fit), NOT_FOUND (`like`), RESOURCE_EXHAUSTED (size, or many uploads at once), DEADLINE_EXCEEDED (nothing came
+        for a minute), UNAVAILABLE.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
