@@ -15,10 +15,6 @@ def parse(text: str) -> int | str | None:
         return None
     if text.isascii() and text.isdecimal() and len(text) <= MAX_VERSION_DIGITS and int(text) > 0:
         return int(text)
-    if text.isascii() and text.isdecimal() and int(text[:MAX_VERSION_DIGITS]) > 0:
-        raise errors.InvalidArgument(
-            f"there is no version of {len(text)} digits: version {text[:40]}{'...' if len(text) > 40 else ''} was never given"
-        )
     if aliases.PATTERN.fullmatch(text):
         return text
     raise errors.InvalidArgument(

@@ -33,6 +33,9 @@ RESERVED = ("grpc-", ":")
 OWN = frozenset({"user-agent", "content-type", "te", "accept-encoding", "host"})
 """Metadata that each connection has of its own, beside gRPC's and HTTP's."""
 
+MOST_JOINED = 256
+"""Values of one field, each of which becomes metadata of its own."""
+
 Metadata = Sequence[tuple[str, str | bytes]]
 
 
@@ -108,8 +111,8 @@ def _read_timeout(text: str | None) -> float | None:
 
 
 def _decode_each(text: str) -> list[bytes]:
-    """Several values of one name may come as one, with commas between."""
-    return [_decode_binary(each) for each in text.split(",")]
+    """Several values of one name may come as one, with commas between; so many that the last of them is none."""
+    return [_decode_binary(each) for each in text.split(",", MOST_JOINED)]
 
 
 def _decode_binary(text: str) -> bytes:

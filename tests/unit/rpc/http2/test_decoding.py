@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import hpack
 import hypothesis
 import pytest
@@ -17,6 +19,18 @@ FIELDS = st.lists(st.tuples(NAMES, st.sampled_from(["a", "b" * 30, "c" * 900])),
 SIZES = st.lists(st.sampled_from([0, 100, 4096]), max_size=2, unique=True)
 OTHER = [("trace", "of another")], True, []
 CALLS = st.lists(st.tuples(FIELDS, st.booleans(), SIZES), max_size=30)
+
+
+LARGE = b"\x40\x05trace\x7f\x85\x06" + b"c" * 900
+"""A field that fills the table."""
+AGAIN = b"\xbe"
+"""The same field, by its place there."""
+
+
+def count_heads() -> int:
+    """Those that are remembered anywhere."""
+    gc.collect()
+    return sum(len(state.known) for state in gc.get_objects() if type(state) is decoding.State)
 
 
 def send(encoder, decoder, calls):
@@ -67,19 +81,54 @@ def test_who_goes_beyond_what_is_shared_is_understood_by_all_that_came_before():
 
 def test_what_is_filled_with_anything_is_forgotten_at_last(monkeypatch):
     monkeypatch.setattr(decoding, "KEPT_IN_ALL", 200)
-    memory = decoding.Memory()
+    memory, before = decoding.Memory(), count_heads()
     encoder, decoder = hpack.Encoder(), decoding.Decoder(memory)
     for number in range(1000):
         fields = [*HEAD, ("trace", str(number))]
         assert decoder.decode(encoder.encode(fields)).fields == tuple(fields)
         if number % 20 == 0:  # others come
             encoder, decoder = hpack.Encoder(), decoding.Decoder(memory)
-    seen, count = [memory.beginning], 0
-    while seen:
-        state = seen.pop()
-        count += len(state.known)
-        seen += [after for _, after in state.known.values() if after is not state]
-    assert 0 < count <= 200
+    assert 0 < count_heads() - before <= 200
+
+
+def test_a_head_that_is_larger_than_its_block_is_not_remembered():
+    """By references a block of 70 bytes becomes a head of 60 KiB: thousands of them would take hundreds of megabytes."""
+    before = count_heads()
+    decoder = decoding.Decoder(decoding.Memory())
+    beginning = headers.encode(HEAD)
+    decoder.decode(beginning + LARGE)
+    for times in (60, 60, 10):
+        assert (
+            decoder.decode(beginning + AGAIN * times).fields[len(HEAD) :] == (("trace", "c" * 900),) * times
+        )
+    assert count_heads() == before
+    decoder.decode(beginning)
+    assert count_heads() == before + 1
+
+
+def test_what_is_forgotten_is_forgotten_for_connections_that_stay_too(monkeypatch):
+    """Else each of them, opened at another time, would keep as much as all may."""
+    monkeypatch.setattr(decoding, "KEPT_IN_ALL", 200)
+    memory, before = decoding.Memory(), count_heads()
+    connections = [(hpack.Encoder(), decoding.Decoder(memory)) for _ in range(20)]
+    for number, (encoder, decoder) in enumerate(connections):
+        # What it keeps in its table is its own after `DEPTH` heads: others never come there.
+        for call in range(decoding.DEPTH * (number % 3)):
+            send(encoder, decoder, [([("tenant", f"{number} {call}")], True, [])])
+        for call in range(60):
+            assert decoder.decode(headers.encode([*HEAD, ("trace", f"{number} {call}")]))
+    assert 0 < count_heads() - before <= 200
+    for encoder, decoder in connections:
+        send(encoder, decoder, [([("tenant", "a")], True, []), OTHER])
+
+
+def test_the_letters_of_a_value_are_its_bytes():
+    """It need not be UTF-8 (RFC 9110, section 5.5), and what a proxy passes on for one client is not the end of all others."""
+    for huffman in (False, True):
+        encoder, decoder = hpack.Encoder(), decoding.Decoder(decoding.Memory())
+        for _ in range(3):
+            block = encoder.encode([*HEAD, (b"name", b"Andr\xe9")], huffman=huffman)
+            assert decoder.decode(block).fields[-1] == ("name", "Andr\xe9")
 
 
 def test_a_head_that_is_refused_changes_the_table_all_the_same():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 import zlib
 from collections.abc import Callable
 
@@ -85,10 +86,10 @@ def test_a_bomb_is_refused_and_not_unpacked():
 def test_what_all_hold_together_is_bounded_and_given_back():
     budget = messages.Budget(1000)
     first, second = messages.Reader("identity", budget), messages.Reader("identity", budget)
-    first.feed(memoryview(b"\0\0\0\3\x20" + bytes(750)))  # most of 800 bytes
+    feed(first, b"\0\0\0\3\x20" + bytes(750))  # most of 800 bytes
     assert (first.missing, budget.used) == (50, 755)
     with pytest.raises(errors.ResourceExhausted, match="beyond 1,000"):
-        second.feed(memoryview(messages.pack(bytes(300))))
+        feed(second, messages.pack(bytes(300)))
     first.close()
     assert feed(second, messages.pack(bytes(300))) == [bytes(300)]
     second.close()
@@ -98,9 +99,48 @@ def test_what_all_hold_together_is_bounded_and_given_back():
 def test_what_is_only_promised_takes_no_room_from_others_and_is_refused_where_there_is_none():
     budget = messages.Budget(1000)
     promising, other = messages.Reader("identity", budget), messages.Reader("identity", budget)
-    promising.feed(memoryview(b"\0\0\0\3\x84"))  # 900 bytes, of which none comes
+    feed(promising, b"\0\0\0\3\x84")  # 900 bytes, of which none comes
     assert feed(other, messages.pack(bytes(900))) == [bytes(900)]
     with pytest.raises(errors.ResourceExhausted, match="beyond 1,000"):
-        promising.feed(memoryview(bytes(200)))
+        feed(promising, bytes(200))
     with pytest.raises(errors.ResourceExhausted, match="beyond 1,000"):
-        messages.Reader("identity", budget).feed(memoryview(b"\0\0\0\3\x84"))
+        feed(messages.Reader("identity", budget), b"\0\0\0\3\x84")
+
+
+@hypothesis.given(st.lists(st.sampled_from([1, 2, 100, 4095, 4096, 5000, 20_000]), max_size=12))
+def test_a_message_comes_out_whole_of_small_pieces_and_large_ones(sizes):
+    sent = bytes(number % 251 for number in range(sum(sizes)))
+    reader = make()
+    assert feed(reader, len(sent).to_bytes(5, "big")) == ([] if sent else [b""])
+    found, start = [], 0
+    for size in sizes:
+        found += feed(reader, sent[start : start + size])
+        start += size
+    assert found == ([sent] if sent else [])
+    assert all(type(message) is bytes for message in found)
+
+
+def test_a_message_in_small_pieces_takes_about_as_much_as_is_counted():
+    """Two bytes at a time, each piece for itself would take twenty times as much."""
+    reader, pieces = make(), 20_000
+    feed(reader, b"\0\1\0\0\0")
+    tracemalloc.start()
+    try:
+        for _ in range(pieces):
+            feed(reader, b"ab")
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 2 * 2 * pieces
+
+
+def test_messages_are_taken_one_by_one_and_none_behind_the_end():
+    """A call that takes one message is over with the second, and of thousands more nothing is read or held."""
+    budget = messages.Budget(1000)
+    reader = messages.Reader("identity", budget)
+    found = reader.feed(memoryview(messages.pack(b"abc") * 3 + b"\2"))
+    assert (next(found), budget.used) == (b"abc", 8)
+    assert (next(found), budget.used) == (b"abc", 16)
+    reader.close()
+    assert list(found) == []
+    assert budget.used == 0
