@@ -90,6 +90,11 @@ class Unavailable(DomainError):
     default_reason = "UNAVAILABLE"
 
 
+def stopping() -> Unavailable:
+    """The error of calls that come while the service stops, and of those that have no answer by then."""
+    return Unavailable("the service stops; ask another one, or this one when it is back", reason="STOPPING")
+
+
 class DiskFull(Unavailable):
     """The disk below the service takes no more; nothing was written. The same request succeeds once there is room."""
 

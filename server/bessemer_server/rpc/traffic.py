@@ -7,8 +7,6 @@ import contextlib
 
 from bessemer_server.domain import errors
 
-STOPPING = "STOPPING"
-"""Reason of the error that calls get while the service stops."""
 QUIET_S = 0.05
 """So long nobody may have called before the server itself is stopped, which cancels calls that are on their way in."""
 LOUD_S = 1.0
@@ -30,9 +28,7 @@ class Traffic:
         """Raise `Unavailable` for a call that comes when the service stops."""
         if self._is_closed:
             self._refused += 1
-            raise errors.Unavailable(
-                "the service stops; ask another one, or this one when it is back", reason=STOPPING
-            )
+            raise errors.stopping()
 
     def begin(self, model: str) -> tuple[str, int]:
         """A prediction is accepted; returns what to tell `end`. Raises as `check` does."""

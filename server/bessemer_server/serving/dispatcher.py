@@ -107,7 +107,7 @@ class Dispatcher:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._alarm.close()
         for item in self._batcher.drop(list(self._batcher.models())):
-            _fail(item.payload, _stopped())
+            _fail(item.payload, errors.stopping())
 
     async def ready(self, model: Model) -> None:
         """Load and warm the model, on each predictor."""
@@ -269,7 +269,7 @@ class Dispatcher:
             return await self._forward(lane, batch)
         except asyncio.CancelledError:
             for waiting in batch:
-                _fail(waiting, _stopped())
+                _fail(waiting, errors.stopping())
             raise
         except Exception as error:
             spent_s = (time.perf_counter_ns() - max(begun_ns, lane.free_ns)) / 1e9
@@ -361,10 +361,6 @@ def _is_nobodys_fault(error: Exception) -> bool:
 def _fail_late(items: list[Item[_Waiting]]) -> None:
     for item in items:
         _fail(item.payload, errors.DeadlineExceeded("the deadline passed while the request waited"))
-
-
-def _stopped() -> errors.Unavailable:
-    return errors.Unavailable("the service stops; ask again when it is back", reason="STOPPING")
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:

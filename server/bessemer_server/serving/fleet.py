@@ -217,16 +217,12 @@ class _Choice:
             del answer  # see `Dispatcher.predict`
 
     def _tell(self, task: asyncio.Task[str]) -> None:
-        error = _stopped() if task.cancelled() else task.exception()
+        error = errors.stopping() if task.cancelled() else task.exception()
         for answer in [answer for answer in self._answers if not answer.done()]:
             if error:
                 answer.set_exception(error.with_traceback(None))
             else:
                 answer.set_result(task.result())
-
-
-def _stopped() -> errors.Unavailable:
-    return errors.Unavailable("the service stops; ask again when it is back", reason="STOPPING")
 
 
 class _Unplaced:

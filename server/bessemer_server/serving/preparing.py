@@ -96,11 +96,7 @@ class _Waiting:
     def settle(self, done: asyncio.Future[Any]) -> None:
         """The work is done."""
         if done.cancelled():  # as if its caller had given up, who waits for an answer
-            self.fail(
-                errors.Unavailable(
-                    "the service stops; ask another one, or this one when it is back", reason="STOPPING"
-                )
-            )
+            self.fail(errors.stopping())
         elif error := done.exception():
             self.fail(error)
         elif not self.result.done():

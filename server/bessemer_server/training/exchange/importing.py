@@ -111,9 +111,7 @@ def _take(file: Any, network: networks.Network) -> dict[str, npt.NDArray[Any]]:
             found.append(errors.Violation(name, f"has shape {shape}; the network has {list(tensor.shape)}"))
     if found:
         raise errors.InvalidArgument(violations=found[:MAX_NAMED])
-    return snapshots.to_arrays(
-        {name: _cast(name, file, tensor.dtype) for name, tensor in wanted.items()}
-    )
+    return snapshots.to_arrays({name: _cast(name, file, tensor.dtype) for name, tensor in wanted.items()})
 
 
 def _compare_names(wanted: set[str], given: set[str]) -> None:
