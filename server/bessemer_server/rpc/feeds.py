@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import collections
-from collections.abc import AsyncGenerator
+import dataclasses
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from bessemer.v1 import jobs_pb2 as pb
 from bessemer_server.domain import ports
 from bessemer_server.domain.events import Event, StateChanged
-from bessemer_server.rpc import convert
+from bessemer_server.rpc import convert, sending
 from bessemer_server.scheduling.notices import Notices
 
 PAGE = 500
@@ -53,33 +54,65 @@ class _Page:
                 self.last = event
 
 
+class _LastCursors:
+    """How far jobs have come. Who asks while a query is on its way shares the next one: a thousand watchers who come together ask two or
+    three times, and whoever needs the store meanwhile waits for one of these.
+    """
+
+    def __init__(self, store: ports.History) -> None:
+        self._store = store
+        self._reading = asyncio.Lock()
+        self._next = _Query(set())
+
+    async def find(self, job_id: str) -> int | None:
+        """The number of its last event; None where it is not there."""
+        query = self._next
+        query.job_ids.add(job_id)
+        async with self._reading:
+            if query.found is None:
+                self._next = _Query(set())
+                query.found = await self._store.last_cursors(query.job_ids)
+        return query.found.get(job_id)
+
+
+@dataclasses.dataclass(slots=True)
+class _Query:
+    job_ids: set[str]
+    found: Mapping[str, int] | None = None
+
+
 class Feeds:
     """What the watchers of one server share."""
 
     def __init__(self, store: ports.History, notices: Notices) -> None:
         self._store = store
         self._notices = notices
+        self._lasts = _LastCursors(store)
         self._pages: collections.OrderedDict[tuple[str, int], _Page] = collections.OrderedDict()
 
-    async def follow(self, job_id: str, cursor: int) -> AsyncGenerator[pb.JobEvent, None]:
-        """Events after `cursor`, until after that of a terminal state that none follows: a retried job goes on. Raises
+    async def follow(self, job_id: str, cursor: int) -> AsyncGenerator[Sequence[pb.JobEvent], None]:
+        """Events after `cursor` in pieces, until after that of a terminal state that none follows: a retried job goes on. Raises
         `NotFound`, `InvalidArgument`.
         """
-        await self._store.events(
-            job_id, cursor, 0
-        )  # raises for a job that was deleted, and for a cursor beyond its last
+        await self._check(job_id, cursor)
         with self._notices.listen(job_id) as changed:
             while True:
                 changed.clear()
                 page = await self._read(job_id, cursor // PAGE)
-                for message in page.messages[cursor % PAGE :]:
-                    yield message
-                    cursor = message.cursor
+                for piece in sending.cut(page.messages[cursor % PAGE :]):
+                    yield piece
+                    cursor = piece[-1].cursor
                 if page.is_full:
                     continue
                 if await self._is_end(job_id, cursor):
                     return
                 await changed.wait()
+
+    async def _check(self, job_id: str, cursor: int) -> None:
+        """Raise for a job that was deleted, and for a cursor beyond its last."""
+        last = await self._lasts.find(job_id)
+        if last is None or cursor > last:
+            await self._store.events(job_id, cursor, 0)  # says what is wrong
 
     async def _is_end(self, job_id: str, cursor: int) -> bool:
         """Whether the event with this number, the last one that was stored a moment ago, ends the job."""

@@ -46,6 +46,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         self._scheduler = scheduler
         self._notices = notices
         self._feeds = feeds.Feeds(store, notices)
+        self._turns = sending.Turns()
         self._logs = logs
         self._clock = clock
         self._make_id = make_id
@@ -119,7 +120,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         if request.cursor < 0:
             violation = errors.Violation("cursor", f"must not be negative, but is {request.cursor}")
             raise errors.InvalidArgument(violations=[violation])
-        await sending.send(self._feeds.follow(request.id, request.cursor), context)
+        await sending.send(self._feeds.follow(request.id, request.cursor), context, self._turns)
 
     async def ListTransitions(
         self, request: pb.ListTransitionsRequest, context: Context
@@ -147,7 +148,7 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
             cursor=request.cursor,
             follow=request.follow,
         )
-        await sending.send(lines, context, to_wire=convert.log_line_to_wire)
+        await sending.send(lines, context, self._turns, to_wire=convert.log_line_to_wire)
 
     async def ListMetrics(self, request: pb.ListMetricsRequest, context: Context) -> pb.ListMetricsResponse:
         """A page of metrics."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from bessemer_server.domain import ports
 from bessemer_server.domain.logs import LogLine
+from bessemer_server.rpc import sending
 from bessemer_server.scheduling.notices import Notices, wait_up_to
 
 PAGE = 500
@@ -24,8 +25,8 @@ async def read_log(
     attempt: int,
     cursor: int,
     follow: bool,
-) -> AsyncGenerator[LogLine, None]:
-    """Lines after `cursor`; with `follow` until those of an ended job are complete. Raises `NotFound`."""
+) -> AsyncGenerator[Sequence[LogLine], None]:
+    """Lines after `cursor`, in pieces; with `follow` until those of an ended job are complete. Raises `NotFound`."""
     current = attempt or (await store.get_job(job_id)).attempt
     await logs.collect(job_id, current)
     patience = LAST_WORDS_POLLS
@@ -35,8 +36,8 @@ async def read_log(
             # Asked before the lines are read: what comes later is not missed.
             is_complete = (await store.get_job(job_id)).state.is_terminal and not logs.is_open(job_id)
             while found := await store.read_log(job_id, attempt, cursor, PAGE):
-                for line in found:
-                    yield line
+                for piece in sending.cut(found):
+                    yield piece
                 cursor = found[-1].cursor
             if is_complete or not follow or patience == 0:
                 return

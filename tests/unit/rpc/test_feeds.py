@@ -32,6 +32,20 @@ class CountingStore(MemoryStore):
 
     async def last_cursors(self, job_ids):
         self.looks += 1
+        await asyncio.sleep(0)
+        return await super().last_cursors(job_ids)
+
+
+class PausingStore(CountingStore):
+    """Says how far jobs have come when it may."""
+
+    def __init__(self):
+        super().__init__()
+        self.is_asked, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def last_cursors(self, job_ids):
+        self.is_asked.set()
+        await self.may_answer.wait()
         return await super().last_cursors(job_ids)
 
 
@@ -52,15 +66,22 @@ async def watch(feed, seed):
         cut = dice.randrange(1, STEPS)
         stream = feed.follow("job-1", len(seen))
         async with contextlib.aclosing(stream):
-            async for message in stream:
-                seen.append(message.cursor)
-                if (cut := cut - 1) == 0:
+            async for piece in stream:
+                taken = piece[:cut]
+                seen.extend(message.cursor for message in taken)
+                if (cut := cut - len(taken)) == 0:
                     break
-                if dice.random() < 0.01:
+                if dice.random() < 0.01 * len(taken):
                     await asyncio.sleep(0)
             else:
                 is_over = True
     return seen
+
+
+async def take_first(stream):
+    """The first piece, and no more."""
+    async with contextlib.aclosing(stream):
+        return await anext(stream)
 
 
 async def follow_with(watchers):
@@ -93,6 +114,31 @@ async def test_old_events_are_read_once_for_all_who_replay_them():
     )  # who comes back to the page that is not full may ask whether there is more
 
 
+async def test_watchers_who_come_together_ask_together_whether_their_jobs_are_there():
+    store, notices = CountingStore(), Notices()
+    for n in range(3):
+        await samples.create(store, f"job-{n}")
+    feed = feeds.Feeds(store, notices)
+    streams = [feed.follow(f"job-{n}", 0) for n in range(3) for _ in range(100)]
+    first = await asyncio.gather(*(anext(stream) for stream in streams))
+    assert all(piece[0].cursor == 1 for piece in first)
+    assert store.looks == 2, "one who came first, and all others"
+    for stream in streams:
+        await stream.aclose()
+
+
+async def test_a_watcher_that_goes_while_it_asks_for_others_leaves_them_an_answer():
+    store, notices = PausingStore(), Notices()
+    await samples.create(store, "job-1")
+    feed = feeds.Feeds(store, notices)
+    first, second, third = (asyncio.create_task(take_first(feed.follow("job-1", 0))) for _ in range(3))
+    await store.is_asked.wait()
+    first.cancel()
+    store.may_answer.set()
+    assert [piece[0].cursor for piece in await asyncio.gather(second, third)] == [1, 1]
+    assert first.cancelled()
+
+
 @pytest.mark.parametrize("events", [feeds.PAGE - 1, feeds.PAGE, feeds.PAGE + 1])
 async def test_a_job_that_ends_at_the_edge_of_a_page_ends_its_watch(events):
     store, notices = CountingStore(), Notices()
@@ -100,7 +146,7 @@ async def test_a_job_that_ends_at_the_edge_of_a_page_ends_its_watch(events):
     await train(store, notices, steps=events - 4)
     feed = feeds.Feeds(store, notices)
     for cursor in (0, events - 1, events):
-        found = [message.cursor async for message in feed.follow("job-1", cursor)]
+        found = [message.cursor async for piece in feed.follow("job-1", cursor) for message in piece]
         assert found == list(range(cursor + 1, events + 1))
 
 
@@ -111,7 +157,7 @@ async def test_a_cursor_beyond_the_last_event_and_a_deleted_job_are_refused():
     with pytest.raises(errors.InvalidArgument, match="beyond the last event"):
         await anext(feed.follow("job-1", 9))
     await train(store, notices, steps=feeds.PAGE)
-    assert (await anext(feed.follow("job-1", 0))).cursor == 1
+    assert (await anext(feed.follow("job-1", 0)))[0].cursor == 1
     await store.delete_job("job-1", samples.START)
     with pytest.raises(errors.NotFound, match="was deleted"):
         await anext(feed.follow("job-1", 0))

@@ -26,8 +26,8 @@ class Line:
 async def count(ended, last):
     """Lines from 1."""
     try:
-        for n in range(1, last + 1):
-            yield Line(n)
+        for piece in sending.cut([Line(n) for n in range(1, last + 1)]):
+            yield piece
     finally:
         ended.set()
 
@@ -37,7 +37,7 @@ async def following(ended, last, patience_s):
     """A call that streams so many lines to the one who reads it."""
 
     async def follow(_request, context):
-        await sending.send(count(ended, last), context, patience_s=patience_s)
+        await sending.send(count(ended, last), context, sending.Turns(), patience_s=patience_s)
 
     server = grpc.aio.server()
     method = grpc.unary_stream_rpc_method_handler(follow, response_serializer=Line.serialize)
