@@ -8,7 +8,7 @@ import psutil
 import bessemer
 from tests.fix_service import ROUNDING
 
-EPOCHS = 12
+EPOCHS = 10
 SPEC: dict[str, Any] = {"dataset": "digits", "epochs": EPOCHS, "seed": 3, "batch_size": 32}
 
 

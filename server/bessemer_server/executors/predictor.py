@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from bessemer_server.domain import errors, ports, tensors
 from bessemer_server.domain.models import Model
@@ -91,12 +90,21 @@ class PredictorClient:
 
     async def _predict(self, model: Model, inputs: Mapping[str, tensors.Tensor]) -> ports.Predicted:
         key = _key(model)
-        await self.load(model)
+        if self._is_loaded(key):
+            self._budget.use(key)
+        else:
+            await self.load(model)
         rows = _count_rows(inputs)
         kills = self._kills.note(asyncio.get_running_loop().time())
         # No other call comes between the look at what is loaded and this one, and calls are answered in order.
         try:
-            seconds, outputs = await self._ask(model, inputs)
+            seconds, outputs = await self._helper.call(
+                "predict",
+                {"key": key, "limit": self._limits.get(key)},
+                inputs,
+                answer_bytes=rows * model.answer_row_bytes,
+                patience_s=self._choose_patience(key, rows, inputs, is_batched=model.is_batched),
+            )
         except errors.Unavailable as error:
             if error.reason == Helper.ENDED:
                 self._lower_limit(key, rows, kills)
@@ -104,19 +112,11 @@ class PredictorClient:
         self._patience.observe(key, rows, seconds)
         return ports.Predicted(outputs, seconds)
 
-    async def _ask(
-        self, model: Model, inputs: Mapping[str, tensors.Tensor]
-    ) -> tuple[float, Mapping[str, tensors.Tensor]]:
-        key, rows = _key(model), _count_rows(inputs)
-        arguments: dict[str, Any] = {"key": key, "limit": self._limits.get(key)}
+    def _choose_patience(
+        self, key: str, rows: int, inputs: Mapping[str, tensors.Tensor], *, is_batched: bool
+    ) -> float:
         size_bytes = sum([tensor.size_bytes for tensor in inputs.values()])
-        return await self._helper.call(
-            "predict",
-            arguments,
-            inputs,
-            answer_bytes=rows * model.answer_row_bytes,
-            patience_s=self._patience.choose(key, rows, size_bytes, is_batched=model.is_batched),
-        )
+        return self._patience.choose(key, rows, size_bytes, is_batched=is_batched)
 
     def _lower_limit(self, key: str, rows: int, kills: int) -> None:
         """If the kernel ended the process over this batch. No limit rises again: to try is to have the kernel end a process once more,

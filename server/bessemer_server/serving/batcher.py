@@ -86,7 +86,8 @@ class _Queue(Generic[P]):
 
     def head(self) -> Item[P]:
         """Whose turn it is, of these."""
-        return next(iter(self._levels[min(self._levels)].values()))
+        levels = self._levels
+        return next(iter(levels[min(levels) if len(levels) > 1 else next(iter(levels))].values()))
 
     def rows_before(self, level: int) -> int:
         """That would go before a request of this level."""
@@ -198,30 +199,31 @@ class Batcher(Generic[P]):
 
     def head(self, may: Callable[[Item[P]], bool] | None = None) -> Item[P] | None:
         """The request whose turn it is, among the models whose first request `may` go."""
-        heads = (queue.head() for queue in self._queues.values())
-        return min(filter(may, heads) if may else heads, key=self._turn, default=None)
+        heads = [queue.head() for queue in self._queues.values()]
+        if may is not None:
+            heads = [head for head in heads if may(head)]
+        if len(heads) > 1:
+            return min(heads, key=self._turn)
+        return heads[0] if heads else None
 
     def _turn(self, head: Item[P]) -> tuple[int, float, int]:
         return head.level, self._spent_s.get(head.model, 0.0), head.number
 
-    def take(
-        self,
-        now_s: float,
-        most_rows: int = sys.maxsize,
-        may: Callable[[Item[P]], bool] | None = None,
-    ) -> tuple[list[Item[P]], list[Item[P]]]:
-        """The next batch, of at most so many rows if its first request has not more, by `head`; and the requests that were dropped
-        since their deadline has passed.
+    def take(self, now_s: float, most_rows: int = sys.maxsize) -> tuple[list[Item[P]], list[Item[P]]]:
+        """The next batch, of at most so many rows if its first request has not more; and the requests that were dropped since
+        their deadline has passed.
         """
         late = self.expire(now_s)
-        head = self.head(may)
-        if head is None:
-            return [], late
+        head = self.head()
+        return self.take_with(head, most_rows) if head else [], late
+
+    def take_with(self, head: Item[P], most_rows: int = sys.maxsize) -> list[Item[P]]:
+        """The batch that begins with the first request of its model."""
         self._virtual_s = max(self._virtual_s, self._spent_s.get(head.model, 0.0))
         batch = self._queues[head.model].choose(min(most_rows, self._pays[head.model]))
         for item in batch:
             self.discard(item)
-        return batch, late
+        return batch
 
     def drop(self, models: Collection[Hashable]) -> list[Item[P]]:
         """Take all that waits of these."""
@@ -251,6 +253,8 @@ class Batcher(Generic[P]):
 
     def expire(self, now_s: float) -> list[Item[P]]:
         """Drop those whose deadline has passed."""
+        if not self._deadlines:
+            return []
         if len(self._deadlines) > 2 * len(self._dated) + HEAP_SLACK:
             self._deadlines = [(item.deadline_s, number) for number, item in self._dated.items()]
             heapq.heapify(self._deadlines)

@@ -199,7 +199,6 @@ class Dispatcher:
     async def _run(self, lane: _Lane) -> None:
         while True:
             await self._turn(lane)
-            self._load_next(lane)
             if batch := self._take(lane):
                 await self._feed(lane, batch)
                 batch.clear()  # while this waits for the next one, nobody needs the memory of its inputs
@@ -215,22 +214,24 @@ class Dispatcher:
 
     def _take(self, lane: _Lane) -> list[Item[_Waiting]]:
         """The next batch for it. Of a model that is not loaded requests wait, and those of others go on."""
-        batch, late = self._batcher.take(time.monotonic(), self._share(lane), lane.may)
-        _fail_late(late)
-        return batch
+        _fail_late(self._batcher.expire(time.monotonic()))
+        head = self._batcher.head()
+        if head is not None and not lane.may(head):
+            self._load_next(lane, head.payload.model)
+            head = self._batcher.head(lane.may)
+        return self._batcher.take_with(head, self._share(lane)) if head else []
 
     def _share(self, lane: _Lane) -> int:
         """How many rows the predictor gets at most: half of all that are there, if it computes some of them."""
         return (self._batcher.waiting_rows + lane.rows + 1) // 2 if lane.rows else MAX_BATCH_ROWS
 
-    def _load_next(self, lane: _Lane) -> None:
-        """Begin to load the model whose turn it is, if it is not there: its weights may be long in coming."""
-        head = self._batcher.head()
-        if head is None or lane.may(head) or any(head.model == each.loading for each in self._lanes):
+    def _load_next(self, lane: _Lane, model: Model) -> None:
+        """Begin to load the model whose turn it is: its weights may be long in coming."""
+        if lane.loading is not None or self._batcher.is_waiting(lane.fresh):
             return
-        if lane.loading is None and not self._batcher.is_waiting(lane.fresh):
-            lane.loading = head.model
-            task = asyncio.create_task(self._load(lane, head.payload.model))
+        if all(model.key != other.loading for other in self._lanes):
+            lane.loading = model.key
+            task = asyncio.create_task(self._load(lane, model))
             self._loads.add(task)
             task.add_done_callback(self._loads.discard)
 
@@ -310,7 +311,8 @@ class Dispatcher:
         # Of a process that died, and was asked again, nothing is to be learnt but what the last one has taken.
         busy_s = predicted.seconds if predicted.is_again else infer_ns / 1e9
         is_behind = self._batcher.is_waiting(model.key)
-        _afterwards(functools.partial(self._learn, model.key, taken, busy_s, is_behind=is_behind))
+        learn = functools.partial(self._learn, model.key, taken, busy_s, is_behind=is_behind)
+        _afterwards(learn, is_urgent=is_behind)
         return busy_s
 
     def _learn(self, key: statistics.Key, taken: statistics.Batch, busy_s: float, *, is_behind: bool) -> None:
@@ -320,10 +322,15 @@ class Dispatcher:
         self._pace.observe(key, taken.rows, seconds, is_behind=is_behind)
 
 
-def _afterwards(work: Callable[[], None]) -> None:
-    """Do it when those who wait for an answer have it: the next turn of the loop is theirs, at whose end answers leave."""
+def _afterwards(work: Callable[[], None], *, is_urgent: bool) -> None:
+    """Do it when those who wait for an answer have it: the next turn of the loop is theirs, at whose end answers leave. Where there is more
+    to do, no turn is spent on that.
+    """
     loop = asyncio.get_running_loop()
-    loop.call_soon(loop.call_soon, work)
+    if is_urgent:
+        loop.call_soon(work)
+    else:
+        loop.call_soon(loop.call_soon, work)
 
 
 def _form(inputs: Tensors) -> Hashable:

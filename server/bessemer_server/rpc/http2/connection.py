@@ -90,6 +90,8 @@ class Connection:
         self._work = 0
         self._rest: Iterator[Frame] | None = None
         """Of what has come, what was not looked at yet."""
+        self._gathers = False
+        """Whether what is answered at once goes out together, later."""
         self._has_other_windows = False
         self._has_more_room = False
         self._their_frame_bytes = frames.FIRST_FRAME_BYTES
@@ -154,7 +156,8 @@ class Connection:
     def emit(self, data: bytes) -> None:
         """Send these frames."""
         self._out.append(data)
-        self._wake()
+        if not self._gathers:
+            self._wake()
 
     @property
     def room(self) -> int:
@@ -204,24 +207,31 @@ class Connection:
             self._go_on(came)
 
     def _go_on(self, came: Iterator[Frame]) -> None:
-        self._work = 0
+        self._work, self._gathers = 0, True
         try:
-            for frame in came:
-                self._dispatch(frame)
-                self._work += 1
-                if self._work >= WORK_AT_ONCE:
-                    self._rest = came
-                    self.later(self._catch_up)
-                    break
+            self._rest = came if self._look_at(came) else None
             self._settle()
         except ConnectionFault as fault:
+            self._rest = None
             self.emit(frames.goaway(self._last, fault.code, fault.text))
             self.lose()
+        finally:
+            self._gathers = False
+        if self._rest is not None:
+            self.later(self._catch_up)
+
+    def _look_at(self, came: Iterator[Frame]) -> bool:
+        """What has come, as far as it is not too much at once; whether that was so."""
+        for frame in came:
+            self._dispatch(frame)
+            self._work += 1
+            if self._work >= WORK_AT_ONCE:
+                return True
+        return False
 
     def _catch_up(self) -> None:
-        rest, self._rest = self._rest, None
-        if rest is not None and not self.is_over:
-            self._go_on(rest)
+        if self._rest is not None and not self.is_over:
+            self._go_on(self._rest)
         self._wake()
 
     def _settle(self) -> None:

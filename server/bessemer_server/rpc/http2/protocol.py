@@ -30,15 +30,14 @@ class Http2Protocol(asyncio.Protocol):
         ended: Callable[[Http2Protocol], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._is_gathering = True  # until there is a socket
-        self.connection = Connection(accept, refuse, budget, self._wake, turns.add, left=left)
-        self._ended = ended
         self._transport: asyncio.Transport | None = None
+        self._ended = ended
         self._timers: list[asyncio.TimerHandle] = []
         self._is_read = True
         """Whether what the client sends is."""
         self._is_full = False
         """Whether it does not read what is sent."""
+        self.connection = Connection(accept, refuse, budget, self._flush, turns.add, left=left)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
@@ -61,24 +60,21 @@ class Http2Protocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
-        self._is_gathering = True  # what is answered at once goes out together
         self.connection.receive(data)
         self._flush()
-
-    def _wake(self) -> None:
-        """What is handed to the transport in one turn of the loop leaves at the end of it, together."""
-        if not self._is_gathering:
-            self._flush()
+        if self.connection.is_behind:
+            self._pace()
 
     def _flush(self) -> None:
-        self._is_gathering = False
+        """What is handed to the transport in one turn of the loop leaves at the end of it, together."""
         if self._transport is None or self._transport.is_closing():
             return
         if data := self.connection.take():
             self._transport.write(data)
         if self.connection.is_over:
             self._transport.close()
-        self._pace()
+        if not self._is_read:
+            self._pace()
 
     def pause_writing(self) -> None:
         """The client does not read: neither do we, so that it cannot make us keep more and more for it."""

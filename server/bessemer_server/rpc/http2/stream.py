@@ -368,8 +368,9 @@ class Stream:
         """Nothing comes and nothing goes any more."""
         self.is_over = True
         self._arrived = None
-        self._pending.clear()
-        self._count_unread(-self._pending_bytes)
+        if self._pending:
+            self._pending.clear()
+            self._count_unread(-self._pending_bytes)
         self._reader.close()
 
 

@@ -77,12 +77,12 @@ class Inferring:
         try:
             self._fleet.check_queue(model, timeout_s, form.wishes)
             planned, raw = form.plan(data, model)
-            read = functools.partial(_read_one, planned, raw)
             patience = _Patience(timeout_s, form.wishes, begun_ns)
             if planned.is_slow(len(raw)):
+                read = functools.partial(_read_one, planned, raw)
                 inputs = await self._prepare(read, model, planned.shape[0], patience)
             else:
-                inputs = read()
+                inputs = _read_one(planned, raw)
             outputs = await self._run(model, inputs, patience)
             return form.answer(model, outputs)
         except BaseException:
