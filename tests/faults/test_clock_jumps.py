@@ -79,7 +79,7 @@ def other_each_time(draw):
 
 def check(service, tmp_path, jumps, draw_offsets):
     """Jump while a job trains and cannot be heard, and compare it with one of a service whose clock does not."""
-    spec = failing.SPEC | {"epochs": 2 * jumps + 4}
+    spec = failing.SPEC | {"epochs": 2 * jumps + 2}
     jumping = JumpingService(tmp_path / "data", "--lease-seconds", str(LEASE_S))
     jumping.start()
     try:
