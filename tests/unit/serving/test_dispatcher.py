@@ -508,3 +508,18 @@ async def test_a_batch_whose_answer_was_read_with_another_one_took_what_the_proc
     await settle()
     assert dispatcher._pace.expect_s(MODEL.key, 1) == pytest.approx(0.25)
     assert dispatcher.statistics.of(MODEL.key).infer.total == 250_000_000
+
+
+async def test_who_waits_has_the_answer_before_it_is_counted(dispatcher, monkeypatch):
+    order = []
+    record = dispatcher.statistics.record_batch
+
+    def note(*arguments):
+        order.append("counted")
+        record(*arguments)
+
+    monkeypatch.setattr(dispatcher.statistics, "record_batch", note)
+    assert await ask(dispatcher, 1.0) == [2.0]
+    order.append("answered")
+    await settle()
+    assert order == ["answered", "counted"]

@@ -535,3 +535,15 @@ def test_who_goes_on_and_on_with_it_is_sent_away(monkeypatch):
     (end,) = [event for event in wires.events if isinstance(event, h2.events.ConnectionTerminated)]
     assert end.error_code == frames.Code.ENHANCE_YOUR_CALM
     assert wires.server.is_over
+
+
+def test_a_stream_of_small_messages_is_never_slow_though_each_look_finds_it_amid_one():
+    wires = Wires(Keep)
+    steady = wires.ask(ends=False)
+    whole = messages.pack(b"x" * 1000)
+    for _ in range(2 * stream.SLOW_LOOKS):
+        wires.say(steady, whole[:500])
+        wires.server.look()
+        wires.say(steady, whole[500:])
+    assert not wires.calls[0].is_cancelled
+    assert len(wires.calls[0].messages) == 2 * stream.SLOW_LOOKS
