@@ -49,8 +49,6 @@ class _Lane:
     """Model, rows, and when it was given, of each."""
     loading: Hashable = None
     """The model that it loads now, for those that wait for it."""
-    fresh: Hashable = None
-    """The one that it has loaded last and has not computed yet: it shall not make room for another before."""
 
     def may(self, item: Item[_Waiting]) -> bool:
         """Whether a batch that begins with this one can be computed now."""
@@ -227,9 +225,7 @@ class Dispatcher:
 
     def _load_next(self, lane: _Lane, model: Model) -> None:
         """Begin to load the model whose turn it is: its weights may be long in coming."""
-        if lane.loading is not None or self._batcher.is_waiting(lane.fresh):
-            return
-        if all(model.key != other.loading for other in self._lanes):
+        if lane.loading is None and all(model.key != other.loading for other in self._lanes):
             lane.loading = model.key
             task = asyncio.create_task(self._load(lane, model))
             self._loads.add(task)
@@ -241,8 +237,6 @@ class Dispatcher:
         except Exception as error:  # the model is at fault, and none of the requests
             for item in self._batcher.drop([model.key]):
                 _fail(item.payload, error)
-        else:
-            lane.fresh = model.key
         finally:
             lane.loading = None
             self._arrived.set()
@@ -250,8 +244,6 @@ class Dispatcher:
     async def _feed(self, lane: _Lane, batch: list[Item[_Waiting]]) -> None:
         waiting = [item.payload for item in batch]
         key, rows = batch[0].model, _count_rows(waiting)
-        if key == lane.fresh:
-            lane.fresh = None
         lane.rows += rows
         given = key, rows, time.perf_counter_ns()
         lane.batches.append(given)
