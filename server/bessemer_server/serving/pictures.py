@@ -103,13 +103,13 @@ def _fit(tensor: tensors.Tensor, spec: TensorSpec, model: str, room: Room) -> te
     if tensor.datatype == "BYTES":
         files = list(tensors.unpack_elements(tensor.data))
         looks = [pictures.attempt(pictures.look, file) for file in files]
-        _check_size(sum(look.height * look.width for look in looks if isinstance(look, pictures.Look)), model)
+        check_size(sum(look.height * look.width for look in looks if isinstance(look, pictures.Look)), model)
         outcomes = [
             look if isinstance(look, pictures.Faulty) else pictures.attempt(pictures.decode, file, target)
             for file, look, target in zip(files, looks, pixels, strict=True)
         ]
     else:
-        _check_size(math.prod(tensor.shape[:-1]), model)
+        check_size(math.prod(tensor.shape[:-1]), model)
         given = np.frombuffer(tensor.data, tensors.NUMPY_NAMES[tensor.datatype]).reshape(tensor.shape)
         place = pictures.scale if tensor.datatype == "UINT8" else pictures.round_off
         outcomes = [pictures.attempt(place, each, target) for each, target in zip(given, pixels, strict=True)]
@@ -131,7 +131,8 @@ def _check_rows(rows: int, row_bytes: int, model: str) -> None:
         )
 
 
-def _check_size(pixels: int, model: str) -> None:
+def check_size(pixels: int, model: str) -> None:
+    """Raise `InvalidArgument` for too many pixels in one request."""
     if pixels > MAX_PIXELS:
         raise errors.InvalidArgument(
             f"the pictures of one request for model '{model}' have {pixels:,} pixels together, but at most {MAX_PIXELS:,} are "

@@ -207,7 +207,7 @@ def _plan_tensor(tensor: Input, spec: TensorSpec, model: Model) -> Planned:
     if (
         is_other and spec.datatype != "BYTES" and tensor.raw is None
     ):  # raw ones cost nothing until they are fit
-        _check_pixels(math.prod(tensor.shape[:-1]), model)
+        pictures.check_size(math.prod(tensor.shape[:-1]), model.name)
     size_bytes = -1 if spec.datatype == "BYTES" else tensors.size_bytes(spec.datatype, tensor.shape)
     return Planned(tensor.name, model.name, spec, tensor.shape, size_bytes, is_picture)
 
@@ -243,14 +243,6 @@ def _check_shape(tensor: Input, spec: TensorSpec, model: Model) -> None:
         raise errors.InvalidArgument(
             f"inference request batch-size must be from 1 to {MAX_BATCH} for '{model.name}', got {shape[0]} for input "
             f"'{tensor.name}'"
-        )
-
-
-def _check_pixels(pixels: int, model: Model) -> None:
-    if pixels > pictures.MAX_PIXELS:
-        raise errors.InvalidArgument(
-            f"the pictures of one request for model '{model.name}' have {pixels:,} pixels together, but at most "
-            f"{pictures.MAX_PIXELS:,} are taken; send fewer or smaller ones"
         )
 
 
