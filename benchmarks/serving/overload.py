@@ -83,12 +83,13 @@ def measure(system: systems.System, about: str, times: float, seconds: float) ->
 
 def flood(target: load.Target, rate: float, seconds: float) -> tuple[float, float, dict[str, list[float]]]:
     """So many requests per second, each with a deadline; some of them are probes. What was offered, the goodput, latencies."""
-    count = round((rate - PROBES_PER_S) * seconds)
+    probes_per_s = min(PROBES_PER_S, rate / 4)
+    count = round((rate - probes_per_s) * seconds)
     with tempfile.TemporaryDirectory() as folder:
         data = pathlib.Path(folder, "body")
         data.write_bytes(target.framed)
         command = [
-            *("h2load", f"--rps={round(rate - PROBES_PER_S)}", "-n", str(count), "-c", "1", "-t", "1"),
+            *("h2load", f"--rps={round(rate - probes_per_s)}", "-n", str(count), "-c", "1", "-t", "1"),
             *("-m", "100000", "-w", "30", "-W", "30"),
             *("-H", "content-type: application/grpc", "-H", "te: trailers"),
             *("-H", f"grpc-timeout: {round(DEADLINE_S * 1000)}m"),
@@ -97,12 +98,12 @@ def flood(target: load.Target, rate: float, seconds: float) -> tuple[float, floa
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sending:
             time.sleep(seconds / 4)  # the queue fills
             before, begun = count_answers(target.address), time.perf_counter()
-            latencies = asyncio.run(probe(target, seconds / 2))
+            latencies = asyncio.run(probe(target, seconds / 2, probes_per_s))
             answered, elapsed = count_answers(target.address) - before, time.perf_counter() - begun
             finished = load.FINISHED.search(sending.communicate()[0])
     assert finished
     sent_s = float(finished[1]) * load.UNITS[finished[2]]
-    return count / sent_s + PROBES_PER_S, answered / elapsed, latencies
+    return count / sent_s + probes_per_s, answered / elapsed, latencies
 
 
 async def probe(
