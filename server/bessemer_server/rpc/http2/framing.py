@@ -79,14 +79,8 @@ class Framing:
                 self._awaited = frames.HEAD_BYTES + length
                 break
             position = start + length
-            payload = view[start:position]
-            if kind in (frames.HEADERS, frames.CONTINUATION):
-                head = self._join_head(kind, flags, stream & frames.STREAM_MASK, payload)
-                if head is not None:
-                    yield head
-            else:
-                counted = length if kind == frames.DATA else 0
-                yield Frame(kind, flags, stream & frames.STREAM_MASK, payload, counted)
+            if frame := self._take_whole(kind, flags, stream & frames.STREAM_MASK, view[start:position]):
+                yield frame
         self._rest += chunk[position:]
 
     def _join(self, chunk: bytes) -> bytes:
@@ -135,6 +129,14 @@ class Framing:
         return Frame(
             frames.DATA, flags & ~frames.END_STREAM if lacking else flags, stream, part, len(part) + padded
         )
+
+    def _take_whole(self, kind: int, flags: int, stream: int, payload: memoryview) -> Frame | None:
+        """None for a head of which parts lack."""
+        if kind == frames.DATA:
+            return Frame(kind, flags, stream, payload, len(payload))
+        if kind in (frames.HEADERS, frames.CONTINUATION):
+            return self._join_head(kind, flags, stream, payload)
+        return Frame(kind, flags, stream, payload, 0)
 
     def _drop_padding(self, here: int) -> int:
         """So many of the bytes that are here are padding."""

@@ -1,4 +1,4 @@
-"""One call on a connection: what of it comes, and what goes."""
+"""One call on a connection: what of it comes, and (`outgoing.py`) what goes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from bessemer_server.domain import errors
-from bessemer_server.rpc.http2 import frames, headers, messages
+from bessemer_server.rpc.http2 import frames, messages, outgoing
 from bessemer_server.rpc.http2.frames import Code, StreamFault
 from bessemer_server.rpc.http2.headers import Head
 from bessemer_server.rpc.http2.inflating import Inflating
+from bessemer_server.rpc.http2.outgoing import Outgoing
 
 LOOK_S = 15.0
 """So often each connection is looked at."""
@@ -64,13 +65,11 @@ class _Nobody:
 NOBODY = _Nobody()
 
 
-class Line(Protocol):
+class Line(outgoing.Line, Protocol):
     """What a stream needs of its connection."""
 
     first_window: int
     """What a client may send on a new stream before it is told more."""
-    their_window: int
-    """What the client takes on each stream before it says more. It may change, for those that are there too."""
     budget: messages.Budget
     refuse: Refuse
     unread: int
@@ -79,19 +78,6 @@ class Line(Protocol):
     @property
     def may_leave_more(self) -> bool:
         """Whether it may leave more."""
-
-    def count_unread(self, more: int) -> None:
-        """So many bytes more, or less, are unread."""
-
-    def emit(self, data: bytes) -> None:
-        """Send these frames."""
-
-    @property
-    def room(self) -> int:
-        """How many bytes of data the connection takes now, in one frame."""
-
-    def spend(self, size: int) -> None:
-        """So many of them go."""
 
     def wait(self, stream: Stream) -> None:
         """Have `flush` called when there is room again on the connection."""
@@ -107,8 +93,8 @@ class Stream:
     """`id` is its number, `call` who answers it."""
 
     __slots__ = (
-        "_advanced", "_arrived", "_begun", "_end", "_in_window", "_line", "_opened_s", "_out_extra", "_pending", "_pending_bytes",
-        "_reader", "_received", "_slow_looks", "call", "head", "id", "is_over", "received_all",
+        "_advanced", "_arrived", "_line", "_opened_s", "_out", "_reader", "_received", "_slow_looks", "_window", "call", "head", "id",
+        "is_over", "received_all",
     )  # fmt: skip
 
     def __init__(self, number: int, head: Head, line: Line) -> None:
@@ -121,15 +107,10 @@ class Stream:
         self._reader = messages.Reader(head.encoding, line.budget)
         self._arrived: deque[bytes | Inflating] | None = None
         """Messages behind one that is not inflated yet, and that one."""
-        self._in_window = line.first_window
+        self._window = line.first_window
         self._advanced = 0
         """Bytes that the client was allowed beyond its window, for one message; above 0 they are still to be taken back."""
-        self._out_extra = 0
-        """Bytes that the client takes beyond `their_window`; below 0 where some went."""
-        self._pending: deque[memoryview] = deque()
-        self._pending_bytes = 0
-        self._begun = False
-        self._end: bytes | None = None
+        self._out = Outgoing(number, line)
         self._opened_s = time.monotonic()
         self._received = 0
         """Bytes since the last look."""
@@ -148,12 +129,12 @@ class Stream:
         if self.received_all:
             raise StreamFault(Code.STREAM_CLOSED, "data after the end of the stream")
         self._received += counted
-        self._in_window -= counted
-        if self._in_window < 0:
+        self._window -= counted
+        if self._window < 0:
             raise StreamFault(Code.FLOW_CONTROL_ERROR, "more data than the window allows")
         if counted != len(data):
             self._grant(counted - len(data))  # padding is used up at once
-        if self._end is not None:
+        if self._out.has_end:
             return  # how it ends was said already
         was_behind = self._arrived is not None
         try:
@@ -168,15 +149,15 @@ class Stream:
         except errors.DomainError as error:
             self._fail(error)
             return
-        if self._reader.missing > self._in_window:
-            self._allow(self._reader.missing - self._in_window)
+        if self._reader.missing > self._window:
+            self._allow(self._reader.missing - self._window)
 
     def receive_end(self) -> None:
         """The client has sent everything."""
         if self.is_over:
             return
         self.received_all = True
-        if self._end is not None:
+        if self._out.has_end:
             return
         if self._reader.is_amid:
             self._fail(errors.InvalidArgument("the stream ends amid a message"))
@@ -186,7 +167,7 @@ class Stream:
     def look(self) -> None:
         """Every `LOOK_S`: end the call if its client does not go on with it."""
         received, self._received = self._received, 0
-        if self.received_all or self.is_over or self._end is not None:
+        if self.received_all or self.is_over or self._out.has_end:
             return
         self._slow_looks = self._slow_looks + 1 if self._reader.is_amid and received < LEAST_BYTES else 0
         if self.left_s == 0:
@@ -197,7 +178,7 @@ class Stream:
 
     def _keep(self, message: bytes | Inflating) -> None:
         """Behind those before it."""
-        if self.is_over or self._end is not None:
+        if self.is_over or self._out.has_end:
             return
         if self._arrived is None:
             self._arrived = deque()
@@ -219,7 +200,7 @@ class Stream:
         self._arrived = None
 
     def _go_on(self) -> None:
-        if self.is_over or self._end is not None:
+        if self.is_over or self._out.has_end:
             return
         try:
             self._hand_over()
@@ -251,102 +232,61 @@ class Stream:
 
     def _grant(self, count: int) -> None:
         if count > 0:
-            self._in_window += count
+            self._window += count
             self._line.emit(frames.window_update(self.id, count))
 
     # What goes.
 
-    @property
-    def _out_window(self) -> int:
-        return self._line.their_window + self._out_extra
-
     def answer(self, message: bytes) -> None:
         """The only message, and the end."""
-        size = len(message) + messages.PREFIX.size
-        if self._begun or self.is_over or size > min(self._out_window, self._line.room):
-            self.send(message)
-            self.finish()
+        if not self.is_over and self._out.answer(message):
+            self._close()
             return
-        self._line.spend(size)
-        self._line.emit(_join_answer(self.id, size, message))
-        self._close()
+        self.send(message)
+        self.finish()
 
     @property
     def pending_bytes(self) -> int:
         """What was sent and has not left."""
-        return self._pending_bytes
+        return self._out.pending_bytes
 
     def send(self, message: bytes) -> None:
         """The next message."""
-        if self.is_over or self._end is not None:
+        if self.is_over or self._out.has_end:
             return
-        data = messages.pack(message)
-        is_left = self._pending or len(data) > min(self._out_window, self._line.room)
-        if is_left and not self._line.may_leave_more:
+        if not self._line.may_leave_more and not self._out.has_room(message):
             self._fail(_too_much_unread(self._line.unread))
             return
-        if not self._begun:
-            self._begun = True
-            self._line.emit(frames.frame(frames.HEADERS, frames.END_HEADERS, self.id, headers.BEGIN))
-        self._pending.append(memoryview(data))
-        self._count_unread(len(data))
+        self._out.add(message)
         self.flush()
-
-    def _count_unread(self, more: int) -> None:
-        self._pending_bytes += more
-        self._line.count_unread(more)
 
     def finish(self, code: int = 0, text: str = "", metadata: Iterable[tuple[Any, Any]] = ()) -> None:
         """The end, after all that was sent."""
-        if self.is_over or self._end is not None:
+        if self.is_over or self._out.has_end:
             return
-        ending = headers.end if self._begun else headers.begin_and_end
-        self._end = ending(code, text, list(metadata))
+        self._out.end(code, text, metadata)
         self.flush()
 
     def reject(self, status: int) -> None:
         """An answer of HTTP alone, to what is no call."""
-        self._end = headers.http_error(status)
+        self._out.reject(status)
         self.flush()
 
     def widen(self, count: int) -> None:
-        """The client takes so many bytes more. Raises `StreamFault`, also where a changed setting has made them too many."""
-        self._out_extra += count
-        if self._out_window > frames.MAX_WINDOW:
-            raise StreamFault(Code.FLOW_CONTROL_ERROR, "a window beyond 2^31 - 1")
+        """See `Outgoing.widen`."""
+        self._out.widen(count)
 
     def flush(self) -> None:
         """Send what there is room for."""
         if self.is_over:
             return
-        had = self._pending_bytes
-        while self._pending and self._send_piece():
-            pass
-        if self._pending:
-            if self._out_window > 0:
-                self._line.wait(self)
-        elif self._end is not None:
-            self._line.emit(
-                frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, self.id, self._end)
-            )
+        had = self._out.pending_bytes
+        if self._out.flush():
             self._close()
-        elif had:
+        elif self._out.waits_for_line:
+            self._line.wait(self)
+        elif had and not self._out.pending_bytes:
             self.call.drain()
-
-    def _send_piece(self) -> bool:
-        piece = self._pending[0]
-        size = min(len(piece), self._out_window, self._line.room)
-        if size <= 0:
-            return False
-        self._line.spend(size)
-        self._line.emit(frames.head(size, frames.DATA, 0, self.id) + bytes(piece[:size]))
-        self._out_extra -= size
-        self._count_unread(-size)
-        if size == len(piece):
-            self._pending.popleft()
-        else:
-            self._pending[0] = piece[size:]
-        return True
 
     # The end.
 
@@ -368,9 +308,7 @@ class Stream:
         """Nothing comes and nothing goes any more."""
         self.is_over = True
         self._arrived = None
-        if self._pending:
-            self._pending.clear()
-            self._count_unread(-self._pending_bytes)
+        self._out.clear()
         self._reader.close()
 
 
@@ -379,19 +317,3 @@ def _too_much_unread(count: int) -> errors.ResourceExhausted:
         f"{count:,} bytes of answers wait on this connection for the client to read them; ask again when it has",
         reason="ANSWERS_UNREAD",
     )
-
-
-def _cut(frame: bytes) -> tuple[bytes, bytes]:
-    """What stands before the number of its stream, and behind."""
-    return frame[:5], frame[9:]
-
-
-_BEGIN = _cut(frames.frame(frames.HEADERS, frames.END_HEADERS, 0, headers.BEGIN))
-_OK = _cut(frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, 0, headers.OK))
-
-
-def _join_answer(number: int, size: int, message: bytes) -> bytes:
-    """All frames of an answer whose message takes so many bytes with its length."""
-    stream = number.to_bytes(4, "big")
-    pieces = (_BEGIN[0], stream, _BEGIN[1], frames.head(size, frames.DATA, 0, number))
-    return b"".join((*pieces, messages.PREFIX.pack(0, len(message)), message, _OK[0], stream, _OK[1]))
