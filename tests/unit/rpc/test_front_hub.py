@@ -51,6 +51,8 @@ async def test_a_front_that_stands_still_is_replaced(monkeypatch, tmp_path):
         begun = hub.Hub(address, f"unix:{tmp_path}/server.sock", 2)
         await begun.start(refuse)
         stopped, other = before = fronts()
+        place = stopped.cmdline().index(hub.MODULE)
+        assert stopped.cmdline()[place + 1 : place + 4] == [address, f"unix:{tmp_path}/server.sock", "2"]
         await asyncio.sleep(3.5)  # two rounds, in which nobody stands still
         assert fronts() == before
         stopped.suspend()

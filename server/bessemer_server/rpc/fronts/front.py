@@ -15,15 +15,16 @@ from bessemer_server.rpc.http2.stream import Call, Stream
 GRACE_S = 6.0
 """A little more than the server gives the calls that it was passed."""
 HELD_SHARE = 4
-"""Requests take at most this part of the memory, an nth."""
+"""Requests take at most this part of the memory, an nth, in all processes that receive calls."""
 UNREAD_SHARE = 16
 """And answers that nobody reads this one."""
 
 
 class Front:
-    """`listening` is a socket that is bound, `upstream` the server's own address."""
+    """`listening` is a socket that is bound, `upstream` the server's own address, `processes` how many receive calls as this one does."""
 
-    def __init__(self, listening: socket.socket, upstream: str) -> None:
+    def __init__(self, listening: socket.socket, upstream: str, processes: int = 1) -> None:
+        self._processes = processes
         self._listening = listening
         self._upstream_address = upstream
         self._channel: grpc.aio.Channel | None = None
@@ -39,8 +40,9 @@ class Front:
                 return predicting.PredictionCall(stream, infer)
             return upstream.accept(stream)
 
-        bytes_there = memory.available_bytes()
-        budget = messages.Budget(bytes_there // HELD_SHARE)
+        bytes_there = memory.available_bytes() // self._processes
+        # The largest message fits whatever the memory: else it would be asked for again and again.
+        budget = messages.Budget(max(bytes_there // HELD_SHARE, messages.MAX_BYTES + messages.PREFIX.size))
         left = unread.Unread(bytes_there // UNREAD_SHARE)
         self._server = server.Http2Server(accept, predicting.refuse, budget, left)
         # Its connections have it too: the system remembers them for a minute when this process ended them, and would refuse the port

@@ -131,7 +131,7 @@ class Hub:
 
     def __init__(self, listen: str, upstream: str, count: int) -> None:
         self.address = listen
-        self._arguments = listen, upstream
+        self._arguments = listen, upstream, str(count)
         self._connections: set[_Connection] = set()
         self._is_stopping = False
         self._infer: asyncio.Future[Infer] = asyncio.get_running_loop().create_future()

@@ -1,7 +1,7 @@
-"""The front itself: `python -m bessemer_server.rpc.fronts.process LISTEN UPSTREAM FD [MEMORY BYTES]`.
+"""The front itself: `python -m bessemer_server.rpc.fronts.process LISTEN UPSTREAM PROCESSES FD [MEMORY BYTES]`.
 
-LISTEN is the address that it shares with others, UPSTREAM the server's own, FD its end of the socket pair, and MEMORY the descriptor of
-so many bytes that it shares with the server.
+LISTEN is the address that it shares with others, UPSTREAM the server's own, PROCESSES how many share it, FD its end of the socket pair, and
+MEMORY the descriptor of so many bytes that it shares with the server.
 """
 
 from __future__ import annotations
@@ -107,7 +107,9 @@ class Courier:
                 answer.set_result((Kind.REFUSAL, GONE))
 
 
-async def run(listen: str, upstream: str, connection: socket.socket, shared: Arena | None) -> None:
+async def run(
+    listen: str, upstream: str, processes: int, connection: socket.socket, shared: Arena | None
+) -> None:
     """Until the server says stop, or is gone."""
     courier = Courier(sharing.Places(shared) if shared else None)
     await courier.connect(connection)
@@ -115,7 +117,7 @@ async def run(listen: str, upstream: str, connection: socket.socket, shared: Are
     if courier.ended.is_set():
         return
     with reserving.bind(listen) as listening:
-        front = Front(listening, upstream)
+        front = Front(listening, upstream, processes)
         await front.start(courier.infer)
         courier.tell_ready()
         await courier.ended.wait()
@@ -125,11 +127,11 @@ async def run(listen: str, upstream: str, connection: socket.socket, shared: Are
 def main() -> None:
     """See the module."""
     listen, upstream, *numbers = sys.argv[1:]
-    descriptor, *place = map(int, numbers)
+    processes, descriptor, *place = map(int, numbers)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # meant for the server, whose end is seen here
     shared = Arena(*place) if place else None
-    uvloop.run(run(listen, upstream, socket.socket(fileno=descriptor), shared))
+    uvloop.run(run(listen, upstream, processes, socket.socket(fileno=descriptor), shared))
 
 
 if __name__ == "__main__":
