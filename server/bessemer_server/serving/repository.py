@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import time
 import weakref
@@ -17,6 +18,13 @@ MAX_NAME_LETTERS = 200
 """More than any model has: a longer name, which a request may have, is not looked for."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Unload:
+    """Somebody's wish that a model shall not be served."""
+
+    name: str
+
+
 class Repository:
     """Reads models from the store. Versions never change, so they are kept in memory, and looked for again from time to time:
     another server may have deleted one.
@@ -30,14 +38,33 @@ class Repository:
         self._aliases: Fresh[tuple[str, str], Alias] = Fresh(lambda key: store.get_alias(*key), monotonic_s)
         self._objects: weakref.WeakValueDictionary[tuple[str, int], Model] = weakref.WeakValueDictionary()
         """One for each version, with what was worked out about it."""
-        self._unloaded: set[str] = set()
+        self._unloaded: dict[str, set[Unload]] = {}
+        """By name: those that stand, or may."""
 
-    def set_unloaded(self, name: str, is_unloaded: bool) -> None:
-        """Whether somebody has asked that the model shall not be served; until this process ends."""
-        (self._unloaded.add if is_unloaded else self._unloaded.discard)(name)
+    def unload(self, name: str) -> Unload:
+        """Serve the model no more, until somebody loads it or this process ends; to be confirmed, or taken back."""
+        unload = Unload(name)
+        self._unloaded.setdefault(name, set()).add(unload)
+        return unload
+
+    def confirm(self, unload: Unload) -> None:
+        """It stands, unless the model was loaded meanwhile."""
+        if unload in self._unloaded.get(unload.name, ()):
+            self._unloaded[unload.name] = {unload}  # which is enough, however often somebody asks
+
+    def take_back(self, unload: Unload) -> None:
+        """Those of others stand."""
+        others = self._unloaded.get(unload.name, set())
+        others.discard(unload)
+        if not others:
+            self._unloaded.pop(unload.name, None)
+
+    def load(self, name: str) -> None:
+        """Serve the model again."""
+        self._unloaded.pop(name, None)
 
     def is_unloaded(self, name: str) -> bool:
-        """See `set_unloaded`."""
+        """Whether somebody has asked that the model shall not be served."""
         return name in self._unloaded
 
     async def has(self, name: str) -> bool:

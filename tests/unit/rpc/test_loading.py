@@ -86,3 +86,26 @@ async def test_of_a_model_that_is_not_there_nothing_is_kept(models, repository, 
     models.problem = errors.NotFound("no such model")
     await unload("nobody")
     assert not repository.is_unloaded("nobody")
+
+
+async def test_of_two_unloads_the_one_that_is_given_up_leaves_the_other(models, repository, unload):
+    models.gate.clear()
+    given_up = asyncio.create_task(unload())
+    await models.asked.wait()
+    other = asyncio.create_task(unload())
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    models.gate.set()
+    await other
+    assert repository.is_unloaded(NAME)
+
+
+async def test_who_loads_a_model_while_it_is_being_unloaded_has_the_last_word(models, repository, unload):
+    models.gate.clear()
+    unloading = asyncio.create_task(unload())
+    await models.asked.wait()
+    repository.load(NAME)
+    models.gate.set()
+    await unloading
+    assert not repository.is_unloaded(NAME)

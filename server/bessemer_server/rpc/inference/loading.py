@@ -61,7 +61,7 @@ class RepositoryServicer:
                 f"unrecognized load parameter '{min(request.parameters)}': models come from jobs (JobService.CreateJob), not "
                 "from requests"
             )
-        self._repository.set_unloaded(request.model_name, False)
+        self._repository.load(request.model_name)
         await self._fleet.ready(await self._repository.get(request.model_name, ""))
         return pb.RepositoryModelLoadResponse()
 
@@ -73,17 +73,16 @@ class RepositoryServicer:
         if unknown := set(request.parameters) - {"unload_dependents"}:
             raise errors.InvalidArgument(f"unrecognized unload parameter '{min(unknown)}'")
         name = request.model_name
-        was_unloaded = self._repository.is_unloaded(name)
-        self._repository.set_unloaded(name, True)  # at once: who loads it from here on has the last word
+        unload = self._repository.unload(name)  # at once: who loads it from here on has the last word
         try:
-            there = await self._repository.has(name)
+            is_there = await self._repository.has(name)
         except BaseException:  # it may have been given up too
-            if not was_unloaded:
-                self._repository.set_unloaded(name, False)
+            self._repository.take_back(unload)
             raise
-        if not there:
-            self._repository.set_unloaded(name, False)
+        if not is_there:
+            self._repository.load(name)
         else:
+            self._repository.confirm(unload)
             await self._calls.wait_for(name)  # it would be loaded again for what was accepted before
             if self._repository.is_unloaded(name):
                 await self._fleet.unload(name)
