@@ -67,7 +67,7 @@ class Helper:
         self._pending: dict[int, _Call] = {}
         """In the order in which they are answered."""
         self._alarm = Alarm(self._end_stuck)
-        self._starts = Joint()
+        self._starts: Joint[str, None] = Joint()
         self._process: BaseProcess | None = None
         self._is_closing = False
         self._link: link.Link | None = None

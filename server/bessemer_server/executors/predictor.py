@@ -36,7 +36,9 @@ class PredictorClient:
         self._blobs = blobs
         self._budget = Budget(memory_bytes)
         self._generation = 0
-        self._loads = Joint()
+        self._loads: Joint[str, None] = Joint()
+        self._turn = asyncio.Lock()
+        """Held by who changes which models are loaded."""
         self._known: dict[str, dict[str, str]] = {}
         self._measured: dict[str, dict[str, str]] = {}
         """What was found of an engine, by layers: other weights in the same layers take as long."""
@@ -52,12 +54,12 @@ class PredictorClient:
         """
         key = _key(model)
         while not self._is_loaded(key):  # the process may end as soon as it has the model
-            await self._loads.do(key, lambda: self._load(key, model))
+            await self._loads.do(key, lambda: self._load(key, model), self._turn)
         self._budget.use(key)
 
     async def unload(self, name: str, version: int | None = None) -> None:
         """See `ports.Predictor.unload`."""
-        async with self._loads.turn:
+        async with self._turn:
             for model in self.loaded():
                 if model[0] == name and version in (None, model[1]) and self._is_loaded(_key_of(*model)):
                     await self._unload(_key_of(*model))

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bessemer_server.domain import errors
 from bessemer_server.domain.models import Model
+from bessemer_server.executors.joint import Joint
 from bessemer_server.serving import parameters, placement, statistics
 from bessemer_server.serving.dispatcher import MAX_WAITING, MAX_WAITING_ROWS, Dispatcher, Tensors
 
@@ -34,8 +35,8 @@ class Fleet:
         self._wanted = wanted_engine
         self._dispatchers: dict[str, Dispatcher] = {}
         self._is_complete = asyncio.Event()
-        self._choices: dict[Key, _Choice] = {}
-        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._choices: Joint[Key, str] = Joint()
+        self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         """By what is computed, while it is chosen for."""
         self._unplaced = _Unplaced()
         self._placed: dict[Key, str] = {}
@@ -62,8 +63,7 @@ class Fleet:
         def is_meant(key: Key) -> bool:
             return key[0] == name and version in (None, key[1])
 
-        if going := [choice.task for key, choice in self._choices.items() if is_meant(key)]:
-            await asyncio.wait(going)  # it would be loaded behind this
+        await self._choices.finish(is_meant)  # it would be loaded behind this
         for key in list(filter(is_meant, self._placed)):
             del self._placed[key]
         for dispatcher in self._dispatchers.values():
@@ -146,7 +146,9 @@ class Fleet:
         if kind := self._known(model):
             self._placed[model.key] = kind
         else:
-            kind = await self._join_choice(model).wait()
+            # Models with the same layers go one after the other: what is found for the first holds for the others.
+            turn = self._turns.setdefault(model.computation, asyncio.Lock())
+            kind = await self._choices.do(model.key, lambda: self._choose_anew(model), turn)
         return self._dispatchers[kind]
 
     def _known(self, model: Model) -> str | None:
@@ -155,19 +157,9 @@ class Fleet:
             return next(iter(self._dispatchers))
         return self._placed.get(model.key) or self._kinds.get(model.computation)
 
-    def _join_choice(self, model: Model) -> _Choice:
-        """The one that is going on, or a new one: however many wait, the model is tried once for all of them."""
-        choice = self._choices.get(model.key)
-        if choice is None:
-            choice = self._choices[model.key] = _Choice(asyncio.create_task(self._choose_in_turn(model)))
-            choice.task.add_done_callback(lambda _: self._choices.pop(model.key))
-        return choice
-
-    async def _choose_in_turn(self, model: Model) -> str:
-        """Models with the same layers go one after the other: what is found for the first holds for the others."""
-        lock = self._locks.setdefault(model.computation, asyncio.Lock())
-        async with lock:
-            kind = self._known(model) or await self._choose(model)
+    async def _choose_anew(self, model: Model) -> str:
+        """Unless it was chosen for the same layers meanwhile."""
+        kind = self._known(model) or await self._choose(model)
         self._placed[model.key] = kind
         return kind
 
@@ -195,34 +187,6 @@ class Fleet:
         for kind in found.keys() - {best}:
             await self._dispatchers[kind].unload(model.name, model.version)
         return best
-
-
-class _Choice:
-    """A kind of device that is being chosen for a model, and who waits for it: the choice goes on when they leave."""
-
-    def __init__(self, task: asyncio.Task[str]) -> None:
-        self.task = task
-        self._answers: dict[asyncio.Future[str], None] = {}
-        """In the order in which they came."""
-        task.add_done_callback(self._tell)
-
-    async def wait(self) -> str:
-        """The kind. Raises what choosing it raised."""
-        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._answers[answer] = None
-        try:
-            return await answer
-        finally:
-            del self._answers[answer]
-            del answer  # see `Dispatcher.predict`
-
-    def _tell(self, task: asyncio.Task[str]) -> None:
-        error = errors.stopping() if task.cancelled() else task.exception()
-        for answer in [answer for answer in self._answers if not answer.done()]:
-            if error:
-                answer.set_exception(error.with_traceback(None))
-            else:
-                answer.set_result(task.result())
 
 
 class _Unplaced:

@@ -26,9 +26,9 @@ class Work:
         self._may_end.set()
 
 
-async def begin(count, joint, key, work):
+async def begin(count, joint, key, work, turn=None):
     """So many who wait for it."""
-    waiting = [asyncio.create_task(joint.do(key, work)) for _ in range(count)]
+    waiting = [asyncio.create_task(joint.do(key, work, turn)) for _ in range(count)]
     await asyncio.sleep(0)
     return waiting
 
@@ -74,16 +74,16 @@ async def test_an_error_reaches_all_who_wait_and_is_no_matter_of_who_gave_up(cap
     may_fail.clear()
     await give_up(*await begin(1, joint, "a", fail))
     may_fail.set()
-    async with joint.turn:
-        gc.collect()
+    await joint.finish(lambda key: key == "a")
+    gc.collect()
     assert not caplog.records  # nothing was never retrieved
 
 
 async def test_who_waited_goes_on_before_other_work_has_its_turn():
-    joint, work, order = Joint(), Work(), []
+    joint, work, turn, order = Joint(), Work(), asyncio.Lock(), []
 
     async def wait(name):
-        await joint.do("a", work)
+        await joint.do("a", work, turn)
         order.append(name)
 
     async def begin_other():
@@ -91,8 +91,16 @@ async def test_who_waited_goes_on_before_other_work_has_its_turn():
 
     waiting = [asyncio.create_task(wait(name)) for name in ("first", "second")]
     await asyncio.sleep(0)
-    other = asyncio.create_task(joint.do("b", begin_other))
+    other = asyncio.create_task(joint.do("b", begin_other, turn))
     await asyncio.sleep(0)
     work.end()
     await asyncio.gather(*waiting, other)
     assert order == ["first", "second", "other"]
+
+
+async def test_who_waits_for_work_that_is_stopped_is_told_so():
+    joint = Joint()
+    (waiting,) = await begin(1, joint, "a", Work())
+    next(iter(joint._tasks)).cancel()
+    with pytest.raises(errors.Unavailable, match="the service stops"):
+        await waiting
