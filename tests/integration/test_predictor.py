@@ -227,6 +227,17 @@ async def test_a_predictor_that_is_killed_under_load_is_started_again_and_nobody
     assert helper.generation == 2
 
 
+async def test_rows_of_which_the_network_makes_no_number_are_told_and_the_others_are_as_ever(start, catalog):
+    client, _ = start(100 * MIB)
+    rows = ROWS.copy()
+    rows[1] = 3e38
+    asked = {"features": tensors.Tensor("FP32", rows.shape, rows.tobytes())}
+    answer = await client.predict(catalog[0][0], asked)
+    assert answer.lost == [1]
+    given = arrays.to_array(answer.outputs["probabilities"])
+    assert given[::2] == pytest.approx(catalog[2][0][::2], abs=1e-3)
+
+
 async def test_a_predictor_that_dies_each_time_is_unavailable_and_works_once_it_no_longer_does(
     start, catalog
 ):

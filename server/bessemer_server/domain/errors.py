@@ -90,6 +90,18 @@ class Unavailable(DomainError):
     default_reason = "UNAVAILABLE"
 
 
+HELPER_ENDED = "HELPER_ENDED"
+"""Reason of `Unavailable`: the process that was asked has ended, perhaps over what it was asked."""
+
+
+def no_number(name: str, row: int) -> InvalidArgument:
+    """The error of finite inputs that a network makes infinity or NaN of."""
+    return InvalidArgument(
+        f"what the network makes of row {row} of input {name} is not a number: its values are beyond what FP32 can compute with; "
+        "send such as it was trained with"
+    )
+
+
 def stopping() -> Unavailable:
     """The error of calls that come while the service stops, and of those that have no answer by then."""
     return Unavailable("the service stops; ask another one, or this one when it is back", reason="STOPPING")

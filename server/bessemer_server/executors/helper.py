@@ -41,9 +41,6 @@ class Helper:
     died: what it was asked then fails with `Unavailable`, and `generation` tells callers that its memory is new.
     """
 
-    ENDED = "HELPER_ENDED"
-    """Reason of that error."""
-
     def __init__(
         self,
         name: str,
@@ -169,7 +166,7 @@ class Helper:
             raise errors.Unavailable(f"the {self._name} process was closed", reason="HELPER_CLOSED")
 
     def _ended(self) -> errors.Unavailable:
-        return errors.Unavailable(f"the {self._name} process ended; try again", reason=Helper.ENDED)
+        return errors.Unavailable(f"the {self._name} process ended; try again", reason=errors.HELPER_ENDED)
 
     def _receive(self, head: bytes, body: bytes | memoryview) -> None:
         self._settle(*frames.decode(head, body, self._sharing.view if self._sharing else None))

@@ -85,7 +85,7 @@ class PredictorClient:
         try:
             return await self._predict(model, inputs)
         except errors.Unavailable as error:
-            if error.reason != Helper.ENDED:
+            if error.reason != errors.HELPER_ENDED:
                 raise
         log.warning("predicting again", extra={"model": _key(model), "rows": _count_rows(inputs)})
         return (await self._predict(model, inputs))._replace(is_again=True)
@@ -100,7 +100,7 @@ class PredictorClient:
         kills = self._kills.note(asyncio.get_running_loop().time())
         # No other call comes between the look at what is loaded and this one, and calls are answered in order.
         try:
-            seconds, outputs = await self._helper.call(
+            (seconds, lost), outputs = await self._helper.call(
                 "predict",
                 {"key": key, "limit": self._limits.get(key)},
                 inputs,
@@ -108,11 +108,11 @@ class PredictorClient:
                 patience_s=self._choose_patience(key, rows, inputs, is_batched=model.is_batched),
             )
         except errors.Unavailable as error:
-            if error.reason == Helper.ENDED:
+            if error.reason == errors.HELPER_ENDED:
                 self._lower_limit(key, rows, kills)
             raise
         self._patience.observe(key, rows, seconds)
-        return ports.Predicted(outputs, seconds)
+        return ports.Predicted(outputs, seconds, lost=lost)
 
     def _choose_patience(
         self, key: str, rows: int, inputs: Mapping[str, tensors.Tensor], *, is_batched: bool
@@ -139,7 +139,7 @@ class PredictorClient:
         try:
             await self._try_load(key, model)
         except errors.Unavailable as error:
-            if error.reason != Helper.ENDED:
+            if error.reason != errors.HELPER_ENDED:
                 raise
             await self._try_load(key, model)
 
@@ -158,7 +158,7 @@ class PredictorClient:
         measured = self._measured.get(model.computation, {})
         arguments = {"key": key, "definition": model.definition, "engine": measured.get("engine")}
         if not self._is_same():  # another process would have what no budget counts
-            raise errors.Unavailable("the predictor process ended; try again", reason=Helper.ENDED)
+            raise errors.Unavailable("the predictor process ended; try again", reason=errors.HELPER_ENDED)
         found, _ = await self._helper.call("load", arguments, weights)
         self._patience.observe(key, 1, found.pop("warm_s"))
         size = max(found.pop("memory_bytes"), weights_bytes, LEAST_BYTES)
@@ -185,7 +185,7 @@ class PredictorClient:
         try:
             await self._helper.call("unload", {"key": key})
         except errors.Unavailable as error:
-            if error.reason != Helper.ENDED:  # with the process, the model is gone
+            if error.reason != errors.HELPER_ENDED:  # with the process, the model is gone
                 raise
         log.info("model unloaded", extra={"model": key})
 

@@ -15,8 +15,6 @@ from bessemer_server.executors.alarm import Alarm
 from bessemer_server.serving import pace, parameters, statistics
 from bessemer_server.serving.batcher import Batcher, Item
 
-ENDED = "HELPER_ENDED"
-"""The predictor process died, and did so again when it was asked once more."""
 MAX_BATCH_ROWS = 64
 MAX_WAITING_ROWS = 16_384
 """Of one model."""
@@ -286,9 +284,10 @@ class Dispatcher:
         # Two answers may be read together, and then the second one seems to have taken no time.
         infer_ns = max(inferred_ns - max(joined_ns, lane.free_ns), int(predicted.seconds * 1e9))
         answers = _split(predicted.outputs, batch)
+        _fail_lost(batch, predicted.lost)
         output_ns = time.perf_counter_ns() - inferred_ns
         queue_ns = max(0, inferred_ns - infer_ns - joined_ns)  # while it computed the batch before
-        awaited = [each for each in batch if not each.answer.done()]  # the others gave up: they have failed
+        awaited = [each for each in batch if not each.answer.done()]  # the others failed, or gave up
         taken = statistics.Batch(
             _count_rows(batch),
             [each.arrived_ns - each.begun_ns for each in awaited],
@@ -353,8 +352,19 @@ def _split(outputs: Tensors, batch: list[_Waiting]) -> list[Tensors]:
 
 
 def _is_nobodys_fault(error: Exception) -> bool:
-    """Whether each of the requests would fail so; a process that has ended may have ended over one of them."""
-    return isinstance(error, errors.Unavailable) and error.reason != ENDED
+    """Whether each of the requests would fail so; a process that has ended, and did so again when it was asked once more, may have
+    ended over one of them.
+    """
+    return isinstance(error, errors.Unavailable) and error.reason != errors.HELPER_ENDED
+
+
+def _fail_lost(batch: list[_Waiting], lost: Sequence[int]) -> None:
+    """Those with such rows: of each the first. Of a batch of several all are named."""
+    start = 0
+    for waiting in batch if lost else ():
+        if (row := next((row for row in lost if start <= row < start + waiting.rows), None)) is not None:
+            _fail(waiting, errors.no_number(next(iter(waiting.inputs)), row - start))
+        start += waiting.rows
 
 
 def _fail_late(items: list[Item[_Waiting]]) -> None:

@@ -36,7 +36,9 @@ class Bounded:
         return self.begin(inputs, limit).result()
 
     def begin(self, inputs: Arrays, limit: int | None = None) -> pending.Pending[dict[str, npt.NDArray[Any]]]:
-        """As `predict`, without waiting for a device that computes by itself; at most `pending.AT_ONCE` at a time."""
+        """As `predict`, without waiting for a device that computes by itself; at most `pending.AT_ONCE` at a time. See
+        `predictors.Predictor.begin`.
+        """
         self._lower(limit)
         rows = min([len(array) for array in inputs.values()])
         if self.limit is None or rows <= self.limit:

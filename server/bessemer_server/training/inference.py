@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from bessemer_server.data import text as texts
-from bessemer_server.domain import errors, tensors
+from bessemer_server.domain import errors, ports, tensors
 from bessemer_server.training import pending, published
 from bessemer_server.training.engines import choosing, kinds
 
@@ -47,14 +47,19 @@ class InferenceModel:
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by name for raw inputs by name; the first axis is the batch. Texts are `str` or UTF-8, of dtype object.
 
-        Raises `errors.InvalidArgument` for an input that does not fit the signature.
+        Raises `errors.InvalidArgument` for an input that does not fit the signature, or of which the network makes no number.
         """
-        return self.begin(inputs).result()
+        answer = self.begin(inputs).result()
+        if lost := find_lost(answer):
+            raise errors.no_number(self._input["name"], lost[0])
+        return answer
 
     def begin(self, inputs: Mapping[str, Array]) -> pending.Pending[dict[str, Array]]:
-        """As `predict`, without waiting for a device that computes by itself."""
+        """As `predict`, without waiting for a device that computes by itself, and with whatever the network makes of each row:
+        see `find_lost`.
+        """
         array = self._prepare(self._check(inputs))
-        return self._begin(array).then(self._finish)
+        return self._begin(array).then(lambda answer: {self._output["name"]: answer})
 
     def run(self, array: Array) -> Array:
         """Probabilities [N, K] for raw inputs that fit the signature."""
@@ -68,16 +73,6 @@ class InferenceModel:
         if self._encode is None:
             return array
         return self._encode([text if isinstance(text, str) else text.decode() for text in array])
-
-    def _finish(self, answer: Array) -> dict[str, Array]:
-        """What is no number has no likeliest class, and would have one all the same."""
-        if not np.isfinite(answer).all():
-            row = int(np.argwhere(~np.isfinite(answer))[0][0])
-            raise errors.InvalidArgument(
-                f"what the network makes of row {row} of input {self._input['name']} is not a number: its values are beyond what "
-                "FP32 can compute with; send such as it was trained with"
-            )
-        return {self._output["name"]: answer}
 
     def _check(self, inputs: Mapping[str, Array]) -> Array:
         name = self._input["name"]
@@ -93,3 +88,15 @@ class InferenceModel:
             row = int(np.argwhere(~np.isfinite(array))[0][0])
             raise errors.InvalidArgument(f"input {name} must be finite, but row {row} has NaN or infinity")
         return array
+
+
+def find_lost(outputs: Mapping[str, Array]) -> list[int]:
+    """Rows with values that are no numbers, in order, at most `MAX_LOST`: these have no likeliest class, and would have one all the
+    same.
+    """
+    floats = [array for array in outputs.values() if array.dtype.kind == "f"]
+    if all(np.isfinite(array).all() for array in floats):
+        return []
+    bad = [~np.isfinite(array).all(axis=tuple(range(1, array.ndim))) for array in floats]
+    found: list[int] = np.flatnonzero(np.logical_or.reduce(bad))[: ports.MAX_LOST].tolist()
+    return found

@@ -21,7 +21,9 @@ class Predictor(Protocol):
         ...
 
     def begin(self, inputs: Mapping[str, Array]) -> pending.Pending[dict[str, Array]]:
-        """As `predict`, without waiting for a device that computes by itself; at most `pending.AT_ONCE` at a time."""
+        """As `predict`, without waiting for a device that computes by itself, and with rows of which the network makes no number (see
+        `inference.find_lost`); at most `pending.AT_ONCE` at a time.
+        """
         ...
 
     def warm(self) -> None:

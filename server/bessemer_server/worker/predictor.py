@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import torch
 
-from bessemer_server.training import batches, devices, pending, predictors, rehearsal
+from bessemer_server.training import batches, devices, inference, pending, predictors, rehearsal
 from bessemer_server.worker import arrays, resident, service
 from bessemer_server.worker.arena import Arena
 
@@ -86,7 +86,9 @@ class Predictor:
     def predict(
         self, arguments: Mapping[str, Any], body: service.Body
     ) -> pending.Pending[tuple[Any, service.Body]]:
-        """Run one batch, of which `limit` samples may go through at once. Returns the seconds that it took."""
+        """Run one batch, of which `limit` samples may go through at once. Returns the seconds that it took, and the rows of which the
+        network makes no numbers.
+        """
         begun_s = time.perf_counter()
         going = self._begin(arguments, body)
         return pending.Pending(
@@ -104,6 +106,8 @@ class Predictor:
 
     @_fatal
     def _finish(self, going: pending.Pending[dict[str, Any]], begun_s: float) -> service.Result:
-        tensors_out = {name: arrays.to_tensor(array) for name, array in going.result().items()}
+        outputs = going.result()
+        lost = inference.find_lost(outputs)
+        tensors_out = {name: arrays.to_tensor(array) for name, array in outputs.items()}
         before_s, self._free_s = self._free_s, time.perf_counter()
-        return self._free_s - max(begun_s, before_s), tensors_out
+        return [self._free_s - max(begun_s, before_s), lost], tensors_out

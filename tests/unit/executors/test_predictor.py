@@ -9,7 +9,6 @@ import pytest
 
 from bessemer_server.blobs.memory import MemoryBlobStore
 from bessemer_server.domain import checkpoints, errors, models, tensors
-from bessemer_server.executors.helper import Helper
 from bessemer_server.executors.predictor import LEAST_BYTES, PredictorClient
 
 ROWS = {"x": tensors.Tensor("UINT8", (8, 1), bytes(8))}
@@ -46,6 +45,7 @@ class Process:
     def __init__(self):
         self.is_alive, self.generation = False, 0
         self.models, self.calls, self.limits, self.deadly = set(), [], [], []
+        self.lost = []
         self.may_load = asyncio.Event()
         self.may_load.set()
         self.loads = asyncio.Event()
@@ -61,7 +61,7 @@ class Process:
         if method in self.deadly:
             self.deadly.remove(method)
             self.is_alive = False
-            raise errors.Unavailable("ended", reason=Helper.ENDED)
+            raise errors.Unavailable("ended", reason=errors.HELPER_ENDED)
         return await getattr(self, f"_{method}")(**arguments)
 
     async def _load(self, key, **_arguments):
@@ -80,7 +80,7 @@ class Process:
         assert key in self.models
         self.limits.append(limit)
         await asyncio.sleep(0)
-        return 0.001, {}
+        return [0.001, self.lost], {}
 
 
 class Kernel:
@@ -212,3 +212,8 @@ async def test_a_limit_goes_down_by_half_each_time_that_the_kernel_ends_the_proc
         await client.predict(A, ROWS)
     await client.predict(A, ROWS)
     assert process.limits == [2]
+
+
+async def test_rows_of_which_the_network_makes_no_number_are_passed_on(process, make_client):
+    process.lost = [2, 5]
+    assert (await make_client().predict(A, ROWS)).lost == [2, 5]

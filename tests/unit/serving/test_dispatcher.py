@@ -11,79 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bessemer_server.domain import errors, ports
+from bessemer_server.domain import errors
 from bessemer_server.domain.tensors import Tensor
 from bessemer_server.serving import parameters
 from bessemer_server.serving.dispatcher import Dispatcher, _Waiting
+from tests.unit.serving.doubling import DEADLY, LOST, POISON, DoublingPredictor, ask, settle
 from tests.unit.serving.test_requests import MODEL
-
-POISON = -1.0
-DEADLY = -2.0
-
-
-class DoublingPredictor:
-    """A predictor in this process: doubles what it gets, and fails for batches that hold the poison."""
-
-    def __init__(self) -> None:
-        self.batches: list[int] = []
-        self.seconds = 0.0
-        self.is_again = False
-        self.loads = 0
-        self.models: set[Any] = set()
-        self.unloadable: Exception | None = None
-        self.load_gate = asyncio.Event()
-        self.load_gate.set()
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def load(self, model):
-        self.loads += 1
-        await self.load_gate.wait()
-        if self.unloadable is not None:
-            raise self.unloadable
-        self.models.add(model.key)
-
-    def is_loaded(self, model):
-        return model.key in self.models
-
-    async def predict(self, model, inputs):
-        await self.gate.wait()
-        await asyncio.sleep(0)  # another process always takes some time
-        tensor = inputs["x"]
-        values = struct.unpack(f"<{tensor.rows}f", tensor.data)
-        self.batches.append(tensor.rows)
-        if POISON in values:
-            raise ValueError("poison")
-        if DEADLY in values:
-            raise errors.Unavailable("the predictor process ended; try again", reason="HELPER_ENDED")
-        doubled = struct.pack(f"<{tensor.rows}f", *(2 * v for v in values))
-        return ports.Predicted({"y": Tensor("FP32", tensor.shape, doubled)}, self.seconds, self.is_again)
-
-
-@pytest.fixture
-async def predictor():
-    return DoublingPredictor()
-
-
-@pytest.fixture
-async def dispatcher(predictor):
-    predictor.models.add(MODEL.key)
-    dispatcher = Dispatcher(predictor)
-    dispatcher.start()
-    yield dispatcher
-    await dispatcher.close()
-
-
-async def settle():
-    """Until what comes after answers is done."""
-    for _ in range(10):
-        await asyncio.sleep(0)
-
-
-async def ask(dispatcher, *values, model=MODEL, timeout_s=None):
-    tensor = Tensor("FP32", (len(values),), struct.pack(f"<{len(values)}f", *values))
-    answer = (await dispatcher.predict(model, {"x": tensor}, timeout_s))["y"]
-    return list(struct.unpack(f"<{answer.rows}f", answer.data))
 
 
 async def test_what_gathers_while_the_predictor_is_busy_goes_as_one_batch_and_comes_back_apart(
@@ -112,6 +45,28 @@ async def test_a_request_that_breaks_its_batch_or_kills_the_predictor_fails_alon
     assert answers == [[2.0 * n] for n in range(16) if n != 5]
     await first
     assert len(predictor.batches) < 17  # halves of halves, and not each one alone
+
+
+async def test_a_request_of_which_the_network_makes_no_number_fails_alone_and_nothing_is_computed_again(
+    dispatcher, predictor
+):
+    predictor.gate.clear()
+    first = asyncio.create_task(ask(dispatcher, 0.0))
+    await asyncio.sleep(0)
+    values = [(1.0,), (2.0, LOST, LOST), (3.0,), (LOST,), (5.0,)]
+    asked = [asyncio.create_task(ask(dispatcher, *each)) for each in values]
+    await asyncio.sleep(0)
+    predictor.gate.set()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert answers[0::2] == [[2.0], [6.0], [10.0]]
+    assert [type(answer) for answer in answers[1::2]] == [errors.InvalidArgument] * 2
+    assert ["row 1 of input x" in str(answers[1]), "row 0 of input x" in str(answers[3])] == [True, True]
+    await first
+    await settle()
+    assert sum(predictor.batches) == 8  # rows, each once
+    assert len(predictor.batches) < 6  # some were with others
+    found = dispatcher.statistics.of((MODEL.name, MODEL.version))
+    assert found.request.count == 4  # successes
 
 
 async def test_nothing_of_a_batch_that_failed_stays(dispatcher):
@@ -154,32 +109,6 @@ async def test_models_do_not_share_a_batch(dispatcher, predictor):
     predictor.gate.set()
     assert await asyncio.gather(*asked) == [[2.0]] * 4
     assert len(predictor.batches) >= 2
-
-
-async def test_a_request_whose_deadline_passes_while_it_waits_is_dropped(dispatcher, predictor):
-    predictor.gate.clear()
-    first = asyncio.create_task(ask(dispatcher, 1.0))
-    await asyncio.sleep(0)
-    late = asyncio.create_task(ask(dispatcher, 2.0, timeout_s=0.0))
-    await asyncio.sleep(0)
-    predictor.gate.set()
-    assert await first == [2.0]
-    with pytest.raises(errors.DeadlineExceeded):
-        await late
-    assert sum(predictor.batches) == 1
-
-
-async def test_a_request_that_was_given_up_is_not_computed(dispatcher, predictor):
-    predictor.gate.clear()
-    first = asyncio.create_task(ask(dispatcher, 1.0))
-    await asyncio.sleep(0)
-    given_up = asyncio.create_task(ask(dispatcher, 2.0))
-    await asyncio.sleep(0)
-    given_up.cancel()
-    predictor.gate.set()
-    assert await first == [2.0]
-    assert await ask(dispatcher, 3.0) == [6.0]
-    assert sum(predictor.batches) == 2
 
 
 async def test_what_it_took_is_counted_per_request_and_per_batch(dispatcher, predictor):
@@ -260,121 +189,6 @@ async def test_who_finds_the_predictor_idle_does_not_wait_for_others(dispatcher,
     assert predictor.batches == [1] * 5
 
 
-async def test_a_request_that_would_be_answered_too_late_is_refused_at_once(dispatcher, predictor):
-    await ask(dispatcher, 1.0)
-    await settle()
-    predictor.gate.clear()
-    asked = [asyncio.create_task(ask(dispatcher, *[1.0] * 4000)) for _ in range(4)]
-    await asyncio.sleep(0)
-    dispatcher.check_queue(MODEL, None)
-    with pytest.raises(errors.ResourceExhausted, match="more than half of the time") as refused:
-        dispatcher.check_queue(MODEL, 1e-9)
-    assert refused.value.reason == "QUEUE_FULL"
-    predictor.gate.set()
-    await asyncio.gather(*asked)
-    dispatcher.check_queue(MODEL, 1e-9)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Nanoseconds, in a list; each batch takes 1 ms per row by it, when `compute` says so."""
-    clock = [0]
-    monkeypatch.setattr(time, "perf_counter_ns", lambda: clock[0])
-    return clock
-
-
-async def compute(dispatcher, predictor, clock, rows, model=MODEL):
-    """A batch of so many rows, at 1 ms each."""
-    predictor.gate.clear()
-    asked = asyncio.create_task(ask(dispatcher, *[1.0] * rows, model=model))
-    await settle()
-    clock[0] += rows * 10**6
-    predictor.gate.set()
-    await asked
-
-
-def is_refused(dispatcher, timeout_s, model=MODEL):
-    try:
-        dispatcher.check_queue(model, timeout_s)
-    except errors.ResourceExhausted:
-        return True
-    return False
-
-
-async def test_what_is_being_computed_has_to_be_waited_for_but_not_what_is_done_of_it(
-    dispatcher, predictor, clock
-):
-    await compute(dispatcher, predictor, clock, 100)
-    predictor.gate.clear()
-    computed = asyncio.create_task(ask(dispatcher, *[1.0] * 1000))
-    await settle()
-    other = dataclasses.replace(MODEL, name="other")
-    assert dispatcher.waiting == (0, 0)
-    assert [is_refused(dispatcher, s) for s in (1.2, 1.3)] == [True, False]
-    assert [is_refused(dispatcher, s, other) for s in (1.2, 1.3)] == [True, False]
-    clock[0] += 900 * 10**6
-    assert [is_refused(dispatcher, s) for s in (0.12, 0.13)] == [True, False]
-    clock[0] += 10**10  # longer than anybody thought
-    assert not is_refused(dispatcher, 0.001)
-    predictor.gate.set()
-    await computed
-    assert not is_refused(dispatcher, 0.001)
-
-
-async def test_nobody_waits_for_a_predictor_while_another_one_is_idle(clock):
-    predictors: list[Any] = [DoublingPredictor(), DoublingPredictor()]
-    dispatcher = Dispatcher(*predictors)
-    dispatcher.start()
-    await compute(dispatcher, predictors[0], clock, 100)
-    for predictor in predictors:
-        predictor.gate.clear()
-    asked = [asyncio.create_task(ask(dispatcher, *[1.0] * 1000))]
-    await settle()
-    assert not is_refused(dispatcher, 0.001)
-    asked.append(asyncio.create_task(ask(dispatcher, *[1.0] * 1000)))
-    await settle()
-    assert is_refused(dispatcher, 0.001)
-    for predictor in predictors:
-        predictor.gate.set()
-    await asyncio.gather(*asked)
-    await dispatcher.close()
-
-
-async def test_others_go_before_in_fair_turns_and_no_further(dispatcher, predictor, clock):
-    other = dataclasses.replace(MODEL, name="other")
-    for model in (MODEL, other):
-        await compute(dispatcher, predictor, clock, 100, model)
-    predictor.gate.clear()
-    asked = [asyncio.create_task(ask(dispatcher, 1.0))]
-    await settle()
-    clock[0] += 10**9  # done, as far as anybody can know
-    for model, rows in ((MODEL, 100), (other, 4000), (other, 4000)):
-        asked.append(asyncio.create_task(ask(dispatcher, *[1.0] * rows, model=model)))
-    await settle()
-    assert [is_refused(dispatcher, s) for s in (0.39, 0.41)] == [True, False]
-    predictor.gate.set()
-    await asyncio.gather(*asked)
-
-
-async def test_the_time_that_a_model_takes_to_load_refuses_nobody_later(dispatcher, predictor, monkeypatch):
-    clock_ns = 0
-    monkeypatch.setattr(time, "perf_counter_ns", lambda: clock_ns)
-    predictor.models.clear()
-    predictor.load_gate.clear()
-    first = asyncio.create_task(ask(dispatcher, 1.0))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    clock_ns += 10**12
-    predictor.load_gate.set()
-    await first
-    predictor.gate.clear()
-    waiting = [asyncio.create_task(ask(dispatcher, *[1.0] * 4000)) for _ in range(2)]
-    await asyncio.sleep(0)
-    dispatcher.check_queue(MODEL, 1.0)
-    predictor.gate.set()
-    await asyncio.gather(*waiting)
-
-
 async def test_the_inputs_of_a_batch_are_let_go_while_the_next_one_is_computed():
     """They may lie in memory that others wait for."""
 
@@ -445,25 +259,6 @@ async def test_a_model_that_was_loaded_is_computed_before_another_one_is_loaded(
     await dispatcher.close()
 
 
-async def test_who_has_waited_long_enough_is_told_so_while_others_are_computed(dispatcher, predictor):
-    predictor.gate.clear()
-    first = asyncio.create_task(ask(dispatcher, 1.0))
-    await settle()
-    waiting = [asyncio.create_task(ask(dispatcher, 2.0, timeout_s=limit)) for limit in (0.02, 0.01, 600)]
-    for late in waiting[:2]:
-        with pytest.raises(errors.DeadlineExceeded):
-            await late
-    assert not first.done()
-    predictor.gate.set()
-    assert (await first, await waiting[2]) == ([2.0], [4.0])
-
-
-async def test_patience_counts_from_the_beginning(dispatcher, predictor):
-    tensor = Tensor("FP32", (1,), struct.pack("<f", 1.0))
-    with pytest.raises(errors.DeadlineExceeded):
-        await dispatcher.predict(MODEL, {"x": tensor}, 1.0, begun_ns=time.perf_counter_ns() - 2 * 10**9)
-
-
 async def test_who_has_no_answer_when_the_service_stops_is_told_so(predictor):
     dispatcher = Dispatcher(predictor)
     dispatcher.start()
@@ -480,34 +275,6 @@ async def test_who_has_no_answer_when_the_service_stops_is_told_so(predictor):
     await dispatcher.close()
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert {getattr(answer, "reason", answer) for answer in answers} == {"STOPPING"}
-
-
-@pytest.mark.parametrize(("is_again", "expected_s"), [(False, 1.0), (True, 0.25)])
-async def test_nothing_is_learnt_of_how_long_a_process_takes_to_come_back(
-    dispatcher, predictor, monkeypatch, is_again, expected_s
-):
-    clock_ns = 0
-    monkeypatch.setattr(time, "perf_counter_ns", lambda: clock_ns)
-    predictor.gate.clear()
-    predictor.seconds, predictor.is_again = 0.25, is_again
-    asked = asyncio.create_task(ask(dispatcher, 1.0))
-    await settle()
-    clock_ns += 10**9
-    predictor.gate.set()
-    await asked
-    await settle()
-    assert dispatcher._pace.expect_s(MODEL.key, 1) == pytest.approx(expected_s)
-
-
-async def test_a_batch_whose_answer_was_read_with_another_one_took_what_the_process_says(
-    dispatcher, predictor, monkeypatch
-):
-    monkeypatch.setattr(time, "perf_counter_ns", lambda: 0)
-    predictor.seconds = 0.25
-    await ask(dispatcher, 1.0)
-    await settle()
-    assert dispatcher._pace.expect_s(MODEL.key, 1) == pytest.approx(0.25)
-    assert dispatcher.statistics.of(MODEL.key).infer.total == 250_000_000
 
 
 async def test_who_waits_has_the_answer_before_it_is_counted(dispatcher, monkeypatch):

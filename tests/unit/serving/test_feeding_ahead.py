@@ -8,7 +8,7 @@ import pytest
 
 from bessemer_server.serving import costs
 from bessemer_server.serving.dispatcher import Dispatcher
-from tests.unit.serving.test_dispatcher import DoublingPredictor, ask
+from tests.unit.serving.doubling import DoublingPredictor, ask
 from tests.unit.serving.test_requests import MODEL
 
 KEY = (MODEL.name, MODEL.version)

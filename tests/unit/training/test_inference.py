@@ -10,8 +10,8 @@ import sklearn.datasets
 
 from bessemer_server.data import digits as source
 from bessemer_server.data import sources, splits
-from bessemer_server.domain import errors, metrics
-from bessemer_server.training import inference
+from bessemer_server.domain import errors, metrics, ports
+from bessemer_server.training import inference, pending
 from tests.unit.training import recording
 
 SPEC = {
@@ -48,6 +48,34 @@ def test_a_prediction_does_not_depend_on_its_neighbours(model, digits):
     together = model.predict({"image": images})["probabilities"]
     alone = np.concatenate([model.predict({"image": image[None]})["probabilities"] for image in images])
     assert alone == pytest.approx(together, abs=1e-6)
+
+
+def test_what_a_network_makes_no_number_of_is_refused_by_its_row(monkeypatch, model, digits):
+    images = digits.images[:4].astype(np.uint8)[..., None]
+    run = model._choice.engine.run
+
+    def lose_two(array):
+        answer = run(array)
+        answer[2:] = np.nan
+        return answer
+
+    monkeypatch.setattr(model, "_begin", lambda array: pending.of(lose_two(array)))
+    with pytest.raises(errors.InvalidArgument, match="row 2 of input image is not a number"):
+        model.predict({"image": images})
+    assert inference.find_lost(model.begin({"image": images}).result()) == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "expected"),
+    [
+        ({"y": np.array([1.0, np.inf, 2.0, np.nan], np.float32)}, [1, 3]),
+        ({"y": np.array([[0, 1], [2, np.nan]], np.float32), "z": np.array([-np.inf, 0], np.float32)}, [0, 1]),
+        ({"y": np.zeros((3, 2), np.uint8)}, []),
+        ({"y": np.full((100_000, 4), np.nan, np.float32)}, list(range(ports.MAX_LOST))),
+    ],
+)
+def test_rows_without_numbers_are_found_and_no_more_of_them_than_anybody_needs(outputs, expected):
+    assert inference.find_lost(outputs) == expected
 
 
 def test_dropout_is_off(model, digits):

@@ -9,6 +9,7 @@ from bessemer_server.domain.ports.holds import Holds
 from bessemer_server.domain.ports.jobs import Jobs
 from bessemer_server.domain.ports.models import Models
 from bessemer_server.domain.ports.processes import (
+    MAX_LOST,
     Evaluator,
     Executor,
     Exporter,
@@ -22,6 +23,7 @@ from bessemer_server.domain.ports.processes import (
 from bessemer_server.domain.ports.store import Store
 
 __all__ = [
+    "MAX_LOST",
     "Attempts",
     "BlobStore",
     "Checkpoints",

@@ -103,6 +103,10 @@ class Logs(Protocol):
         ...
 
 
+MAX_LOST = 1024
+"""More than a batch of several requests has rows; of a request that is alone the first is enough."""
+
+
 class Predicted(NamedTuple):
     """What a batch has given."""
 
@@ -111,6 +115,10 @@ class Predicted(NamedTuple):
     """That the process was at it."""
     is_again: bool = False
     """Whether the process died over it, and another one had to be started: whoever waited has waited for that too."""
+    lost: Sequence[int] = ()
+    """Rows of which the network made what is no number, in order, at most `MAX_LOST`: see `errors.no_number`. The others have their
+    answers.
+    """
 
 
 class Predictor(Protocol):
