@@ -190,11 +190,17 @@ def read_scores(answer: pb.ModelInferResponse) -> np.ndarray:
 def test_deadlines_and_clients_that_give_up_are_heard_of_by_the_server(fronted):
     body = make_request().SerializeToString()
     with calls(fronted.address, 4) as predict:
+        # A fast machine may answer some in time, and refuses others that would be late.
+        codes = {one.future(body, timeout=1e-4).code() for one in predict for _ in range(20)}
         for one in predict:
-            assert refuse(one, body, timeout=1e-4)[0] is grpc.StatusCode.DEADLINE_EXCEEDED
-            given_up = one.future(body)
-            given_up.cancel()
+            one.future(body).cancel()
         assert {bool(one(body)) for one in predict} == {True}
+    assert grpc.StatusCode.DEADLINE_EXCEEDED in codes
+    assert codes <= {
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.OK,
+    }
 
 
 def test_any_other_call_passes_through_streams_too(fronted):

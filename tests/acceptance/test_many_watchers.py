@@ -30,6 +30,6 @@ async def watch(address):
 def test_many_watchers_get_every_event_once_and_in_order(service):
     early, late = asyncio.run(watch(service.address))
     everything = list(range(1, len(early[0]) + 1))
-    assert len(everything) > 100
+    assert len(everything) > 60  # metrics and a checkpoint of each epoch
     assert all(seen == everything for seen in early)
     assert all(seen == everything[after:] for after, seen in late)
