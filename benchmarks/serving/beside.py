@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import concurrent.futures
 import contextlib
+import dataclasses
 import os
 import pathlib
 import statistics
@@ -30,7 +31,7 @@ SLOW = next(workload for workload in overload.WORKLOADS if workload.name == "mni
 
 
 def measure_beside_trainers(trainers: int, clients: Sequence[int], rounds: int, seconds: float) -> None:
-    """Show requests per second, latencies, and what processor time is left to the trainers."""
+    """Show requests per second, latencies, and what is left to the trainers: processor time, and steps that they make of it."""
     with (
         tempfile.TemporaryDirectory() as name,
         systems.start_bessemer(workloads.MNIST_CNN, pathlib.Path(name), max(1, trainers)) as (system, _),
@@ -43,33 +44,54 @@ def measure_beside_trainers(trainers: int, clients: Sequence[int], rounds: int, 
         jobs = [client.train("mnist_cnn", dataset="long", epochs=100_000) for _ in range(trainers)]
         time.sleep(SETTLE_S if jobs else 0)
         training = find_trainers(system.pid)
+        if jobs:
+            before = Training.of(jobs, training)
+            time.sleep(rounds * seconds)
+            print(f"{trainers} trainers, no clients: {Training.of(jobs, training).since(before)}")
         for count in clients:
-            begun, before_s = time.perf_counter(), spent_s(training)
+            before = Training.of(jobs, training)
             samples = [
                 load.run(system.target, system.pid, clients=count, seconds=seconds) for _ in range(rounds)
             ]
-            cores = (spent_s(training) - before_s) / (time.perf_counter() - begun)
+            left = Training.of(jobs, training).since(before)
             speed, p50, p99 = (
                 statistics.median(getattr(sample, figure) for sample in samples)
                 for figure in ("requests_per_second", "p50_ms", "p99_ms")
             )
             print(
-                f"{trainers} trainers, {count} clients: {speed:,.0f} requests/s, p50 {p50:.2f} ms, p99 {p99:.1f} ms; trainers had "
-                f"{cores:.2f} cores"
+                f"{trainers} trainers, {count} clients: {speed:,.0f} requests/s, p50 {p50:.2f} ms, p99 {p99:.1f} ms; {left}"
             )
         for job in jobs:
             job.cancel()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Training:
+    """What trainers have done until some moment."""
+
+    moment_s: float
+    spent_s: float
+    """Processor time."""
+    steps: int
+
+    @classmethod
+    def of(cls, jobs: Sequence[bessemer.Job], processes: Sequence[psutil.Process]) -> Training:
+        """Until now."""
+        steps = sum(job.refresh().progress.step for job in jobs)
+        spent_s = sum(sum(process.cpu_times()[:2]) for process in processes)
+        return cls(time.perf_counter(), spent_s, steps)
+
+    def since(self, before: Training) -> str:
+        """What is new, by the second."""
+        elapsed_s = self.moment_s - before.moment_s
+        cores, steps = (self.spent_s - before.spent_s) / elapsed_s, (self.steps - before.steps) / elapsed_s
+        return f"trainers had {cores:.2f} cores and made {steps:,.0f} steps/s"
 
 
 def find_trainers(pid: int) -> list[psutil.Process]:
     """Each leads a session of its own."""
     below = psutil.Process(pid).children(recursive=True)
     return [process for process in below if os.getsid(process.pid) == process.pid]
-
-
-def spent_s(processes: Sequence[psutil.Process]) -> float:
-    """Processor time of them all."""
-    return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
 def measure_beside_a_slow_model(clients: Sequence[int], seconds: float) -> None:
