@@ -8,7 +8,7 @@ import h2.events
 import h2.settings
 import pytest
 
-from bessemer_server.rpc.http2 import connection, frames, messages
+from bessemer_server.rpc.http2 import connection, frames, messages, outgoing
 from tests.unit.rpc.http2.wires import HEAD, Keep, Wires
 
 SMALL = h2.settings.SettingCodes.INITIAL_WINDOW_SIZE
@@ -31,6 +31,47 @@ def test_a_client_that_takes_little_at_a_time_gets_everything():
     number = wires.ask(b"a" * 200, b"b" * 3)
     wires.exchange()
     assert wires.answer(number) == ([b"a" * 200, b"b" * 3], {"grpc-status": "0"})
+
+
+def test_an_answer_that_is_larger_than_the_window_of_its_stream_waits_for_it():
+    wires = Wires()
+    wires.client.update_settings({SMALL: 100})
+    wires.exchange()
+    number = wires.ask(b"a" * 200)
+    wires.exchange()
+    assert wires.answer(number) == ([b"a" * 200], {"grpc-status": "0"})
+
+
+def test_what_has_others_before_it_cannot_go_as_a_whole():
+    line = Line(room=10)
+    out = outgoing.Outgoing(1, line)
+    assert out.has_room(b"five.")
+    out.add(b"a" * 100)
+    out.flush()
+    assert (out.waits_for_line, out.pending_bytes) == (True, 95)
+    line.room = 1000
+    assert not out.has_room(b"five.")
+    out.flush()
+    assert out.has_room(b"five.")
+    assert line.unread == out.pending_bytes == 0
+
+
+class Line:
+    """A connection with so much room, which windows do not bound."""
+
+    their_window = frames.FIRST_WINDOW
+
+    def __init__(self, room):
+        self.room, self.unread = room, 0
+
+    def count_unread(self, more):
+        self.unread += more
+
+    def emit(self, data):
+        """Nobody reads it."""
+
+    def spend(self, size):
+        self.room -= size
 
 
 def test_what_a_client_does_not_read_waits_and_its_stream_is_told_when_it_has_left():
