@@ -182,12 +182,9 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         calls = traffic.Traffic()
         shared = _share_memory(settings)
         predictions = Inferring(repository, computing.fleet, calls, shared)
+        loads = RepositoryServicer(repository, computing.fleet, calls)
         inference_servicer = inference.InferenceServicer(
-            repository,
-            computing.fleet,
-            predictions,
-            RepositoryServicer(repository, computing.fleet, calls),
-            shared,
+            repository, computing.fleet, predictions, loads, shared
         )
 
         server = grpc.aio.server(options=options.SERVER)
@@ -203,7 +200,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
                 exporter,
                 model_uploads.ModelUploads(store, blobs, importer, room),
                 changed=repository.changed,
-                unload=computing.fleet.unload,
+                forget=loads.forget,
             ),
             guarded,
         )

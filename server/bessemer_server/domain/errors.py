@@ -94,10 +94,10 @@ HELPER_ENDED = "HELPER_ENDED"
 """Reason of `Unavailable`: the process that was asked has ended, perhaps over what it was asked."""
 
 
-def no_number(name: str, row: int) -> InvalidArgument:
-    """The error of finite inputs that a network makes infinity or NaN of."""
+def no_number(which: str) -> InvalidArgument:
+    """The error of finite inputs (`row 3 of input features`) that a network makes infinity or NaN of."""
     return InvalidArgument(
-        f"what the network makes of row {row} of input {name} is not a number: its values are beyond what FP32 can compute with; "
+        f"what the network makes of {which} is not a number: its values are beyond what FP32 can compute with; "
         "send such as it was trained with"
     )
 

@@ -26,7 +26,7 @@ SAFETENSORS, ONNX = "safetensors", "onnx"
 
 class ModelServicer(models_pb2_grpc.ModelServiceServicer):
     """Tells of published models, hands them out, names and deletes them. `changed` hears of a model with other versions or
-    aliases, `unload` of versions that are gone.
+    aliases, `forget` of versions that are gone.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         uploads: ModelUploads,
         *,
         changed: Callable[[str], None],
-        unload: Callable[[str, int], Awaitable[None]],
+        forget: Callable[[str, int], Awaitable[None]],
     ) -> None:
         self._store = store
         self._blobs = blobs
@@ -46,7 +46,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         self._exporter = exporter
         self._uploads = uploads
         self._changed = changed
-        self._unload = unload
+        self._forget = forget
 
     async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.Model:
         """One version."""
@@ -80,7 +80,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         gone = await self._store.delete_model(request.name, version)
         self._changed(request.name)
         for number in gone:
-            await self._unload(request.name, number)
+            await self._forget(request.name, number)
         return pb.DeleteModelResponse(versions=map(str, gone))
 
     async def SetModelAlias(self, request: pb.SetModelAliasRequest, context: Context) -> pb.ModelAlias:

@@ -363,7 +363,7 @@ def _fail_lost(batch: list[_Waiting], lost: Sequence[int]) -> None:
     start = 0
     for waiting in batch if lost else ():
         if (row := next((row for row in lost if start <= row < start + waiting.rows), None)) is not None:
-            _fail(waiting, errors.no_number(next(iter(waiting.inputs)), row - start))
+            _fail(waiting, errors.no_number(f"row {row - start} of input {next(iter(waiting.inputs))}"))
         start += waiting.rows
 
 

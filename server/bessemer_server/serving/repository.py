@@ -91,7 +91,7 @@ class Repository:
             raise errors.NotFound(
                 f"Request for unknown model: '{name[:MAX_NAME_LETTERS]}…' is not found (no model's name is so long)"
             )
-        if name in self._unloaded:
+        if name in self._unloaded and await self.has(name):
             raise errors.NotFound(
                 f"Request for unknown model: '{name}' has no available versions: it was unloaded (RepositoryModelUnload); "
                 "load it to have it back",

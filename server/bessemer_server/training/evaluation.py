@@ -12,7 +12,7 @@ import torch
 
 from bessemer_server.data import sources
 from bessemer_server.domain import errors, evaluations, plans
-from bessemer_server.training import predictors, subsets
+from bessemer_server.training import inference, predictors, subsets
 from bessemer_server.training.objectives import kinds as losses
 from bessemer_server.training.objectives import objective
 from bessemer_server.training.scores import kinds as scores
@@ -46,14 +46,14 @@ def evaluate(
     """
     definition = published.definition
     samples = _load(published, source, split, folders)
-    probabilities = np.concatenate(
-        [
-            model.predict({definition["inputs"][0]["name"]: samples.inputs[start : start + BATCH]})[
-                definition["outputs"][0]["name"]
-            ]
-            for start in range(0, len(samples), BATCH)
-        ]
-    )
+    (given,), (asked,) = definition["inputs"], definition["outputs"]
+    parts = [
+        model.begin({given["name"]: samples.inputs[start : start + BATCH]}).result()
+        for start in range(0, len(samples), BATCH)
+    ]
+    probabilities = np.concatenate([part[asked["name"]] for part in parts])
+    if lost := inference.find_lost({asked["name"]: probabilities}):
+        raise errors.no_number(f"sample {lost[0]} of the {split} split of {source.name}")
     metrics, classes = measure(probabilities, samples.labels, definition["labels"], published.spec)
     return evaluations.Evaluation(source.name, split, len(samples), metrics, classes)
 

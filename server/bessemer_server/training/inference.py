@@ -51,7 +51,7 @@ class InferenceModel:
         """
         answer = self.begin(inputs).result()
         if lost := find_lost(answer):
-            raise errors.no_number(self._input["name"], lost[0])
+            raise errors.no_number(f"row {lost[0]} of input {self._input['name']}")
         return answer
 
     def begin(self, inputs: Mapping[str, Array]) -> pending.Pending[dict[str, Array]]:

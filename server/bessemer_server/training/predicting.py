@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from bessemer_server.data import sources
-from bessemer_server.domain import jobs, predictions
+from bessemer_server.domain import errors, jobs, predictions
 from bessemer_server.training import checkpointing, devices, failures, inference, pace, subsets
 from bessemer_server.training.asking import PredictionConfig
 from bessemer_server.training.contract import Environment, Observer, Predicted, Snapshot, Stopped
@@ -45,6 +45,7 @@ def run(
             samples,
             config.batch_size,
             observer,
+            f"the {config.split} split of {source.name}",
         )
         if resume is not None:
             going.restore(resume)
@@ -59,12 +60,19 @@ class Pass:
     """One pass of a model over samples."""
 
     def __init__(
-        self, model: inference.InferenceModel, samples: sources.Samples, batch_size: int, observer: Observer
+        self,
+        model: inference.InferenceModel,
+        samples: sources.Samples,
+        batch_size: int,
+        observer: Observer,
+        whose: str,
     ) -> None:
+        """`whose` samples they are, for who reads of one."""
         self._model = model
         self._samples = samples
         self._batch_size = batch_size
         self._observer = observer
+        self._whose = whose
         self._probabilities_NK = np.empty((len(samples), model.classes), np.float32)
         self._true_N = samples.labels.astype(np.int32)
         self._step = 0
@@ -97,7 +105,13 @@ class Pass:
         start = self._done
         self._step += 1
         inputs = self._samples.inputs[start : self._done]
-        self._probabilities_NK[start : self._done] = self._model.run(inputs)
+        found = self._model.run(inputs)
+        if lost := inference.find_lost({"probabilities": found}):
+            told = errors.no_number(f"sample {start + lost[0]} of {self._whose}").message
+            raise sources.InvalidData(
+                told, "leave this sample out; what comes after it was not looked at yet"
+            )
+        self._probabilities_NK[start : self._done] = found
         self._pace.add(self._done - start)
         if self._pace.is_due(now := time.monotonic()):
             self._report(now)

@@ -47,9 +47,12 @@ async def repository(models):
 
 
 @pytest.fixture
-async def unload(repository):
-    servicer = RepositoryServicer(repository, Fleet("auto"), traffic.Traffic())
+async def servicer(repository):
+    return RepositoryServicer(repository, Fleet("auto"), traffic.Traffic())
 
+
+@pytest.fixture
+async def unload(servicer):
     async def unload(name=NAME):
         return await servicer.RepositoryModelUnload(pb.RepositoryModelUnloadRequest(model_name=name), UNUSED)
 
@@ -109,3 +112,27 @@ async def test_who_loads_a_model_while_it_is_being_unloaded_has_the_last_word(mo
     models.gate.set()
     await unloading
     assert not repository.is_unloaded(NAME)
+
+
+async def test_a_model_that_was_unloaded_and_deleted_is_unknown_and_the_next_of_its_name_is_served(
+    models, repository, servicer, unload
+):
+    await unload()
+    with pytest.raises(errors.NotFound, match="it was unloaded"):
+        await repository.get(NAME, "")
+    models.problem = errors.NotFound("there is no such model")
+    repository.changed(NAME)
+    with pytest.raises(errors.NotFound, match="there is no such model"):
+        await repository.get(NAME, "")
+    await servicer.forget(NAME, MODEL.version)
+    models.problem = None
+    repository.changed(NAME)
+    assert await repository.get(NAME, "") == MODEL
+
+
+async def test_a_model_of_which_versions_are_left_stays_unloaded_when_one_is_deleted(
+    repository, servicer, unload
+):
+    await unload()
+    await servicer.forget(NAME, 99)
+    assert repository.is_unloaded(NAME)

@@ -10,7 +10,7 @@ import sklearn.metrics
 
 from bessemer_server.data import digits, sources
 from bessemer_server.domain import errors
-from bessemer_server.training import evaluation, inference, subsets
+from bessemer_server.training import evaluation, inference, pending, subsets
 from tests.unit.training import recording
 
 SPEC = {"architecture": "mlp", "dataset": "digits", "epochs": 3, "seed": 1}
@@ -55,6 +55,27 @@ def test_counts_and_ratios_are_those_of_scikit_learn():
     assert metrics["loss"] == pytest.approx(sklearn.metrics.log_loss(labels, probabilities, labels=range(5)))
     area = sklearn.metrics.roc_auc_score(labels, probabilities, multi_class="ovr")
     assert metrics["roc_auc"] == pytest.approx(area)
+
+
+def test_a_sample_of_which_the_network_makes_no_number_is_named_by_its_place_in_the_split(
+    monkeypatch, trained, tmp_path
+):
+    begin = inference.InferenceModel.begin
+    asked = []
+
+    def lose(model, inputs):
+        answer = begin(model, inputs).result()
+        asked.append(inputs)
+        if len(asked) == 2:
+            answer["probabilities"][7] = np.inf
+        return pending.of(answer)
+
+    monkeypatch.setattr(inference.InferenceModel, "begin", lose)
+    monkeypatch.setattr(evaluation, "BATCH", 100)
+    with pytest.raises(
+        errors.InvalidArgument, match="sample 107 of the test split of digits is not a number"
+    ):
+        evaluate(trained, tmp_path)
 
 
 def test_each_split_has_its_own_samples(trained, tmp_path):

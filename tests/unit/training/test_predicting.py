@@ -11,7 +11,7 @@ import pytest
 from bessemer_server.data import digits, iris, sources
 from bessemer_server.domain import errors, jobs, plans, predictions
 from bessemer_server.domain.checkpoints import TensorEntry
-from bessemer_server.training import asking, inference, loop, predicting, subsets
+from bessemer_server.training import asking, failures, inference, loop, predicting, subsets
 from tests.unit.training import recording
 
 TRAINED_BY = {"architecture": "mlp", "dataset": "digits", "epochs": 1, "seed": 1, "test_split": 0.3}
@@ -92,6 +92,26 @@ def test_a_snapshot_has_what_was_done_and_shares_the_bytes_of_the_one_before(tra
     second = again.snapshots[-1].tensors[predictions.PROBABILITIES]
     assert second.shape == (500, 10)
     np.testing.assert_array_equal(second[:300], first.tensors[predictions.PROBABILITIES])
+
+
+def test_a_sample_of_which_the_network_makes_no_number_ends_the_job_by_its_number(monkeypatch, trained):
+    run = inference.InferenceModel.run
+    seen = []
+
+    def lose(model, inputs):
+        answer = run(model, inputs)
+        seen.append(len(answer))
+        if len(seen) == 3:
+            answer[41] = np.nan
+        return answer
+
+    monkeypatch.setattr(inference.InferenceModel, "run", lose)
+    with pytest.raises(
+        failures.TrainingFailed,
+        match="INVALID_DATA: what the network makes of sample 241 of the all split of digits is not",
+    ) as failed:
+        finish(trained)
+    assert failed.value.failure.next_step
 
 
 def test_who_is_told_to_cancel_saves_nothing(trained):

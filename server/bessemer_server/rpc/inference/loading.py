@@ -88,6 +88,14 @@ class RepositoryServicer:
                 await self._fleet.unload(name)
         return pb.RepositoryModelUnloadResponse()
 
+    async def forget(self, name: str, version: int) -> None:
+        """A version was deleted: give its memory back. Of a model that has no version nothing is kept, nor that it was unloaded: the next
+        one of this name is another.
+        """
+        await self._fleet.unload(name, version)
+        if not await self._repository.has(name):
+            self._repository.load(name)
+
 
 def _check_repository(name: str) -> None:
     """Raise `InvalidArgument` for a repository by name: there is one."""
