@@ -184,7 +184,7 @@ async def _running(settings: Settings) -> AsyncIterator[_Service]:
         predictions = Inferring(repository, computing.fleet, calls, shared)
         loads = RepositoryServicer(repository, computing.fleet, calls)
         inference_servicer = inference.InferenceServicer(
-            repository, computing.fleet, predictions, loads, shared
+            repository, computing.fleet, predictions, loads, shared, over=calls.over
         )
 
         server = grpc.aio.server(options=options.SERVER)

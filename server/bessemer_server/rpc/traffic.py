@@ -23,6 +23,8 @@ class Traffic:
         """By model, and its age when they were accepted."""
         self._ages: dict[str, int] = {}
         self._ended = asyncio.Event()
+        self.over = asyncio.Event()
+        """Set when nothing is taken any more and all that was accepted is answered: streams that are still open can end."""
 
     def check(self) -> None:
         """Raise `Unavailable` for a call that comes when the service stops."""
@@ -62,6 +64,7 @@ class Traffic:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOUD_S):
                 await self._await_quiet()
+        self.over.set()
 
     async def _wait(self) -> None:
         self._ended.clear()

@@ -125,7 +125,9 @@ class Service:
 
 
 async def read_all(service, room):
-    answers = streams.answer_each(service.requests(), service.infer, room, is_strict=False)
+    answers = streams.answer_each(
+        service.requests(), service.infer, room, over=asyncio.Event(), is_strict=False
+    )
     async with contextlib.aclosing(answers):
         return [answer async for answer in answers]
 
@@ -207,7 +209,9 @@ async def test_a_request_is_let_go_when_it_is_answered_however_long_its_answer_w
         except ZeroDivisionError as error:
             raise errors.InvalidArgument("no") from error
 
-    answers = streams.answer_each(stream(), infer, rooms.Room(rooms.Budget(1)), is_strict=False)
+    answers = streams.answer_each(
+        stream(), infer, rooms.Room(rooms.Budget(1)), over=asyncio.Event(), is_strict=False
+    )
     async with contextlib.aclosing(answers):
         await anext(answers)
         following = asyncio.ensure_future(anext(answers))

@@ -31,7 +31,9 @@ async def test_the_errors_behind_the_first_one_are_no_news():
 
     told: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
-    answers = streams.answer_each(requests(), refuse, rooms.Room(rooms.Budget(1)), is_strict=True)
+    answers = streams.answer_each(
+        requests(), refuse, rooms.Room(rooms.Budget(1)), over=asyncio.Event(), is_strict=True
+    )
     async with contextlib.aclosing(answers):
         with pytest.raises(errors.InvalidArgument):
             async for _ in answers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.metadata
 from collections.abc import AsyncIterator
@@ -38,7 +39,7 @@ STREAMS_SHARE = 8
 
 
 class InferenceServicer:
-    """GRPCInferenceService. `is_ready` is lowered before the server drains."""
+    """GRPCInferenceService. `is_ready` is lowered before the server drains, `over` ends streams: see `traffic.Traffic`."""
 
     def __init__(
         self,
@@ -47,11 +48,14 @@ class InferenceServicer:
         predictions: inferring.Inferring,
         loads: loading.RepositoryServicer,
         shared: sharing.Tensors = sharing.NOT_OFFERED,
+        *,
+        over: asyncio.Event,
     ) -> None:
         self._repository = repository
         self._fleet = fleet
         self._predictions = predictions
         self._loads = loads
+        self._over = over
         self._shared = shared
         self._streamed = rooms.Budget(memory.available_bytes() // STREAMS_SHARE)
         self.is_ready = True
@@ -141,6 +145,7 @@ class InferenceServicer:
             request_iterator,
             lambda request: self._predictions.infer(request, context.time_remaining()),
             rooms.Room(self._streamed),
+            over=self._over,
             is_strict=is_strict,
         )
         async with contextlib.aclosing(answers):

@@ -39,10 +39,10 @@ def decode(data: bytes) -> Sent:
 
 
 async def answer_each(
-    stream: AsyncIterator[Sent], infer: Infer, room: rooms.Room, *, is_strict: bool
+    stream: AsyncIterator[Sent], infer: Infer, room: rooms.Room, *, over: asyncio.Event, is_strict: bool
 ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
     """One answer for each request of the stream. A request that fails is answered with its error, or ends the stream where
-    that `is_strict`.
+    that `is_strict`. Raises `Unavailable` when the service is `over` and nothing waits for its answer.
     """
     waiting: asyncio.Queue[Pending | None] = asyncio.Queue(maxsize=AHEAD)
     tasks: set[asyncio.Future[Any]] = set()
@@ -61,20 +61,24 @@ async def answer_each(
 
     reading = asyncio.ensure_future(read())
     reading.add_done_callback(settle)
-    reading.add_done_callback(lambda _: _wake(waiting))
+    ending = asyncio.ensure_future(over.wait())
+    for each in (reading, ending):
+        each.add_done_callback(lambda _: _wake(waiting))
     try:
         while not (reading.done() and waiting.empty()):
+            if over.is_set() and waiting.empty():
+                raise errors.stopping()
             pending = await waiting.get()
             if pending is not None:
                 yield await _answer(*pending, is_strict=is_strict)
         reading.result()
     finally:
-        for task in (reading, *tasks):
+        for task in (reading, ending, *tasks):
             task.cancel()
 
 
 def _wake(waiting: asyncio.Queue[Pending | None]) -> None:
-    """The end of the stream: whoever waits for the next request must hear of it; a full queue wakes them anyway."""
+    """The end of the stream, or of the service: whoever waits for the next request must hear of it; a full queue wakes them anyway."""
     if not waiting.full():
         waiting.put_nowait(None)
 
