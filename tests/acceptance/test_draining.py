@@ -9,7 +9,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
 import numpy as np
@@ -151,6 +151,23 @@ async def test_a_stop_under_load_loses_no_prediction_and_clients_of_the_sdk_noti
         loyal.is_over = True
         await asyncio.to_thread(loyal.join)
         assert loyal.error is None
+
+
+async def test_a_stream_that_is_open_at_a_stop_is_told_so_when_its_requests_are_answered(make_service):
+    service = make_service()
+    service.start()
+    with bessemer.connect(service.address) as client:
+        client.train("mlp", dataset="iris", name=MODEL, epochs=1).wait(progress=False)
+    async with grpc.aio.insecure_channel(service.address, ALONE) as channel:
+        stream: Any = channel.stream_stream(f"{canaries.SERVICE}/ModelStreamInfer")()  # bytes go and come
+        await stream.write(subjects.make_request(MODEL, INPUTS).SerializeToString())
+        answer = pb.ModelStreamInferResponse.FromString(await stream.read())
+        assert subjects.read(answer.infer_response).shape == (1, 3)
+        os.kill(service.pid, signal.SIGTERM)
+        with pytest.raises(grpc.aio.AioRpcError, match="the service stops") as told:
+            await stream.read()
+        assert told.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert await asyncio.to_thread(service.stop) == 0
 
 
 @pytest.fixture

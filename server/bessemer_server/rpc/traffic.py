@@ -24,7 +24,9 @@ class Traffic:
         self._ages: dict[str, int] = {}
         self._ended = asyncio.Event()
         self.over = asyncio.Event()
-        """Set when nothing is taken any more and all that was accepted is answered: streams that are still open can end."""
+        """Set when nothing is taken any more and all that was accepted is answered, or was waited for as long as may be: streams that are
+        still open can end.
+        """
 
     def check(self) -> None:
         """Raise `Unavailable` for a call that comes when the service stops."""

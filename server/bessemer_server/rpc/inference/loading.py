@@ -93,7 +93,7 @@ class RepositoryServicer:
         one of this name is another.
         """
         await self._fleet.unload(name, version)
-        if not await self._repository.has(name):
+        if self._repository.is_unloaded(name) and not await self._repository.has(name):
             self._repository.load(name)
 
 
